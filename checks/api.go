@@ -1,0 +1,125 @@
+package checks
+
+import (
+	"net/netip"
+	"time"
+)
+
+// APIFacts are what came of trying the API server.
+type APIFacts struct {
+	// ServiceHost is the attempt at KUBERNETES_SERVICE_HOST; nil where the
+	// environment names none.
+	ServiceHost *Attempt `json:"serviceHost,omitempty"`
+	// ByName is the attempt at ServiceName; nil where it leads to the same
+	// address, or to none.
+	ByName *Attempt `json:"byName,omitempty"`
+	// HeldUntil is set where no request was made because the server had said
+	// Retry-After; ServiceHost is then the attempt at which it said so.
+	HeldUntil time.Time `json:"heldUntil,omitzero"`
+	Seconds   float64   `json:"seconds"`
+}
+
+// Stage is how far an exchange came.
+type Stage string
+
+// The stages of an exchange.
+const (
+	// StageResolve: the name had no address.
+	StageResolve Stage = "resolve"
+	// StageConnect: TCP did not connect.
+	StageConnect Stage = "connect"
+	// StageTLS: the handshake did not end well.
+	StageTLS Stage = "tls"
+	// StageResponse: no response head came.
+	StageResponse Stage = "response"
+	// StageBody: the response was not read to its end.
+	StageBody Stage = "body"
+	// StageDone: a response came whole, whatever its status.
+	StageDone Stage = "done"
+)
+
+// Attempt is one round trip and its retries.
+type Attempt struct {
+	// URL is what was asked for.
+	URL string `json:"url"`
+	// Authenticated tells that a token was at hand to be sent.
+	Authenticated bool `json:"authenticated"`
+	// Exchanges are the tries in their order. All but the last were not
+	// final; the last is the outcome.
+	Exchanges []Exchange `json:"exchanges"`
+	Seconds   float64    `json:"seconds"`
+}
+
+// Last is the exchange that decides; the zero Exchange where there is none.
+func (a *Attempt) Last() Exchange {
+	if a == nil || len(a.Exchanges) == 0 {
+		return Exchange{}
+	}
+	return a.Exchanges[len(a.Exchanges)-1]
+}
+
+// Exchange is one try of one request.
+type Exchange struct {
+	Stage Stage `json:"stage"`
+	// Address is what was dialled.
+	Address netip.AddrPort `json:"address,omitzero"`
+	// Reused tells that the try went over the connection of the one before.
+	Reused bool `json:"reused,omitempty"`
+	// Phases are the parts of the time that the try took.
+	Phases Phases `json:"phases"`
+	// TLS is nil where no handshake began, or on a reused connection.
+	TLS      *TLSFacts `json:"tls,omitempty"`
+	Response *Response `json:"response,omitempty"`
+	Failure  *Failure  `json:"failure,omitempty"`
+}
+
+// Phases are durations, each of its part alone. A phase that failed has the
+// time that it took to; one that was not reached is zero.
+type Phases struct {
+	ConnectSeconds float64 `json:"connectSeconds"`
+	TLSSeconds     float64 `json:"tlsSeconds"`
+	// FirstByteSeconds is from the request written to the first byte back.
+	FirstByteSeconds float64 `json:"firstByteSeconds"`
+	BodySeconds      float64 `json:"bodySeconds"`
+}
+
+// Response is what matters of an HTTP response.
+type Response struct {
+	Status int `json:"status"`
+	// AuditID is the Audit-Id header, which only a kube-apiserver sets, on
+	// every response.
+	AuditID string `json:"auditID,omitempty"`
+	// FlowSchemaUID and PriorityLevelUID are the X-Kubernetes-PF-* headers,
+	// which come only after authentication and priority and fairness.
+	FlowSchemaUID    string `json:"flowSchemaUID,omitempty"`
+	PriorityLevelUID string `json:"priorityLevelUID,omitempty"`
+	// RetryAfterSeconds is Retry-After, 0 where there is none.
+	RetryAfterSeconds float64  `json:"retryAfterSeconds,omitempty"`
+	Warnings          []string `json:"warnings,omitempty"`
+	Server            string   `json:"server,omitempty"`
+	Via               string   `json:"via,omitempty"`
+	Location          string   `json:"location,omitempty"`
+	ContentType       string   `json:"contentType,omitempty"`
+	// Date is the server's clock, and ReceivedAt the pod's, when the response
+	// head came.
+	Date       time.Time `json:"date,omitzero"`
+	ReceivedAt time.Time `json:"receivedAt,omitzero"`
+	// Kind, Versions, StatusReason and StatusMessage are of a JSON body.
+	Kind          string   `json:"kind,omitempty"`
+	Versions      []string `json:"versions,omitempty"`
+	StatusReason  string   `json:"statusReason,omitempty"`
+	StatusMessage string   `json:"statusMessage,omitempty"`
+	// BodyStart is the beginning of a body that is not JSON.
+	BodyStart string `json:"bodyStart,omitempty"`
+	BodyBytes int64  `json:"bodyBytes"`
+}
+
+// APIDetails are the details of the api check.
+type APIDetails struct {
+	APIFacts
+	// Answered tells that a Kubernetes API server answered as it should.
+	Answered bool `json:"answered"`
+	// ClockSkewSeconds is the server's clock less the pod's; nil where no
+	// server told its time. The Date header has whole seconds.
+	ClockSkewSeconds *float64 `json:"clockSkewSeconds,omitempty"`
+}

@@ -1,0 +1,83 @@
+package checks
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// Pod is the world that is observed. Nothing in this module reads an
+// environment variable, a fixed path or the clock but through it, so a test
+// or the sandbox hands in another one.
+//
+// The zero Pod has the paths that every container has, an empty environment
+// and the real clock.
+type Pod struct {
+	// Environment is the process environment by name.
+	Environment map[string]string
+	// Hostname is what the kernel says; kubelet sets it to the pod's name,
+	// cut to 63 characters, unless the pod is on the host's network.
+	Hostname string
+	// ServiceAccountDir holds token, ca.crt and namespace. Default
+	// /var/run/secrets/kubernetes.io/serviceaccount, which InClusterConfig
+	// fixes (client-go rest/config.go).
+	ServiceAccountDir string
+	// ResolvConf is the resolver configuration. Default /etc/resolv.conf.
+	ResolvConf string
+	// Hosts is the hosts file. Default /etc/hosts.
+	Hosts string
+	// MountInfo is the table of mounts, see proc_pid_mountinfo(5). Default
+	// /proc/self/mountinfo.
+	MountInfo string
+	// DNSPort is the port that nameservers are asked on, since resolv.conf
+	// cannot name one. Default 53.
+	DNSPort uint16
+	// Now tells the time. Default time.Now.
+	Now func() time.Time
+}
+
+// ThisPod is the pod that the process runs in.
+func ThisPod() Pod {
+	environment := make(map[string]string)
+	for _, entry := range os.Environ() {
+		if name, value, ok := strings.Cut(entry, "="); ok {
+			environment[name] = value
+		}
+	}
+	hostname, err := os.Hostname()
+	if err != nil {
+		hostname = environment["HOSTNAME"]
+	}
+	return Pod{Environment: environment, Hostname: hostname}.WithDefaults()
+}
+
+// WithDefaults returns the pod with every empty field at its default.
+func (p Pod) WithDefaults() Pod {
+	p.ServiceAccountDir = orDefault(p.ServiceAccountDir, "/var/run/secrets/kubernetes.io/serviceaccount")
+	p.ResolvConf = orDefault(p.ResolvConf, "/etc/resolv.conf")
+	p.Hosts = orDefault(p.Hosts, "/etc/hosts")
+	p.MountInfo = orDefault(p.MountInfo, "/proc/self/mountinfo")
+	p.DNSPort = orDefault(p.DNSPort, 53)
+	if p.Now == nil {
+		p.Now = time.Now
+	}
+	return p
+}
+
+func orDefault[T comparable](value, fallback T) T {
+	var zero T
+	if value == zero {
+		return fallback
+	}
+	return value
+}
+
+// TokenFile is the path of the service-account token.
+func (p Pod) TokenFile() string { return filepath.Join(p.ServiceAccountDir, "token") }
+
+// CAFile is the path of the bundle that proves the API server.
+func (p Pod) CAFile() string { return filepath.Join(p.ServiceAccountDir, "ca.crt") }
+
+// NamespaceFile is the path of the file that names the pod's namespace.
+func (p Pod) NamespaceFile() string { return filepath.Join(p.ServiceAccountDir, "namespace") }
