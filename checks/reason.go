@@ -11,7 +11,6 @@ const (
 	EnvServiceHostInvalid         Reason = "env-service-host-invalid"
 	EnvServicePortInvalid         Reason = "env-service-port-invalid"
 	EnvServiceHostOverridden      Reason = "env-service-host-overridden"
-	EnvIPv6Unbracketed            Reason = "env-ipv6-unbracketed"
 	EnvHTTPProxyInterceptsAPI     Reason = "env-http-proxy-intercepts-api"
 	EnvNamespaceFileMissing       Reason = "env-namespace-file-missing"
 	EnvNamespaceFileUnreadable    Reason = "env-namespace-file-unreadable"
@@ -64,7 +63,6 @@ const (
 	TokenPodMismatch               Reason = "token-pod-mismatch"
 	TokenLegacySecretNoExp         Reason = "token-legacy-secret-no-exp"
 	TokenNotYetValidAfterClockJump Reason = "token-not-yet-valid-after-clock-jump"
-	TokenShortTTL                  Reason = "token-short-ttl"
 	TokenNamespaceFileMismatch     Reason = "token-namespace-file-mismatch"
 	TokenAudienceMismatch          Reason = "token-audience-mismatch"
 )

@@ -1,0 +1,222 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/caarlos0/env/v11"
+	"github.com/rs/zerolog"
+
+	"github.com/kube-lifeline/lifeline/checks"
+	"github.com/kube-lifeline/lifeline/checks/observe"
+	"github.com/kube-lifeline/lifeline/server"
+)
+
+const prefix = "LIFELINE_"
+
+// Bounds of the interval. A shorter one would load the API server with a fleet,
+// a longer one would not be watching.
+const (
+	minInterval = time.Second
+	maxInterval = time.Hour
+)
+
+// config is what the environment sets. The tag meaning is the documentation
+// that lifeline help prints.
+type config struct {
+	Listen            string        `env:"LISTEN" envDefault:":8080" meaning:"address to serve on"`
+	Interval          time.Duration `env:"INTERVAL" envDefault:"15s" meaning:"time from one round to the next"`
+	Timeout           time.Duration `env:"TIMEOUT" meaning:"time limit of one probe; at most half of the interval (default: a third of the interval, at most 5s)"`
+	LogLevel          string        `env:"LOG_LEVEL" envDefault:"info" meaning:"debug, info, warn or error"`
+	LogFormat         string        `env:"LOG_FORMAT" envDefault:"json" meaning:"json or console"`
+	Skip              []checks.Name `env:"SKIP" meaning:"checks to leave out, separated by commas"`
+	ReadyChecks       []checks.Name `env:"READY_CHECKS" envDefault:"environment,token,ca,tls,api" meaning:"checks that gate /readyz"`
+	ReadyFailures     int           `env:"READY_FAILURES" envDefault:"3" meaning:"failing rounds in a row until /readyz says no"`
+	ReadySuccesses    int           `env:"READY_SUCCESSES" envDefault:"2" meaning:"good rounds in a row until /readyz says yes again"`
+	ServiceAccountDir string        `env:"SERVICE_ACCOUNT_DIR" envDefault:"/var/run/secrets/kubernetes.io/serviceaccount" meaning:"folder of token, ca.crt and namespace"`
+	ResolvConf        string        `env:"RESOLV_CONF" envDefault:"/etc/resolv.conf" meaning:"resolver configuration to look at"`
+	Hosts             string        `env:"HOSTS" envDefault:"/etc/hosts" meaning:"hosts file to look at"`
+	DNSPort           uint16        `env:"DNS_PORT" envDefault:"53" meaning:"port that nameservers are asked on"`
+}
+
+// setting is one variable as it is documented.
+type setting struct {
+	variable string
+	value    string
+	meaning  string
+}
+
+func settings() []setting {
+	var found []setting
+	for field := range reflect.TypeFor[config]().Fields() {
+		meaning := field.Tag.Get("meaning")
+		if value := field.Tag.Get("envDefault"); value != "" {
+			meaning += " (default: " + value + ")"
+		}
+		found = append(found, setting{prefix + field.Tag.Get("env"), field.Tag.Get("envDefault"), meaning})
+	}
+	return found
+}
+
+// mistake is one setting that cannot be used.
+type mistake struct {
+	variable string
+	value    string
+	problem  string
+}
+
+// mistakes are all settings that cannot be used.
+type mistakes []mistake
+
+// Error lists each mistake on a line of its own.
+func (m mistakes) Error() string {
+	lines := make([]string, 0, len(m))
+	for _, one := range m {
+		lines = append(lines, fmt.Sprintf("%s=%q: %s", one.variable, one.value, one.problem))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// configure reads the configuration. The error is of type mistakes and names
+// all of them.
+func configure(environment map[string]string) (config, error) {
+	var (
+		c     config
+		wrong mistakes
+	)
+	note := func(name, problem string) {
+		wrong = append(wrong, mistake{prefix + name, cut(environment[prefix+name]), problem})
+	}
+	err := env.ParseWithOptions(&c, env.Options{Environment: environment, Prefix: prefix})
+	var all env.AggregateError
+	if errors.As(err, &all) {
+		for _, one := range all.Errors {
+			var unparsed env.ParseError
+			if !errors.As(one, &unparsed) {
+				return c, fmt.Errorf("cannot read the configuration: %w", one)
+			}
+			field, _ := reflect.TypeFor[config]().FieldByName(unparsed.Name)
+			note(field.Tag.Get("env"), expectation(field.Type))
+		}
+	}
+	c.validate(func(name, problem string) {
+		if !slices.ContainsFunc(wrong, func(m mistake) bool { return m.variable == prefix+name }) {
+			note(name, problem)
+		}
+	})
+	if len(wrong) > 0 {
+		slices.SortFunc(wrong, func(a, b mistake) int { return cmp.Compare(a.variable, b.variable) })
+		return c, wrong
+	}
+	return c, nil
+}
+
+func expectation(kind reflect.Type) string {
+	switch kind {
+	case reflect.TypeFor[time.Duration]():
+		return "is no duration such as 15s or 1m30s"
+	case reflect.TypeFor[uint16]():
+		return "is no number from 1 to 65535"
+	default:
+		return "is no whole number"
+	}
+}
+
+func (c *config) validate(note func(name, problem string)) {
+	if _, port, err := net.SplitHostPort(c.Listen); err != nil {
+		note("LISTEN", "is no address such as :8080 or 127.0.0.1:8080")
+	} else if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		note("LISTEN", "has no port from 0 to 65535")
+	}
+	if c.Interval < minInterval || c.Interval > maxInterval {
+		note("INTERVAL", fmt.Sprintf("is not from %s to %s", minInterval, maxInterval))
+	}
+	if c.Timeout == 0 {
+		c.Timeout = min(observe.DefaultTimeout, c.Interval/3)
+	}
+	if c.Timeout <= 0 || c.Timeout > c.Interval/2 {
+		note("TIMEOUT", fmt.Sprintf("is not above zero and at most half of the interval, %s", c.Interval/2))
+	}
+	if _, err := zerolog.ParseLevel(c.LogLevel); err != nil || c.LogLevel == "" {
+		note("LOG_LEVEL", "is not debug, info, warn or error")
+	}
+	if c.LogFormat != "json" && c.LogFormat != "console" {
+		note("LOG_FORMAT", "is not json or console")
+	}
+	if c.DNSPort == 0 {
+		note("DNS_PORT", expectation(reflect.TypeFor[uint16]()))
+	}
+	c.validateChecks(note)
+}
+
+func (c *config) validateChecks(note func(name, problem string)) {
+	if unknown := unknownNames(c.Skip); unknown != "" {
+		note("SKIP", unknown)
+	} else if len(c.Skip) >= len(checks.Names()) {
+		note("SKIP", "leaves no check to run")
+	}
+	if unknown := unknownNames(c.ReadyChecks); unknown != "" {
+		note("READY_CHECKS", unknown)
+	}
+	if c.ReadyFailures < 1 {
+		note("READY_FAILURES", "is not at least 1")
+	}
+	if c.ReadySuccesses < 1 {
+		note("READY_SUCCESSES", "is not at least 1")
+	}
+}
+
+func unknownNames(names []checks.Name) string {
+	for i, name := range names {
+		if !slices.Contains(checks.Names(), name) {
+			return fmt.Sprintf("has %q, which is none of %s", cut(string(name)), joined(checks.Names()))
+		}
+		if slices.Contains(names[:i], name) {
+			return fmt.Sprintf("has %q twice", name)
+		}
+	}
+	return ""
+}
+
+func joined(names []checks.Name) string {
+	texts := make([]string, 0, len(names))
+	for _, name := range names {
+		texts = append(texts, string(name))
+	}
+	return strings.Join(texts, ", ")
+}
+
+// cut shortens a value of the environment for a message.
+func cut(value string) string {
+	if runes := []rune(value); len(runes) > 100 {
+		return string(runes[:100]) + "…"
+	}
+	return value
+}
+
+// watched is the pod as the configuration has it looked at.
+func (c config) watched(pod checks.Pod) checks.Pod {
+	pod.ServiceAccountDir, pod.ResolvConf, pod.Hosts, pod.DNSPort = c.ServiceAccountDir, c.ResolvConf, c.Hosts, c.DNSPort
+	return pod
+}
+
+func (c config) observer(pod checks.Pod, log zerolog.Logger) *observe.Observer {
+	return &observe.Observer{
+		Pod:       c.watched(pod),
+		Timeout:   c.Timeout,
+		Skip:      c.Skip,
+		UserAgent: "lifeline/" + currentBuild().Version,
+		Log:       leveled{log},
+	}
+}
+
+func (c config) ready() server.ReadyPolicy {
+	return server.ReadyPolicy{Checks: c.ReadyChecks, Failures: c.ReadyFailures, Successes: c.ReadySuccesses}
+}

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"io"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/kube-lifeline/lifeline/checks"
+)
+
+// newLogger writes JSON lines, or coloured ones for a person.
+func newLogger(c config, out io.Writer) zerolog.Logger {
+	level, err := zerolog.ParseLevel(c.LogLevel)
+	if err != nil {
+		level = zerolog.InfoLevel
+	}
+	if c.LogFormat == "console" {
+		out = zerolog.ConsoleWriter{Out: out, TimeFormat: time.TimeOnly, NoColor: !isTerminal(out)}
+	}
+	return zerolog.New(out).Level(level).With().Timestamp().Logger()
+}
+
+// leveled lets go-retryablehttp log; what it says is for debugging only, since
+// the report tells of every retry.
+type leveled struct{ log zerolog.Logger }
+
+func (l leveled) Error(message string, pairs ...any) { l.debug(message, pairs) }
+func (l leveled) Warn(message string, pairs ...any)  { l.debug(message, pairs) }
+func (l leveled) Info(message string, pairs ...any)  { l.debug(message, pairs) }
+func (l leveled) Debug(message string, pairs ...any) { l.debug(message, pairs) }
+
+func (l leveled) debug(message string, pairs []any) {
+	l.log.Debug().Fields(pairs).Msg("round trip: " + message)
+}
+
+// logTransitions writes a line for each check whose status or reason changed,
+// and one for the verdict, so that a state that lasts is told once.
+func logTransitions(log zerolog.Logger, previous, report *checks.Report) {
+	for _, result := range report.Checks {
+		before, known := checks.Result{Status: checks.OK}, false
+		if previous != nil {
+			before, known = previous.Result(result.Name)
+		}
+		if before.Status == result.Status && before.Reason == result.Reason {
+			continue
+		}
+		event := levelOf(log, result.Status).
+			Str("check", string(result.Name)).
+			Str("status", string(result.Status))
+		if result.Reason != "" {
+			event = event.Str("reason", string(result.Reason))
+		}
+		if known {
+			event = event.Str("was", string(before.Status)).Dur("for_ms", result.Since.Sub(before.Since))
+		}
+		event.Msg(result.Message)
+	}
+	if previous == nil || previous.Status != report.Status {
+		logVerdict(log, report)
+	}
+}
+
+func logVerdict(log zerolog.Logger, report *checks.Report) {
+	event := levelOf(log, report.Status).Str("status", string(report.Status)).Uint64("round", report.Round)
+	if len(report.Diagnosis) == 0 {
+		event.Msg("the way to the Kubernetes API is in order")
+		return
+	}
+	cause := report.Diagnosis[0]
+	event.Str("cause", string(cause.Reason)).
+		Str("certainty", string(cause.Certainty)).
+		Strs("remedy", cause.Remedy).
+		Msg(cause.Title)
+}
+
+func levelOf(log zerolog.Logger, status checks.Status) *zerolog.Event {
+	switch status {
+	case checks.Fail:
+		return log.Error()
+	case checks.Warn:
+		return log.Warn()
+	default:
+		return log.Info()
+	}
+}

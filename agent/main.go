@@ -1,0 +1,89 @@
+// Command lifeline watches a pod's way to the Kubernetes API and says which
+// link broke, why, and what to do.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/kube-lifeline/lifeline/checks"
+)
+
+// Exit codes.
+const (
+	exitHealthy = 0
+	exitFailing = 1
+	exitUsage   = 2
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], program{pod: checks.ThisPod(), out: os.Stdout, err: os.Stderr}))
+}
+
+// program is what a subcommand may touch of the process.
+type program struct {
+	pod checks.Pod
+	out io.Writer
+	err io.Writer
+}
+
+// command is one subcommand. It gets the arguments after its name.
+type command struct {
+	name    string
+	summary string
+	run     func(ctx context.Context, arguments []string, p program) int
+}
+
+func commands() []command {
+	return []command{
+		{"check", "look once at every link, print the report, exit 0 if nothing fails", runCheck},
+		{"wait", "return when the API can be reached", runWait},
+		{"explain", "tell what a reason means and what to do: explain REASON", runExplain},
+		{"version", "print the version", runVersion},
+	}
+}
+
+func run(ctx context.Context, arguments []string, p program) int {
+	if len(arguments) == 0 {
+		return runAgent(ctx, p)
+	}
+	name := arguments[0]
+	if slices.Contains([]string{"help", "-h", "-help", "--help"}, name) {
+		fmt.Fprint(p.out, usage())
+		return exitHealthy
+	}
+	for _, command := range commands() {
+		if command.name == name {
+			return command.run(ctx, arguments[1:], p)
+		}
+	}
+	fmt.Fprintf(p.err, "lifeline: there is no command %q\n\n%s", name, usage())
+	return exitUsage
+}
+
+func usage() string {
+	var text strings.Builder
+	text.WriteString(`Lifeline watches a pod's way to the Kubernetes API and says which link broke,
+why, and what to do.
+
+Usage:
+  lifeline            run the agent: check every LIFELINE_INTERVAL and serve
+                      /healthz, /readyz, /livez, /status and /metrics
+`)
+	for _, command := range commands() {
+		fmt.Fprintf(&text, "  lifeline %-10s %s\n", command.name, command.summary)
+	}
+	text.WriteString("\nEnvironment:\n")
+	for _, setting := range settings() {
+		fmt.Fprintf(&text, "  %-28s %s\n", setting.variable, setting.meaning)
+	}
+	return text.String()
+}

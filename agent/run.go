@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/kube-lifeline/lifeline/checks"
+	"github.com/kube-lifeline/lifeline/server"
+)
+
+// runAgent serves and runs rounds until ctx ends.
+func runAgent(ctx context.Context, p program) int {
+	config, ok := p.configure()
+	if !ok {
+		return exitUsage
+	}
+	log := newLogger(config, p.err)
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", config.Listen)
+	if err != nil {
+		log.Error().Err(err).Msg("cannot listen on " + config.Listen)
+		return exitFailing
+	}
+	build := currentBuild()
+	log.Info().Str("version", build.Version).Str("listen", listener.Addr().String()).
+		Dur("interval_ms", config.Interval).Dur("timeout_ms", config.Timeout).Msg("lifeline started")
+
+	surface := server.New(server.Options{
+		Interval: config.Interval,
+		Ready:    config.ready(),
+		Version:  build.Version,
+		Revision: build.Revision,
+		ErrorLog: log.With().Str("level", "debug").Logger(),
+	})
+	pod := config.watched(p.pod)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var owned sync.WaitGroup
+	changed := make(chan struct{}, 1)
+	owned.Go(func() { watch(ctx, log, pod.ServiceAccountDir, config.Interval, changed) })
+	owned.Go(func() {
+		loop{
+			observer:  config.observer(p.pod, log),
+			publisher: surface,
+			log:       log,
+			interval:  config.Interval,
+			limit:     2*config.Timeout + time.Second,
+			identity:  podIdentity(pod),
+			changed:   changed,
+		}.run(ctx)
+	})
+	err = surface.Serve(ctx, listener)
+	cancel()
+	owned.Wait()
+	if err != nil {
+		log.Error().Err(err).Msg("serving ended")
+		return exitFailing
+	}
+	log.Info().Msg("lifeline stopped")
+	return exitHealthy
+}
+
+// podIdentity is what tells this pod from the others of a fleet: the UID where
+// the downward API gives it, and the hostname, which is the pod's name or, on
+// the host's network, the node's.
+func podIdentity(pod checks.Pod) string {
+	return pod.Environment["POD_UID"] + "/" + pod.Hostname
+}
+
+// configure reads the configuration and prints what is wrong with it.
+func (p program) configure() (config, bool) {
+	config, err := configure(p.pod.Environment)
+	if err != nil {
+		fmt.Fprintf(p.err, "lifeline: the configuration cannot be used:\n%s\n", err)
+		return config, false
+	}
+	return config, true
+}

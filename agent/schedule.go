@@ -1,0 +1,35 @@
+package main
+
+import (
+	"hash/fnv"
+	"time"
+)
+
+// schedule says when rounds are due. The first is due at once and the others
+// at even intervals, shifted by a hash of the pod, so that agents which start
+// together, or recover together, do not ask together.
+type schedule struct {
+	start    time.Time
+	interval time.Duration
+	shift    time.Duration
+}
+
+// newSchedule spreads the second round of a fleet evenly over one interval, from
+// half an interval after the start on.
+func newSchedule(start time.Time, interval time.Duration, identity string) schedule {
+	hash := fnv.New64a()
+	_, _ = hash.Write([]byte(identity))
+	spread := time.Duration(hash.Sum64() % uint64(interval))
+	return schedule{start: start, interval: interval, shift: interval/2 + spread}
+}
+
+// next is the first due time after a moment. Times that passed while a round
+// took long are left out, so rounds neither overlap nor pile up.
+func (s schedule) next(after time.Time) time.Time {
+	second := s.start.Add(s.shift)
+	if after.Before(second) {
+		return second
+	}
+	passed := after.Sub(second)/s.interval + 1
+	return second.Add(passed * s.interval)
+}

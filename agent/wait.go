@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/kube-lifeline/lifeline/checks"
+	"github.com/kube-lifeline/lifeline/checks/judge"
+)
+
+// runWait looks until the API can be reached, for init containers and for what
+// starts before the network does.
+func runWait(ctx context.Context, arguments []string, p program) int {
+	flags := p.flags("wait", "Return when the API can be reached: exit 0 then, 1 with the report if it cannot be\nwithin the time limit.")
+	limit := flags.Duration("timeout", 2*time.Minute, "`time` to wait at the most")
+	every := flags.Duration("every", 2*time.Second, "`time` from one try to the next")
+	if code, done := p.parse(flags, arguments); done {
+		return code
+	}
+	if *limit <= 0 || *every <= 0 {
+		fmt.Fprintln(p.err, "lifeline wait: -timeout and -every must be above zero")
+		return exitUsage
+	}
+	config, ok := p.configure()
+	if !ok {
+		return exitUsage
+	}
+	ctx, cancel := context.WithTimeout(ctx, *limit)
+	defer cancel()
+	waiting := waiter{program: p, observer: config.observer(p.pod, zerolog.Nop()), every: *every}
+	return waiting.run(ctx)
+}
+
+type waiter struct {
+	program
+	observer observer
+	every    time.Duration
+}
+
+func (w waiter) run(ctx context.Context) int {
+	start := time.Now()
+	schedule := newSchedule(start, w.every, podIdentity(w.pod))
+	var report *checks.Report
+	for {
+		facts := w.observer.Observe(ctx)
+		if ctx.Err() != nil {
+			return w.giveUp(report, time.Since(start))
+		}
+		previous := report
+		report = judge.Judge(facts, previous)
+		if reachable(report) {
+			fmt.Fprintf(w.out, "The API can be reached, after %s.\n", time.Since(start).Round(time.Millisecond))
+			return exitHealthy
+		}
+		w.progress(previous, report)
+		select {
+		case <-ctx.Done():
+			return w.giveUp(report, time.Since(start))
+		case <-time.After(time.Until(schedule.next(time.Now()))):
+		}
+	}
+}
+
+// reachable tells whether an application would get its answers. What a check of
+// another link says does not matter once the API answers.
+func reachable(report *checks.Report) bool {
+	result, found := report.Result(checks.API)
+	if !found {
+		return report.Status != checks.Fail
+	}
+	return result.Status == checks.OK || result.Status == checks.Warn
+}
+
+// progress tells of a cause once, not at every try.
+func (w waiter) progress(previous, report *checks.Report) {
+	if len(report.Diagnosis) == 0 {
+		return
+	}
+	cause := report.Diagnosis[0]
+	if previous != nil && len(previous.Diagnosis) > 0 && previous.Diagnosis[0].Reason == cause.Reason {
+		return
+	}
+	fmt.Fprintf(w.out, "Waiting: %s (%s)\n", cause.Evidence[0], cause.Reason)
+}
+
+func (w waiter) giveUp(report *checks.Report, after time.Duration) int {
+	fmt.Fprintf(w.err, "lifeline wait: the API could not be reached within %s\n", after.Round(time.Millisecond))
+	if report != nil {
+		if err := w.print(report, "text"); err != nil {
+			fmt.Fprintf(w.err, "lifeline wait: cannot write the report: %s\n", err)
+		}
+	}
+	return exitFailing
+}

@@ -1,0 +1,229 @@
+package catalogue
+
+import "github.com/kube-lifeline/lifeline/checks"
+
+const (
+	apiSlices   = "kubectl -n default get endpointslices -l kubernetes.io/service-name=kubernetes"
+	askEndpoint = inPod + `curl -sk --max-time 5 "https://ENDPOINT:6443/version"`
+	askService  = inPod + `curl -sk --max-time 5 "https://{host}:{port}/version"`
+	// askPhases gives the seconds to the TCP connection, to the end of the
+	// handshake and to the first byte, of six connections.
+	askPhases = inPod + `sh -c 'for i in 1 2 3 4 5 6; do curl -sk --max-time 10 -o /dev/null ` +
+		`-w "%{time_connect} %{time_appconnect} %{time_starttransfer} %{errormsg}\n" "https://{host}:{port}/version"; done'`
+	readyz           = "kubectl get --raw '/readyz?verbose'"
+	apiServerProcess = "crictl ps -a --name kube-apiserver"
+	apiServerLog     = `crictl logs --tail=50 "$(crictl ps -a -q --name kube-apiserver | head -n 1)"`
+	headersAnonymous = inPod + `curl -skD - -o /dev/null --max-time 5 "https://{host}:{port}/api"`
+	allowAPI         = "Where a policy isolates the pod, add egress by ipBlock to the addresses of the API servers at their own port " +
+		"(6443 as a rule) and to {host} at {port}: add-ons differ in whether they judge before or after DNAT, and a " +
+		"podSelector never matches an API server on the host network."
+	allowAPICilium = "With Cilium use a CiliumNetworkPolicy with toEntities kube-apiserver, as its ipBlock does not match nodes."
+	findAnswerer   = "Find who answers by the headers Server and Via, and take it off the way or correct the address that leads to it."
+)
+
+func api() []Entry {
+	entries := append(apiConnection(), apiExchange()...)
+	entries = append(entries, apiRefusal()...)
+	return append(entries, apiStatus()...)
+}
+
+// apiConnection are the reasons about connecting to the API server.
+func apiConnection() []Entry {
+	return []Entry{
+		{
+			Reason: checks.TCPRefused,
+			Title:  "The connection to the API server is refused",
+			Means: "The connection is refused within milliseconds, by a reset or an ICMP message, and applications read \"connection " +
+				"refused\". Four neighbours look alike: the Service kubernetes has no endpoint, and kube-proxy rejects (iptables " +
+				"and nftables mode); no kube-apiserver listens behind an endpoint; the port is wrong; or a mesh sidecar of the pod is " +
+				"not up yet, which heals within seconds.",
+			Confirm: []string{
+				"Which API servers are listed, and which ports:",
+				apiSlices,
+				apiService,
+				"One listed that refuses by itself is down, or its lease (15 s) has not run out yet:",
+				askEndpoint,
+				"A sidecar, by the container's name (istio-proxy, linkerd-proxy):",
+				"kubectl -n {namespace} get pod {pod} -o jsonpath='{.spec.initContainers[*].name} {.spec.containers[*].name}'",
+				"Where kubectl is refused as well, on a control-plane node, as root:",
+				apiServerProcess,
+				apiServerLog,
+			},
+			Mend: []string{
+				"Mend kube-apiserver by what its log says; a certificate, etcd and a full disk are the usual ends of it.",
+				"Take an override of KUBERNETES_SERVICE_PORT out of the pod template.",
+				"With Istio let the application wait for the sidecar (holdApplicationUntilProxyStarts), or use native sidecars.",
+				"Retry with a growing pause in the application: an API server that rolls refuses for some seconds.",
+			},
+			Page: pageDebugCluster,
+		},
+		{
+			Reason: checks.TCPTimeout,
+			Title:  "The API server does not answer the connection",
+			Means: "The first packet goes out and nothing comes back: it is dropped, and applications wait and read \"i/o timeout\". " +
+				"Neighbours, told apart below: a NetworkPolicy or firewall that drops; a Service datapath not programmed on this " +
+				"node, when all ClusterIPs are silent; an API server that has no way back to the pod; one dead server among several, " +
+				"when only some connections fail; or, in the first seconds of a pod, policies not in force yet.",
+			Confirm: []string{
+				"Does another ClusterIP answer? If so, the datapath works and the API alone is dropped:",
+				inPod + "dig +tcp +time=3 +tries=1 kubernetes.default.svc.cluster.local.",
+				"The Service against an API server itself: only the latter answering means a policy before DNAT or no datapath, " +
+					"only the former a policy after it:",
+				askService,
+				apiSlices,
+				askEndpoint,
+				"Some of six failing means one bad server:",
+				askPhases,
+				networkPolicies,
+				kubeProxyOnNode,
+				onNode,
+				"sysctl net.netfilter.nf_conntrack_count net.netfilter.nf_conntrack_max",
+			},
+			Mend: []string{
+				allowAPI,
+				allowAPICilium,
+				"Where every ClusterIP is silent on the node {node}, read the log of kube-proxy, or of what replaces it, there.",
+				"Where nothing from pods arrives at the API servers, or no answer leaves, give their network a route to the pods' " +
+					"addresses, or masquerade them, and look for overlapping ranges.",
+				"Where the conntrack table is full, raise net.netfilter.nf_conntrack_max and find who fills it.",
+				"Disruptive: replaces kube-proxy on one node, whose Services are not updated meanwhile:",
+				"kubectl -n kube-system delete pod -l k8s-app=kube-proxy --field-selector spec.nodeName={node}",
+			},
+			Page: pageNetworkPolicies,
+		},
+		{
+			Reason: checks.TCPHostUnreachable,
+			Title:  "A firewall or router reports no way to the API server",
+			Means: "An ICMP message comes back at once and applications read \"no route to host\". A host firewall that rejects where " +
+				"others drop, firewalld or ufw with rules before those of Kubernetes, is the usual cause; a router or a neighbour " +
+				"that does not answer ARP is another. As a rule all pods of the node are hit.",
+			Confirm: []string{
+				askService,
+				onNode,
+				"nft list ruleset | grep -iE 'reject|admin-prohibited|host-prohibited'",
+				"sysctl net.ipv4.ip_forward",
+				"ip neighbour show nud failed",
+			},
+			Mend: []string{
+				"In firewalld put the pod network into the trusted zone:",
+				"firewall-cmd --permanent --zone=trusted --add-source=POD-CIDR",
+				"firewall-cmd --reload",
+				"With forwarding off (0 above), turn it on and keep it so in /etc/sysctl.d:",
+				"sysctl -w net.ipv4.ip_forward=1",
+			},
+			Page: pageDebugService,
+		},
+		{
+			Reason: checks.TCPNetworkUnreachable,
+			Title:  "The pod has no route to the API server",
+			Means: "Connecting fails at once with \"network is unreachable\": the pod's own network namespace has no default route, or " +
+				"no address of the family of KUBERNETES_SERVICE_HOST. The network add-on failed while it set the pod up, or the " +
+				"address is IPv6 and the pod has IPv4 only.",
+			Confirm: []string{
+				inPod + "ip address",
+				inPod + "ip route get {host}",
+				"kubectl -n {namespace} get pod {pod} -o jsonpath='{.status.podIPs}'",
+				podEvents,
+			},
+			Mend: []string{
+				"Where the family is wrong, let the Service kubernetes and the pods share one; do not override the variable.",
+				"Read the log of the network add-on on the node {node}.",
+				deleteSentence,
+				deletePod,
+			},
+			Page: pageDualStack,
+		},
+		{
+			Reason: checks.TCPReset,
+			Title:  "The connection to the API server is reset",
+			Means: "Connecting, or a connection that stood already, ends in a reset: \"connection reset by peer\". Something between " +
+				"refuses the session, as a mesh, a load balancer or a firewall does, or a server or a node has lost it. Within the " +
+				"TLS handshake it is tls-eof-or-reset.",
+			Confirm: []string{
+				"Does it happen each time, or to some:",
+				askPhases,
+				apiSlices,
+				askEndpoint,
+				networkPolicies,
+			},
+			Mend: []string{
+				"Where one API server alone does it, read its log; where all do, look at what stands between.",
+				"At a load balancer look at its idle timeout and health checks; in the application retry on a new connection.",
+			},
+			Page: pageDebugService,
+		},
+		{
+			Reason: checks.TCPFailed,
+			Title:  "Connecting to the API server fails",
+			Means: "Connecting fails with an error of the operating system that has no code of its own here; the check's message has its " +
+				"words. \"Operation not permitted\" is a filter within the pod or on the node, \"cannot assign requested address\" " +
+				"means that all local ports are in use, \"too many open files\" a limit of this process.",
+			Confirm: []string{
+				askService,
+				inPod + "ss -s",
+				networkPolicies,
+			},
+			Mend: []string{
+				"Where a local filter forbids it, let it pass {host} at {port}.",
+				"Where ports are exhausted, find the program in the pod that opens a new connection for each request.",
+				deleteSentence,
+				deletePod,
+			},
+			Page: pageDebugService,
+		},
+		{
+			Reason: checks.APIByNameFailing,
+			Title:  "The API server cannot be reached by its name",
+			Means: "kubernetes.default.svc leads to another address than KUBERNETES_SERVICE_HOST, and there the API does not answer as it " +
+				"should, while it does at the other. The official clients are not touched; curl and scripts that go by the name " +
+				"are. A hosts entry, a search domain with a wildcard, or an override of the variable parts the two.",
+			Confirm: []string{
+				lookupName,
+				apiService,
+				inPod + `curl -skv --max-time 5 "https://kubernetes.default.svc/version"`,
+				"kubectl -n {namespace} get pod {pod} -o jsonpath='{.spec.hostAliases}'",
+			},
+			Mend: []string{
+				"Mend what leads the name elsewhere; see dns-answer-disagrees-with-env.",
+				"In programs use KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT, in place of the name.",
+			},
+			Page: pageAccess,
+		},
+		{
+			Reason: checks.TokenLocalClockSkew,
+			Title:  "The node's clock differs from the API server's",
+			Means: "The Date of the API server is more than a minute off the pod's clock, which is its node's. Tokens are judged by the " +
+				"server's clock and go on working, certificates by the node's: it is they that fail first, as expired or not valid " +
+				"yet. Which of the two is wrong, a third clock tells.",
+			Confirm: []string{
+				"The server's clock and the pod's:",
+				inPod + `sh -c 'curl -skD - -o /dev/null --max-time 5 "https://{host}:{port}/version" | grep -i ^date; date -u'`,
+				onNode,
+				"chronyc tracking",
+				timeOnNode,
+			},
+			Mend: []string{
+				"Let NTP run on the node and reach its servers (UDP port 123):",
+				"systemctl enable --now chronyd",
+				"chronyc makestep",
+				"Where the control plane is the wrong one, do the same there.",
+			},
+		},
+		{
+			Reason: checks.TokenRejectedWhileRotating,
+			Title:  "The token was replaced while it was being used",
+			Means: "The request got 401, and the token file has changed since it was read for it. As a rule the old token had just " +
+				"ended and the next round, with the new one, passes. Where it does not pass, the 401 has another cause.",
+			Confirm: []string{
+				"Is the check well by now:",
+				statusOf + `'.checks[] | select(.name == "api") | {status, reason, since, consecutive}'`,
+				tokenFiles,
+			},
+			Mend: []string{
+				"Wait for one more round; once only, it needs nothing.",
+				"In applications read the token again after a 401 and retry once.",
+			},
+			Page: pageServiceAccount,
+		},
+	}
+}

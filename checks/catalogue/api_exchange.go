@@ -1,0 +1,164 @@
+package catalogue
+
+import "github.com/kube-lifeline/lifeline/checks"
+
+// apiExchange are the reasons about the HTTP exchange itself, whatever its
+// status.
+func apiExchange() []Entry {
+	return []Entry{
+		{
+			Reason: checks.HTTPResponseTimeout,
+			Title:  "The API server takes the request and does not answer",
+			Means: "The handshake was good, the request went out, and no response came in time; applications read \"context deadline " +
+				"exceeded\". The API server or its etcd is overloaded, or the request waits in a queue of priority and fairness, up " +
+				"to 15 s. Or the request, larger than all before it by its token, is lost on a path with too small an MTU.",
+			Confirm: []string{
+				readyz,
+				"Requests in the queues, by priority level:",
+				"kubectl get --raw /debug/api_priority_and_fairness/dump_priority_levels",
+				"A small request without token, against one of some 2 kB: only the latter hanging means the MTU:",
+				askService,
+				inPod + `sh -c 'curl -sk --max-time 5 -H "X-Filler: $(seq -s- 600)" "https://{host}:{port}/version"'`,
+				onControlPlane,
+				apiServerLog,
+			},
+			Mend: []string{
+				"Find the client that asks too much, and let it ask less: watch in place of list, fewer at once.",
+				"kubectl get --raw /metrics | grep ^apiserver_flowcontrol_current_inqueue_requests",
+				"Give the API servers and etcd more CPU and faster disks, or add an API server.",
+				"Where the MTU is the fault, set the network add-on's to the path's less its own overhead.",
+			},
+			Page: pageFlowControl,
+		},
+		{
+			Reason: checks.HTTPResponseCut,
+			Title:  "The response breaks off",
+			Means: "The response began and the connection ended before it was whole; applications read \"unexpected EOF\". The API server " +
+				"was stopped or killed in the midst of it, or a load balancer or proxy between closed the connection.",
+			Confirm: []string{
+				"Has an API server just restarted:",
+				"kubectl -n kube-system get pods -l component=kube-apiserver -o wide",
+				onControlPlane,
+				apiServerProcess,
+				headersAnonymous,
+			},
+			Mend: []string{
+				"Once only, while an API server rolls, it needs nothing: clients retry.",
+				"Where it stays so, look for a proxy or load balancer on the way and for its limits of time and size.",
+			},
+			Page: pageDebugCluster,
+		},
+		{
+			Reason: checks.HTTPResponseTooLarge,
+			Title:  "The response is far too large for what was asked",
+			Means: "GET /api answers in some hundred bytes, and what comes here, head or body, is more than Lifeline reads. It is not the " +
+				"API server that answers but something else that sends a page or an endless stream.",
+			Confirm: []string{
+				headersAnonymous,
+				inPod + `sh -c 'curl -sk --max-time 5 "https://{host}:{port}/api" | head -c 300'`,
+			},
+			Mend: []string{findAnswerer},
+			Page: pageAccess,
+		},
+		{
+			Reason: checks.HTTPMalformed,
+			Title:  "The response is not HTTP",
+			Means: "Bytes came back over TLS that do not parse as HTTP. The certificate proved the server, so something behind that " +
+				"certificate answers in another protocol: a load balancer in the wrong mode, or one that puts a PROXY-protocol line " +
+				"before what it passes on, or a wrong port of the right host.",
+			Confirm: []string{
+				inPod + `sh -c 'printf "GET /version HTTP/1.1\r\nHost: kubernetes\r\nConnection: close\r\n\r\n" | ` +
+					`timeout 5 openssl s_client -connect "{host}:{port}" -quiet 2>/dev/null | head -c 300'`,
+				apiService,
+				apiSlices,
+			},
+			Mend: []string{
+				"Let the load balancer pass TCP through unchanged to the API servers' secure port.",
+				"Take an override of KUBERNETES_SERVICE_HOST or _PORT out of the pod template.",
+			},
+			Page: pageAccess,
+		},
+		{
+			Reason: checks.HTTPRedirect,
+			Title:  "The answer is a redirect, which no API server gives",
+			Means: "kube-apiserver does not redirect GET /api, so a login portal, an ingress or an authenticating proxy answers in its " +
+				"place. Clients that follow lose their Authorization header on the way to the other host, and end in a 403 or an " +
+				"HTML page with 200. Lifeline never follows.",
+			Confirm: []string{
+				"The Location header tells who it is:",
+				headersAnonymous,
+				apiService,
+			},
+			Mend: []string{findAnswerer},
+			Page: pageAccess,
+		},
+		{
+			Reason: checks.HTTP200NotKubernetes,
+			Title:  "The answer is 200 but not a Kubernetes API's",
+			Means: "The status is 200 and the body is not of kind APIVersions, so whatever answers is no API server: an ingress that takes " +
+				"every path, a portal, another service at that address. Clients fail later, at decoding.",
+			Confirm: []string{
+				inPod + `sh -c 'curl -ski --max-time 5 "https://{host}:{port}/api" | head -c 600'`,
+				"A kube-apiserver sets the header Audit-Id on every response:",
+				headersAnonymous,
+				apiService,
+			},
+			Mend: []string{findAnswerer},
+			Page: pageAccess,
+		},
+		{
+			Reason: checks.HTTPWarningHeaders,
+			Title:  "The API server sends a warning with its answer",
+			Means: "The request passed, and the response has a Warning header (RFC 7234, section 5.5) with advice of the API " +
+				"server: an old kind of token, a badly written Authorization header, a deprecated API. Libraries drop it or only " +
+				"log it, so applications seldom notice before the day it becomes an error.",
+			Confirm: []string{
+				"The warnings word for word:",
+				statusOf + `'.checks[] | select(.name == "api") | .details.serviceHost.exchanges[-1].response.warnings'`,
+			},
+			Mend: []string{
+				"Do as the text says.",
+				"For auto-generated secret-based tokens, see token-legacy-secret-no-exp.",
+			},
+			Page: pageAuthentication,
+		},
+		{
+			Reason: checks.HTTPLatencyHigh,
+			Title:  "The API server answers slowly",
+			Means: "The request passes but takes far longer than is usual within a cluster. A slow connection means lost packets, in steps " +
+				"of 1 and 3 s; a slow handshake, a busy server or the MTU; a slow first byte, a queue of priority and fairness or a " +
+				"slow etcd. Controllers and leader elections suffer before plain applications do.",
+			Confirm: []string{
+				"Seconds to the connection, the end of the handshake and the first byte:",
+				askPhases,
+				readyz,
+				"kubectl get --raw /debug/api_priority_and_fairness/dump_priority_levels",
+				"kubectl -n kube-system top pods -l component=kube-apiserver",
+			},
+			Mend: []string{
+				"Where connecting is slow, look for packet loss between the node {node} and the control plane.",
+				"Where the first byte is slow, find the client that asks too much, or give API servers and etcd more CPU and faster disks.",
+			},
+			Page: pageFlowControl,
+		},
+		{
+			Reason: checks.HTTPPassedOnRetry,
+			Title:  "The request passed only when tried again",
+			Means: "A first try failed and a later one of the same round passed. Applications without retries have failed meanwhile. One of " +
+				"several API servers is down or rolling, packets are lost, or the server asked for patience with Retry-After.",
+			Confirm: []string{
+				"What the first tries met:",
+				statusOf + `'.checks[] | select(.name == "api") | .details.serviceHost.exchanges[] | {stage, address, failure, status: .response.status}'`,
+				"A part of six failing points to one bad server:",
+				askPhases,
+				apiSlices,
+				askEndpoint,
+			},
+			Mend: []string{
+				"Once only, while an API server rolls, it needs nothing.",
+				"Where one server fails by itself, mend it or take it out, so that it leaves the EndpointSlice.",
+			},
+			Page: pageVirtualIPs,
+		},
+	}
+}

@@ -1,0 +1,210 @@
+// Package catalogue has the entry of every [checks.Reason]: what the fault is,
+// how to confirm it, how to mend it. It is prose for people and decides
+// nothing.
+package catalogue
+
+import (
+	"cmp"
+	"net"
+	"slices"
+	"strings"
+
+	"github.com/kube-lifeline/lifeline/checks"
+)
+
+// Entry is what there is to say of a reason.
+//
+// Each element of Confirm and Mend is either a sentence, which ends with a full
+// stop or with a colon that leads to the next element, or a command of one
+// line for a shell, which ends with neither. Commands in Confirm change
+// nothing in the cluster but for the ephemeral container that kubectl debug
+// adds to a pod. In Mend the ones that take something down come last, after a
+// sentence that begins with "Disruptive:" or "Destructive:".
+//
+// Words in capitals are for the reader to fill in.
+type Entry struct {
+	Reason checks.Reason
+	// Title states the fault, without a full stop.
+	Title string
+	// Means are two to four sentences: what it is, what an application in the
+	// pod sees, why it comes about.
+	Means string
+	// Confirm is how to make sure of it.
+	Confirm []string
+	// Mend is what to do, the first to try first.
+	Mend []string
+	// Page is the official page to read; it may be empty.
+	Page string
+}
+
+// Names are the pod's own values for the commands of an entry. One that is
+// empty, or that would not be safe in a shell, leaves its name in capitals.
+type Names struct {
+	Pod, Namespace, Node, ServiceAccount string
+	// Host and Port are KUBERNETES_SERVICE_HOST and _PORT; an IPv6 host may
+	// stand in brackets or not.
+	Host, Port string
+}
+
+// Lookup returns the entry of a reason, false where there is none.
+func Lookup(reason checks.Reason) (Entry, bool) {
+	for _, link := range links() {
+		for _, entry := range link {
+			if entry.Reason == reason {
+				return entry, true
+			}
+		}
+	}
+	return Entry{}, false
+}
+
+// All are the entries in the order of the links, those that any check can have
+// last, and by code within a link.
+func All() []Entry {
+	all := links()
+	for _, link := range all {
+		slices.SortFunc(link, func(a, b Entry) int { return cmp.Compare(a.Reason, b.Reason) })
+	}
+	return slices.Concat(all...)
+}
+
+// For returns the entry with the pod's own values in Confirm and Mend.
+func (e Entry) For(names Names) Entry {
+	host := orPlaceholder(strings.Trim(names.Host, "[]"), "HOST")
+	port := orPlaceholder(names.Port, "PORT")
+	// Where a port follows, an IPv6 address has to stand in brackets.
+	replacer := strings.NewReplacer(
+		"{host}:{port}", net.JoinHostPort(host, port),
+		"{host}", host,
+		"{port}", port,
+		"{pod}", orPlaceholder(names.Pod, "POD"),
+		"{namespace}", orPlaceholder(names.Namespace, "NAMESPACE"),
+		"{node}", orPlaceholder(names.Node, "NODE"),
+		"{serviceaccount}", orPlaceholder(names.ServiceAccount, "SERVICEACCOUNT"),
+	)
+	e.Confirm = replaceEach(replacer, e.Confirm)
+	e.Mend = replaceEach(replacer, e.Mend)
+	return e
+}
+
+func replaceEach(replacer *strings.Replacer, texts []string) []string {
+	replaced := make([]string, len(texts))
+	for i, text := range texts {
+		replaced[i] = replacer.Replace(text)
+	}
+	return replaced
+}
+
+// longestName is the longest that a name in Kubernetes or in DNS can be.
+const longestName = 253
+
+// orPlaceholder returns the value where it can be pasted into a shell. Values
+// come out of files and variables that anybody may have written, and a leading
+// dash would make one an option.
+func orPlaceholder(value, placeholder string) string {
+	if value == "" || len(value) > longestName || value[0] == '-' || strings.ContainsFunc(value, unsafe) {
+		return placeholder
+	}
+	return value
+}
+
+func unsafe(r rune) bool {
+	switch {
+	case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9':
+		return false
+	default:
+		return !strings.ContainsRune(".:-_", r)
+	}
+}
+
+func links() [][]Entry {
+	return [][]Entry{environment(), dns(), token(), ca(), tls(), api(), anyCheck()}
+}
+
+func anyCheck() []Entry {
+	return []Entry{
+		{
+			Reason: checks.CheckPanicked,
+			Title:  "The check's own code failed",
+			Means: "A programming error in Lifeline ended this check; it says nothing of the pod's way to the API. " +
+				"The other checks went on, and the next round tries this one again.",
+			Confirm: []string{
+				"The log names the place:",
+				"kubectl -n {namespace} logs {pod} --since=15m | grep -i panic",
+			},
+			Mend: []string{
+				"Report it to the project with the log line and the version; neither holds a secret.",
+				"Until it is mended leave the check out, by its name:",
+				"kubectl -n {namespace} set env deployment/NAME LIFELINE_SKIP=CHECK",
+			},
+		},
+		{
+			Reason: checks.WaitsFor,
+			Title:  "The check waits for another one",
+			Means: "What this check needs is not there: there is no handshake to judge where nothing connects, for one. " +
+				"It is neither well nor ill, and runs again by itself as soon as the check that it waits for passes.",
+			Confirm: []string{
+				"The report names the check that it waits for:",
+				statusOf + `'.checks[] | select(.status == "skip") | {name, waitsFor}'`,
+			},
+			Mend: []string{"Mend the check that it waits for; there is nothing to do here."},
+		},
+	}
+}
+
+// Paths and commands that many entries share.
+const (
+	directory = "/var/run/secrets/kubernetes.io/serviceaccount"
+
+	// inPod runs a command beside the containers of the pod, which may have no
+	// shell. Any image with dig, curl and openssl serves.
+	inPod = "kubectl -n {namespace} debug -it {pod} --image=nicolaka/netshoot -- "
+	// statusOf is Lifeline's report by way of the API server, at the port of
+	// LIFELINE_LISTEN's default.
+	statusOf = "kubectl get --raw /api/v1/namespaces/{namespace}/pods/{pod}:8080/proxy/status | jq "
+
+	onNode         = "On the node {node}, as root:"
+	onControlPlane = "On a control-plane node, as root:"
+
+	restartSentence = "Disruptive: replaces the pods of the workload (daemonset/NAME or statefulset/NAME likewise):"
+	restart         = "kubectl -n {namespace} rollout restart deployment/NAME"
+	deleteSentence  = "Destructive: ends the pod; its owner makes another, but a bare pod does not come back:"
+	deletePod       = "kubectl -n {namespace} delete pod {pod}"
+
+	networkPolicies = "kubectl -n {namespace} get networkpolicies"
+	kubeProxyOnNode = "kubectl -n kube-system get pods -l k8s-app=kube-proxy --field-selector spec.nodeName={node} -o wide"
+	podEvents       = "kubectl -n {namespace} events --for pod/{pod}"
+	podMounts       = "kubectl -n {namespace} get pod {pod} -o json | " +
+		"jq '.spec | {volumes, mounts: [.containers[] | {name, volumeMounts}]}'"
+)
+
+// Official pages.
+const (
+	pageAccess          = "https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/"
+	pageAPIServer       = "https://kubernetes.io/docs/reference/command-line-tools-reference/kube-apiserver/"
+	pageAuthentication  = "https://kubernetes.io/docs/reference/access-authn-authz/authentication/"
+	pageCARotation      = "https://kubernetes.io/docs/tasks/tls/manual-rotation-of-ca-certificates/"
+	pageCertificates    = "https://kubernetes.io/docs/setup/best-practices/certificates/"
+	pageCoreDNS         = "https://coredns.io/plugins/kubernetes/"
+	pageCoreDNSLoop     = "https://coredns.io/plugins/loop/"
+	pageDebugCluster    = "https://kubernetes.io/docs/tasks/debug/debug-cluster/"
+	pageDebugService    = "https://kubernetes.io/docs/tasks/debug/debug-application/debug-service/"
+	pageDNSDebugging    = "https://kubernetes.io/docs/tasks/administer-cluster/dns-debugging-resolution/"
+	pageDNSPods         = "https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/"
+	pageDNSScaling      = "https://kubernetes.io/docs/tasks/administer-cluster/dns-horizontal-autoscaling/"
+	pageDNSServers      = "https://kubernetes.io/docs/tasks/administer-cluster/dns-custom-nameservers/"
+	pageDualStack       = "https://kubernetes.io/docs/concepts/services-networking/dual-stack/"
+	pageFlowControl     = "https://kubernetes.io/docs/reference/debug-cluster/flow-control/"
+	pageGodebug         = "https://go.dev/doc/godebug"
+	pageHealth          = "https://kubernetes.io/docs/reference/using-api/health-checks/"
+	pageHosts           = "https://kubernetes.io/docs/tasks/network/customize-hosts-file-for-pods/"
+	pageKubeadmCerts    = "https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-certs/"
+	pageNetworkPolicies = "https://kubernetes.io/docs/concepts/services-networking/network-policies/"
+	pageProjected       = "https://kubernetes.io/docs/concepts/storage/projected-volumes/"
+	pageRBAC            = "https://kubernetes.io/docs/reference/access-authn-authz/rbac/"
+	pageSecurityContext = "https://kubernetes.io/docs/tasks/configure-pod-container/security-context/"
+	pageServiceAccount  = "https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-account/"
+	pageServiceAccounts = "https://kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin/"
+	pageVirtualIPs      = "https://kubernetes.io/docs/reference/networking/virtual-ips/"
+	pageVolumes         = "https://kubernetes.io/docs/concepts/storage/volumes/"
+)

@@ -1,0 +1,280 @@
+package catalogue
+
+import "github.com/kube-lifeline/lifeline/checks"
+
+const (
+	resolvConf = inPod + "cat /etc/resolv.conf"
+	lookupName = inPod + "dig +search +showsearch +time=2 +tries=1 kubernetes.default.svc"
+	dnsOfPod   = "kubectl -n {namespace} get pod {pod} " +
+		"-o jsonpath='{.spec.dnsPolicy} {.spec.hostNetwork} {.spec.dnsConfig}'"
+	dnsService    = "kubectl -n kube-system get service kube-dns"
+	coreDNSPods   = "kubectl -n kube-system get pods -l k8s-app=kube-dns -o wide"
+	coreDNSSlices = "kubectl -n kube-system get endpointslices -l kubernetes.io/service-name=kube-dns"
+	coreDNSLog    = "kubectl -n kube-system logs -l k8s-app=kube-dns --tail=50 --prefix"
+	corefile      = "kubectl -n kube-system get configmap coredns -o jsonpath='{.data.Corefile}'"
+	nodeLocalDNS  = "kubectl -n kube-system get pods -l k8s-app=node-local-dns " +
+		"--field-selector spec.nodeName={node} -o wide"
+	coreDNSRestartSentence = "Disruptive: replaces the CoreDNS pods one by one:"
+	coreDNSRestart         = "kubectl -n kube-system rollout restart deployment/coredns"
+	clusterFirstSentence   = "Set the policy in the pod template (this rolls the pods out anew):"
+	clusterFirst           = `kubectl -n {namespace} patch deployment NAME -p '{"spec":{"template":{"spec":{"dnsPolicy":"ClusterFirst"}}}}'`
+)
+
+func dns() []Entry {
+	return append(dnsServers(), dnsAnswers()...)
+}
+
+// dnsServers are the reasons about the resolver configuration and about reaching
+// nameservers.
+func dnsServers() []Entry {
+	return []Entry{
+		{
+			Reason: checks.DNSResolvConfMissingOrEmpty,
+			Title:  "resolv.conf is missing or names no nameserver",
+			Means: "Without a nameserver line that holds an address, resolvers ask 127.0.0.1 and ::1, where nothing " +
+				"listens, and Go says \"lookup ... on [::1]:53 ... connection refused\". A line with a host name in place " +
+				"of an address is passed over in silence. An image or an init container that overwrites the file, or " +
+				"dnsPolicy None without nameservers, are the usual causes.",
+			Confirm: []string{
+				"kubectl -n {namespace} exec {pod} -- cat /etc/resolv.conf",
+				"What kubelet gave the pod, without any mount or overwriting in its containers:",
+				resolvConf,
+				dnsOfPod,
+			},
+			Mend: []string{
+				"Remove what is mounted or written over /etc/resolv.conf in the container.",
+				clusterFirstSentence,
+				clusterFirst,
+			},
+			Page: pageDNSDebugging,
+		},
+		{
+			Reason: checks.DNSResolvConfUnreadable,
+			Title:  "resolv.conf cannot be read",
+			Means: "The file is there, but this user may not read it, or it is a directory, a FIFO or far too large. " +
+				"Resolvers then behave as if it were empty and ask 127.0.0.1. Kubelet writes it readable to all, so " +
+				"something in the pod has replaced it or lies over it.",
+			Confirm: []string{
+				"kubectl -n {namespace} exec {pod} -- ls -laL /etc/resolv.conf",
+				podMounts,
+			},
+			Mend: []string{
+				"Remove the mount at /etc/resolv.conf, or the script that rewrites it, and use dnsConfig for what it was to do.",
+				restartSentence,
+				restart,
+			},
+			Page: pageDNSPods,
+		},
+		{
+			Reason: checks.DNSPolicyDefault,
+			Title:  "The pod uses its node's DNS, not the cluster's",
+			Means: "The resolv.conf is the node's: its search list has no svc entry and its nameserver does not know " +
+				"the cluster's zone. External names resolve and every Service name is NXDOMAIN. Three causes: " +
+				"dnsPolicy Default, which despite its name is not the default; hostNetwork with dnsPolicy " +
+				"ClusterFirst, which degrades to Default; a kubelet without clusterDNS, where all pods of the node " +
+				"are hit and have the event MissingClusterDNS.",
+			Confirm: []string{
+				resolvConf,
+				dnsOfPod,
+				"kubectl get events -A --field-selector reason=MissingClusterDNS",
+			},
+			Mend: []string{
+				"With dnsPolicy Default:",
+				clusterFirst,
+				"With hostNetwork:",
+				`kubectl -n {namespace} patch deployment NAME -p '{"spec":{"template":{"spec":{"dnsPolicy":"ClusterFirstWithHostNet"}}}}'`,
+				"With a kubelet that knows no cluster DNS: set clusterDNS and clusterDomain in its configuration file on the " +
+					"node {node}, then:",
+				"Disruptive: restarts kubelet on that node; containers go on, and pods get the new file only when made anew:",
+				"systemctl restart kubelet",
+			},
+			Page: pageDNSPods,
+		},
+		{
+			Reason: checks.DNSPolicyNoneIncomplete,
+			Title:  "The search list lacks the cluster's domains",
+			Means: "The nameserver is the cluster's, but the search domains or ndots that make a short name whole are " +
+				"not there, so kubernetes.default.svc is asked for as it stands and is NXDOMAIN. With dnsPolicy None a " +
+				"pod has only what its dnsConfig says. The full name with the cluster domain still resolves.",
+			Confirm: []string{dnsOfPod, resolvConf, lookupName},
+			Mend: []string{
+				"Use ClusterFirst and leave in dnsConfig only what is to be added; kubelet merges the two.",
+				clusterFirstSentence,
+				clusterFirst,
+				"Where None has to stay, give dnsConfig the searches {namespace}.svc.cluster.local, svc.cluster.local and " +
+					"cluster.local, by the cluster's own domain, and the option ndots 5.",
+			},
+			Page: pageDNSPods,
+		},
+		{
+			Reason: checks.DNSTimeout,
+			Title:  "No nameserver answers",
+			Means: "Queries go out and nothing comes back in time; an application waits for some 10 s for each name and " +
+				"then says \"i/o timeout\". Whoever refuses would answer at once, so packets are dropped: by an egress " +
+				"NetworkPolicy without port 53, by a policy that allows the kube-dns pods while the nameserver is a " +
+				"link-local one (169.254.0.0/16), by a Service datapath that is not programmed, or because CoreDNS is " +
+				"gone and still listed.",
+			Confirm: []string{
+				"Is it all DNS, or UDP only:",
+				inPod + "dig +tcp +time=3 +tries=1 kubernetes.default.svc.cluster.local.",
+				"Does the API answer by its address? If it does, only port 53 is dropped; if not, suspect the Service datapath:",
+				inPod + `curl -skS --max-time 5 "https://{host}:{port}/version"`,
+				"The nameserver that is asked, and the policies that select the pod:",
+				resolvConf,
+				networkPolicies,
+				"CoreDNS, and kube-proxy on this node:",
+				coreDNSPods,
+				kubeProxyOnNode,
+			},
+			Mend: []string{
+				"Where a policy isolates the pod, add egress to kube-system, pods k8s-app: kube-dns, ports 53/UDP and 53/TCP; " +
+					"where the network add-on judges before DNAT, to the ClusterIP of kube-dns as well.",
+				"For a nameserver in 169.254.0.0/16 no podSelector matches: add an ipBlock with its address and port 53.",
+				"Where every ClusterIP is silent from this node, read the log of kube-proxy or of what replaces it there.",
+				coreDNSRestartSentence,
+				coreDNSRestart,
+			},
+			Page: pageNetworkPolicies,
+		},
+		{
+			Reason: checks.DNSServiceNoEndpoints,
+			Title:  "The nameserver refuses: nothing serves DNS there",
+			Means: "Queries are refused within milliseconds and applications read \"connection refused\". kube-proxy in " +
+				"iptables and nftables mode rejects what goes to a Service without ready endpoints, so all CoreDNS pods " +
+				"are gone or not ready; other datapaths drop, and it is a timeout there. At a link-local nameserver it " +
+				"means that NodeLocal DNSCache is down on this node.",
+			Confirm: []string{
+				coreDNSPods,
+				coreDNSSlices,
+				"For a nameserver in 169.254.0.0/16:",
+				nodeLocalDNS,
+				"Where CoreDNS restarts again and again, its last words:",
+				"kubectl -n kube-system logs -l k8s-app=kube-dns --previous --tail=20 --prefix",
+			},
+			Mend: []string{
+				"Where there are no pods at all, scale it up:",
+				"kubectl -n kube-system scale deployment/coredns --replicas=2",
+				"Where the log says \"Loop ... detected\", let kubelet's resolvConf point to a file without a loopback " +
+					"nameserver, such as /run/systemd/resolve/resolv.conf.",
+				"Where pods are Pending or killed for memory, give them nodes or a higher limit.",
+				coreDNSRestartSentence,
+				coreDNSRestart,
+			},
+			Page: pageDNSDebugging,
+		},
+		{
+			Reason: checks.DNSUnreachable,
+			Title:  "There is no way to the nameserver",
+			Means: "Sending a query fails at once with \"no route to host\", \"network is unreachable\" or \"operation not " +
+				"permitted\". Silence would be dns-timeout and a closed port dns-service-no-endpoints; this one speaks " +
+				"of the way: a host firewall that rejects, a pod without a default route or without an address of the " +
+				"nameserver's family, a filter within the pod.",
+			Confirm: []string{
+				inPod + "ip address",
+				inPod + "ip route get NAMESERVER",
+				resolvConf,
+				onNode,
+				"nft list ruleset | grep -i reject",
+			},
+			Mend: []string{
+				"Use a nameserver of a family that the pod has an address of.",
+				"Where a host firewall rejects (firewalld, ufw), put the pod network and its interfaces into a trusted zone.",
+				"Where the pod has no route, its network was not set up: read kubelet's and the network add-on's log on the node {node}.",
+				deleteSentence,
+				deletePod,
+			},
+			Page: pageDNSDebugging,
+		},
+		{
+			Reason: checks.DNSTCPBlockedUDPOK,
+			Title:  "DNS works over UDP and not over TCP",
+			Means: "An answer too large for UDP comes cut short and has to be asked for again over TCP, and that fails: " +
+				"small answers come, and large ones, such as those of headless Services, do not. In a plain cluster the " +
+				"API server's name never needs it. A NetworkPolicy or firewall that allows only 53/UDP is the usual cause.",
+			Confirm: []string{
+				inPod + "dig +tcp +time=3 +tries=1 kubernetes.default.svc.cluster.local.",
+				"kubectl -n {namespace} get networkpolicies -o yaml | grep -B3 -A3 'port: 53'",
+			},
+			Mend: []string{
+				"Add to the egress rule for DNS a port with protocol TCP beside the one with UDP; without protocol a port means TCP.",
+				"kubectl -n {namespace} edit networkpolicy NAME",
+			},
+			Page: pageNetworkPolicies,
+		},
+		{
+			Reason: checks.DNSNameserverFailing,
+			Title:  "One of the nameservers fails",
+			Means: "The name resolves, but not by every nameserver of resolv.conf: one of them times out, refuses or answers " +
+				"otherwise. Lookups that come to it first are slow, and NXDOMAIN from it is taken as final by glibc and " +
+				"Go; musl asks all at once and takes the first answer. As a rule servers of the cluster and others are " +
+				"mixed there.",
+			Confirm: []string{
+				resolvConf,
+				"Ask each by itself:",
+				inPod + "dig +time=2 +tries=1 @NAMESERVER kubernetes.default.svc.cluster.local.",
+				dnsOfPod,
+			},
+			Mend: []string{
+				"Leave only the cluster's DNS in dnsConfig.nameservers; it forwards what is not its own.",
+				"Where each is a server of the cluster, mend the failing one: CoreDNS, or NodeLocal DNSCache on the node {node}.",
+			},
+			Page: pageDNSPods,
+		},
+		{
+			Reason: checks.DNSAAAABroken,
+			Title:  "Queries for AAAA fail where those for A succeed",
+			Means: "The IPv4 address comes and the question for an IPv6 one ends in an error or in silence, where an empty " +
+				"answer is due. getaddrinfo asks for both and waits for both, so lookups are slow or fail altogether. A " +
+				"forwarder, a template in the Corefile or a middlebox mistreats AAAA.",
+			Confirm: []string{
+				inPod + "dig +time=3 +tries=1 A kubernetes.default.svc.cluster.local.",
+				inPod + "dig +time=3 +tries=1 AAAA kubernetes.default.svc.cluster.local.",
+				"With glibc, two queries from one socket can race in conntrack; then AAAA alone, as above, does not fail.",
+				corefile,
+			},
+			Mend: []string{
+				"Mend the upstream server or the Corefile plugin that answers AAAA wrongly.",
+				"Where it is the race, run NodeLocal DNSCache, or set the dnsConfig option single-request-reopen, which musl does not know.",
+			},
+			Page: pageDNSDebugging,
+		},
+		{
+			Reason: checks.DNSSearchListOverLimit,
+			Title:  "The search list is longer than resolvers bear",
+			Means: "Kubernetes allows 32 search domains of 2,048 characters in all and cuts the rest off; glibc before 2.26 " +
+				"takes six. More than three nameservers are dropped by kubelet, glibc and Go alike. Names then resolve in " +
+				"some images and not in others, since the node's own domains fill the list.",
+			Confirm: []string{
+				resolvConf,
+				"kubectl get events -A --field-selector reason=DNSConfigForming",
+			},
+			Mend: []string{
+				"Shorten the search list in the resolv.conf that kubelet reads on the node {node} (resolvConf in its configuration).",
+				"Shorten dnsConfig.searches and dnsConfig.nameservers in the pod template.",
+				restartSentence,
+				restart,
+			},
+			Page: pageDNSDebugging,
+		},
+		{
+			Reason: checks.DNSSlow,
+			Title:  "The lookup is slow",
+			Means: "The name resolves, but takes much longer than the milliseconds that are usual within a cluster. All " +
+				"names slow means a CoreDNS short of CPU; external names only, a slow upstream; a whole multiple of the " +
+				"resolver's timeout, lost packets; many queries for one name, the search list with ndots 5.",
+			Confirm: []string{
+				lookupName,
+				"kubectl -n kube-system top pods -l k8s-app=kube-dns",
+				"Twenty lookups on fresh ports; one slow replica shows as two groups of times:",
+				inPod + `sh -c 'for i in $(seq 20); do dig +time=5 kubernetes.default.svc.cluster.local. | grep "Query time"; done'`,
+			},
+			Mend: []string{
+				"Give CoreDNS more CPU, or more replicas:",
+				"kubectl -n kube-system scale deployment/coredns --replicas=3",
+				"Run NodeLocal DNSCache, which also ends the conntrack race of glibc.",
+				"In applications write names that are asked for often with a dot at the end.",
+			},
+			Page: pageDNSScaling,
+		},
+	}
+}

@@ -1,0 +1,189 @@
+package catalogue
+
+import "github.com/kube-lifeline/lifeline/checks"
+
+const (
+	servedCertificate = inPod + `sh -c 'openssl s_client -connect "{host}:{port}" </dev/null 2>/dev/null | ` +
+		`openssl x509 -noout -subject -issuer -dates -fingerprint -sha256 -ext subjectAltName,extendedKeyUsage,keyUsage'`
+	servedChain         = inPod + `sh -c 'openssl s_client -connect "{host}:{port}" -showcerts </dev/null 2>&1 | grep -E "^ *[0-9]+ s:|^ *i:|^ *a:|^ *v:"'`
+	handshake           = inPod + `sh -c 'openssl s_client -connect "{host}:{port}" -brief </dev/null'`
+	checkExpiration     = "kubeadm certs check-expiration"
+	renewSentence       = "Disruptive: writes a new certificate, on each control-plane node; kube-apiserver reads it within a minute:"
+	renew               = "kubeadm certs renew apiserver"
+	kubeadmConfig       = "kubectl -n kube-system get configmap kubeadm-config -o jsonpath='{.data.ClusterConfiguration}' >kubeadm.yaml"
+	reissueSentence     = "Disruptive: on each control-plane node, sets the old pair aside and issues another with the names of kubeadm.yaml:"
+	setAside            = "mkdir -p /root/pki-old && mv /etc/kubernetes/pki/apiserver.crt /etc/kubernetes/pki/apiserver.key /root/pki-old/"
+	reissue             = "kubeadm init phase certs apiserver --config kubeadm.yaml"
+	reissueElsewhere    = "On a cluster not made with kubeadm, have whoever issues the API server's certificate issue another."
+	eachReplica         = "Each connection may meet another API server; the subject alternative names tell which one is at fault."
+	interceptionSuspect = "Find out who holds the address: a proxy (HTTPS_PROXY), a mesh, a load balancer that ends TLS, a wrong " +
+		"KUBERNETES_SERVICE_HOST, a hijacked DNS answer."
+)
+
+func tls() []Entry {
+	return append(tlsHandshake(), tlsCertificate()...)
+}
+
+// tlsHandshake are the reasons of a handshake that did not come to its end, and
+// of a chain that does not lead to the bundle.
+func tlsHandshake() []Entry {
+	return []Entry{
+		{
+			Reason: checks.TLSPlaintextOrWrongPort,
+			Title:  "The other side does not speak TLS",
+			Means: "TLS was begun and plain HTTP or something else came back; Go says \"server gave HTTP response to HTTPS client\". " +
+				"KUBERNETES_SERVICE_PORT leads to a port without TLS, or a captive proxy or a mesh has taken the connection. " +
+				"kube-apiserver has had no plain port since 1.20.",
+			Confirm: []string{
+				inPod + `curl -sv --max-time 5 "http://{host}:{port}/"`,
+				apiService,
+				environmentOfPod + " | grep -E 'KUBERNETES_|PROXY'",
+			},
+			Mend: []string{
+				"Take an override of KUBERNETES_SERVICE_HOST or _PORT out of the pod template.",
+				"Where a mesh answers, exclude the API server's address from its interception.",
+			},
+			Page: pageAccess,
+		},
+		{
+			Reason: checks.TLSEOFOrReset,
+			Title:  "The connection is ended within the handshake",
+			Means: "TCP connects, and the other side closes or resets as soon as TLS begins; applications read \"EOF\" or " +
+				"\"connection reset by peer\". Something between accepts connections that it cannot or may not pass on: a mesh " +
+				"sidecar whose policy knows no such host, a load balancer without healthy API servers, a firewall that inspects.",
+			Confirm: []string{
+				"Does it close by itself, and only for one TLS version:",
+				handshake,
+				inPod + `sh -c 'openssl s_client -connect "{host}:{port}" -tls1_2 -brief </dev/null'`,
+				"A sidecar, by the container's name:",
+				"kubectl -n {namespace} get pod {pod} -o jsonpath='{.spec.initContainers[*].name} {.spec.containers[*].name}'",
+				"The API servers behind the Service; ask one of them directly:",
+				apiSlices,
+				askEndpoint,
+			},
+			Mend: []string{
+				"In Istio exclude the API server (annotation traffic.sidecar.istio.io/excludeOutboundIPRanges: {host}/32) or add a ServiceEntry.",
+				"At a load balancer look at its health checks of the API servers.",
+				"Where one API server alone does it, read its log.",
+			},
+			Page: pageDebugService,
+		},
+		{
+			Reason: checks.TLSHandshakeTimeout,
+			Title:  "The handshake does not come to its end",
+			Means: "TCP connects at once and then nothing comes; Go says \"TLS handshake timeout\". Small packets pass and large " +
+				"ones are lost, where the path's MTU is smaller than the pod's and the notice of it is filtered; or a middlebox " +
+				"chokes on the large first message of newer Go programs; or the API server is too busy to answer.",
+			Confirm: []string{
+				"A small first message, and a large one as newer Go programs send it (OpenSSL 3.5 or later); only the second failing " +
+					"means that a middlebox or the way out cannot bear its size:",
+				inPod + `sh -c 'timeout 10 openssl s_client -connect "{host}:{port}" -groups X25519 -brief </dev/null'`,
+				inPod + `sh -c 'timeout 10 openssl s_client -connect "{host}:{port}" -groups X25519MLKEM768 -brief </dev/null'`,
+				"The pod's MTU, and the path's by pings that may not be cut, to an API server's own address:",
+				inPod + "ip link show eth0",
+				inPod + "ping -M do -c 3 -s 1372 ENDPOINT",
+				"Is the API server slow for others too:",
+				"kubectl get --raw '/livez?verbose'",
+			},
+			Mend: []string{
+				"Set the network add-on's MTU to the path's, less its own overhead: 50 bytes for VXLAN, 20 for IPIP, 60 to 80 for WireGuard.",
+				"Where only new Go programs fail, start them with GODEBUG=tlsmlkem=0 and have the middlebox mended.",
+				"Where the API server is overloaded, see http-latency-high.",
+			},
+			Page: pageGodebug,
+		},
+		{
+			Reason: checks.TLSHandshakeFailed,
+			Title:  "The handshake fails",
+			Means: "The two sides do not agree on TLS and one sends an alert: no common version or cipher suite, a client " +
+				"certificate demanded, a name that the other side does not serve. kube-apiserver speaks TLS 1.2 and 1.3 to any " +
+				"current client, so either its --tls-min-version or --tls-cipher-suites are very strict, or somebody else answers.",
+			Confirm: []string{
+				handshake,
+				inPod + `sh -c 'openssl s_client -connect "{host}:{port}" -tls1_2 -brief </dev/null'`,
+				servedCertificate,
+			},
+			Mend: []string{
+				"Widen --tls-min-version and --tls-cipher-suites of kube-apiserver to what its clients can do.",
+				interceptionSuspect,
+			},
+			Page: pageAPIServer,
+		},
+		{
+			Reason: checks.CARotatedSameName,
+			Title:  "The cluster's CA was made anew, and ca.crt is of the old one",
+			Means: "The server's certificate names an issuer that is in ca.crt, but was signed with another key: a CA of the same " +
+				"name. Go says \"possibly because of ... while trying to verify candidate authority certificate\". The cluster's " +
+				"CA was generated anew and the pod's copy is stale, or the pod talks to another cluster, as every kubeadm CA is " +
+				"called kubernetes. A running program may have kept the old file in memory as well.",
+			Confirm: []string{
+				servedChain,
+				"The bundle in the pod, and the one that the cluster publishes now:",
+				podBundle,
+				publishedBundle,
+				tokenFiles,
+			},
+			Mend: []string{
+				publishCA,
+				"Where the published bundle is new and the pod's is old, kubelet does not renew the volume; see token-rotation-stalled.",
+				"Programs whose library reads ca.crt only once, as client-go before v0.36 does, have to be started again:",
+				restartSentence,
+				restart,
+			},
+			Page: pageCARotation,
+		},
+		{
+			Reason: checks.CAMITMOrWrongEndpoint,
+			Title:  "Somebody else's certificate is presented",
+			Means: "The issuer of the certificate has nothing to do with any CA in ca.crt, so this is not the API server, or not " +
+				"directly: a proxy or firewall that inspects TLS, a load balancer or mesh that ends it, or a wrong address. " +
+				"Applications read \"certificate signed by unknown authority\". Lifeline sends no token on such a connection; a " +
+				"program that does not verify would hand its token over.",
+			Confirm: []string{
+				"The subject and issuer tell who it is:",
+				servedCertificate,
+				apiService,
+				environmentOfPod + " | grep -E 'KUBERNETES_|PROXY'",
+			},
+			Mend: []string{
+				interceptionSuspect,
+				"Exempt the API server's address from inspection; do not add the inspector's CA to the bundle.",
+				"Where programs ran without verification meanwhile, hold their tokens for leaked.",
+				"Destructive: revokes the token bound to this pod, by ending the pod:",
+				deletePod,
+			},
+			Page: pageAccess,
+		},
+		{
+			Reason: checks.CAMissingIntermediate,
+			Title:  "The server does not send its intermediate certificate",
+			Means: "The server presents its own certificate alone, and that was issued by an intermediate CA which neither the server " +
+				"sends nor ca.crt holds. Clients cannot build the chain and read \"certificate signed by unknown authority\". Browsers " +
+				"and some libraries fetch the missing link by themselves, which hides the fault.",
+			Confirm: []string{servedChain, podBundle},
+			Mend: []string{
+				"Append the intermediate certificates to the file of kube-apiserver's --tls-cert-file, the server's own first.",
+				"Or add the intermediate to the file of kube-controller-manager's --root-ca-file.",
+			},
+			Page: pageCertificates,
+		},
+		{
+			Reason: checks.CertChainInvalid,
+			Title:  "The certificate chain does not verify",
+			Means: "The chain leads to a CA of the bundle and still does not verify, for a reason that has no code of its own here: a " +
+				"chain too long, a CA that may sign no further CA, a policy. The message of the check has the words of the " +
+				"verifier. Applications fail with the same words.",
+			Confirm: []string{
+				servedChain,
+				"Another verifier's opinion, with the published bundle:",
+				rootConfigMap + ` -o jsonpath='{.data.ca\.crt}' | kubectl -n {namespace} debug -i {pod} --image=nicolaka/netshoot -- ` +
+					`sh -c 'cat >/tmp/ca.crt; openssl s_client -connect "{host}:{port}" -CAfile /tmp/ca.crt -x509_strict -brief </dev/null'`,
+			},
+			Mend: []string{
+				"Issue the server's certificate anew, directly from the cluster's CA.",
+				reissueElsewhere,
+			},
+			Page: pageCertificates,
+		},
+	}
+}

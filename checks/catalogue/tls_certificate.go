@@ -1,0 +1,190 @@
+package catalogue
+
+import "github.com/kube-lifeline/lifeline/checks"
+
+// tlsCertificate are the reasons about the certificate that the server presents.
+func tlsCertificate() []Entry {
+	return []Entry{
+		{
+			Reason: checks.CertServingExpired,
+			Title:  "The API server's certificate has expired",
+			Means: "The validity of the certificate that the server presents is over, and every client that verifies ends in " +
+				"\"certificate has expired or is not yet valid\". kubeadm issues it for a year and renews it only on an upgrade. " +
+				"Where it was renewed and the old one still comes, a load balancer or one of several API servers presents it.",
+			Confirm: []string{
+				servedCertificate,
+				eachReplica,
+				onControlPlane,
+				checkExpiration,
+				timeOnNode,
+			},
+			Mend: []string{
+				"Where the files are new, restart what still presents the old one, load balancers included.",
+				reissueElsewhere,
+				renewSentence,
+				renew,
+			},
+			Page: pageKubeadmCerts,
+		},
+		{
+			Reason: checks.CertServingNotYetValid,
+			Title:  "The API server's certificate is not valid yet",
+			Means: "The certificate's validity begins later than now by this node's clock. A node clock that is behind is the usual " +
+				"cause, or a control-plane clock that was ahead when the certificate was issued. Clients on this node read " +
+				"\"certificate has expired or is not yet valid\" until the clock has passed that time.",
+			Confirm: []string{
+				servedCertificate,
+				onNode,
+				timeOnNode,
+			},
+			Mend: []string{clocksRight, "Where the certificate is dated ahead, wait, or issue it anew once the clocks are right."},
+			Page: pageKubeadmCerts,
+		},
+		{
+			Reason: checks.CertExpiringSoon,
+			Title:  "The API server's certificate comes to its end",
+			Means: "Little is left of the lifetime of a certificate that the server presents. Nothing fails as yet; at its end every " +
+				"client in the cluster does, kubelets among them. kubeadm renews only on an upgrade, so a cluster not upgraded for " +
+				"a year meets it.",
+			Confirm: []string{
+				servedCertificate,
+				eachReplica,
+				onControlPlane,
+				checkExpiration,
+			},
+			Mend: []string{
+				"Upgrade the cluster, which renews all certificates, or renew them by hand.",
+				reissueElsewhere,
+				renewSentence,
+				renew,
+			},
+			Page: pageKubeadmCerts,
+		},
+		{
+			Reason: checks.CertSANMissingServiceHost,
+			Title:  "The certificate does not name KUBERNETES_SERVICE_HOST",
+			Means: "The certificate is valid for other names and addresses, and not for the one that clients in pods go to; they read " +
+				"\"certificate is valid for ..., not ...\". The service range was changed after it was issued, the variable was " +
+				"overridden, or a load balancer's address was left out. Kubernetes promises this very name, so all official " +
+				"clients fail.",
+			Confirm: []string{servedCertificate, apiService, environmentOfPod + " | grep KUBERNETES_SERVICE_HOST"},
+			Mend: []string{
+				"Where the variable is overridden without need, take the override out of the pod template.",
+				reissueElsewhere,
+				"With kubeadm, on a control-plane node, take the configuration and add the missing name to apiServer.certSANs, or correct " +
+					"networking.serviceSubnet:",
+				kubeadmConfig,
+				reissueSentence,
+				setAside,
+				reissue,
+			},
+			Page: pageCertificates,
+		},
+		{
+			Reason: checks.CertSANMissingDNSName,
+			Title:  "The certificate does not name kubernetes.default.svc",
+			Means: "The certificate proves KUBERNETES_SERVICE_HOST and not the name. Kubernetes promises only the former, so this is " +
+				"allowed and the official clients work. Programs that go to https://kubernetes.default.svc, as many scripts do, " +
+				"read \"certificate is valid for ..., not kubernetes.default.svc\".",
+			Confirm: []string{servedCertificate},
+			Mend: []string{
+				"In programs use KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT, in place of the name.",
+				"In a script, that is:",
+				"curl --cacert " + directory + `/ca.crt "https://${KUBERNETES_SERVICE_HOST}:${KUBERNETES_SERVICE_PORT}/version"`,
+				"With kubeadm, add kubernetes.default.svc to apiServer.certSANs:",
+				kubeadmConfig,
+				reissueSentence,
+				setAside,
+				reissue,
+			},
+			Page: pageAccess,
+		},
+		{
+			Reason: checks.CertNoIPSANOrCNOnly,
+			Title:  "The certificate has no subject alternative name that fits",
+			Means: "The certificate has no IP address, or no name at all, among its subject alternative names; an address written as a " +
+				"DNS name or only as the common name does not count. Go says \"doesn't contain any IP SANs\" or \"relies on legacy " +
+				"Common Name field\". Certificates made by hand with openssl are such.",
+			Confirm: []string{servedCertificate},
+			Mend: []string{
+				"Issue it anew with subjectAltName = IP:{host}, DNS:kubernetes.default.svc and the other names that it had.",
+				"With kubeadm:",
+				kubeadmConfig,
+				reissueSentence,
+				setAside,
+				reissue,
+			},
+			Page: pageCertificates,
+		},
+		{
+			Reason: checks.CertWrongEKU,
+			Title:  "The certificate is not meant for servers",
+			Means: "The extended key usage of the certificate lacks serverAuth; it is a client's, as a rule, put into the wrong place. " +
+				"Go says \"certificate specifies an incompatible key usage\". Every client that verifies refuses it.",
+			Confirm: []string{
+				servedCertificate,
+				onControlPlane,
+				"grep -E 'tls-cert-file|tls-private-key-file' /etc/kubernetes/manifests/kube-apiserver.yaml",
+			},
+			Mend: []string{
+				"Let --tls-cert-file and --tls-private-key-file of kube-apiserver name the serving pair.",
+				"Or issue it anew with extendedKeyUsage = serverAuth.",
+			},
+			Page: pageCertificates,
+		},
+		{
+			Reason: checks.CertNameConstraints,
+			Title:  "A CA of the chain does not permit the certificate's names",
+			Means: "A CA of the chain has name constraints, and a subject alternative name of the server's certificate lies outside " +
+				"them. Go judges all names of the certificate, so one such as kubernetes, which belongs to no domain, spoils the " +
+				"rest. It comes about where a company's CA with constraints signs for the cluster.",
+			Confirm: []string{
+				servedCertificate,
+				"The constraints stand in the CA's certificate:",
+				"kubectl -n {namespace} exec {pod} -- cat " + directory + "/ca.crt | openssl crl2pkcs7 -nocrl -certfile /dev/stdin | " +
+					`openssl pkcs7 -print_certs -text -noout | grep -A8 "Name Constraints"`,
+			},
+			Mend: []string{
+				"Have the company's CA issue a CA for the cluster without constraints, or with ones that permit kubernetes, " +
+					"kubernetes.default.svc and the service range.",
+				"Or give the cluster a CA of its own, as kubeadm does.",
+			},
+			Page: pageCertificates,
+		},
+		{
+			Reason: checks.CertWeakAlgorithm,
+			Title:  "The certificate uses an algorithm that is no longer accepted",
+			Means: "A signature with SHA-1 or MD5, or an RSA key below 1024 bits, which Go refuses whatever the settings: the switch for " +
+				"SHA-1 went with Go 1.24. Other libraries draw the line elsewhere, so some programs in the pod may still pass. Old " +
+				"certificate authorities and appliances that end TLS are where it comes from.",
+			Confirm: []string{
+				servedChain,
+				podBundle,
+			},
+			Mend: []string{
+				"Issue the certificates anew with SHA-256 and RSA 2048 or ECDSA P-256, or better.",
+				reissueElsewhere,
+				"With kubeadm:",
+				renewSentence,
+				renew,
+			},
+			Page: pageGodebug,
+		},
+		{
+			Reason: checks.CertUnparseable,
+			Title:  "The certificate breaks the rules of X.509",
+			Means: "The certificate does not parse, or has an extension marked critical that verifiers do not know, or a negative serial " +
+				"number (RFC 5280). Go refuses the whole handshake, while more lenient libraries may accept it. It was made by " +
+				"software that does not keep to the standard.",
+			Confirm: []string{
+				servedChain,
+				inPod + `sh -c 'openssl s_client -connect "{host}:{port}" </dev/null 2>/dev/null | openssl x509 -noout -serial -text | grep -A1 critical'`,
+			},
+			Mend: []string{
+				"Issue it anew with other software; kubeadm, cfssl and openssl 3 keep to the standard.",
+				reissueElsewhere,
+			},
+			Page: pageCertificates,
+		},
+	}
+}

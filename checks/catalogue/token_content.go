@@ -1,0 +1,170 @@
+package catalogue
+
+import "github.com/kube-lifeline/lifeline/checks"
+
+// tokenContent are the reasons about what the token says.
+func tokenContent() []Entry {
+	return []Entry{
+		{
+			Reason: checks.TokenMalformed,
+			Title:  "The token is not a JSON Web Token",
+			Means: "The content is not three parts of base64url with JSON in the first two. The API server passes such a token " +
+				"over, and answers 401. A copy that was cut short, a template that was not filled in, or another file (a " +
+				"kubeconfig, a PEM file, JSON of a cloud) lies at this path.",
+			Confirm: []string{
+				"Count the parts without showing them; a token has three:",
+				"kubectl -n {namespace} exec {pod} -- cat " + directory + "/token | tr '.' '\\n' | grep -c .",
+				podMounts,
+			},
+			Mend: []string{dropOwnMount, useProjected},
+			Page: pageServiceAccounts,
+		},
+		{
+			Reason: checks.TokenExpired,
+			Title:  "The token has expired",
+			Means: "The token's exp is past by the API server's clock, and 60 s of leeway with it; every request gets 401. Kubelet " +
+				"replaces a token at 80 % of its lifetime, so either rotation has stalled for long, or this file is a copy, a " +
+				"subPath mount or a Secret that kubelet does not renew.",
+			Confirm: []string{
+				"The name that ..data points to is the time, in UTC, of kubelet's last write:",
+				tokenFiles,
+				tokenClaims,
+				podMounts,
+			},
+			Mend: []string{
+				"Where ..data is old, see token-rotation-stalled: kubelet on the node {node} cannot renew the volume.",
+				"Where the file is a copy or a subPath mount, mount the whole projected volume.",
+				deleteSentence,
+				deletePod,
+			},
+			Page: pageServiceAccounts,
+		},
+		{
+			Reason: checks.TokenPastWarnAfter,
+			Title:  "The token lives on only by the API server's grace",
+			Means: "The token is past its kubernetes.io.warnafter, the end that kubelet asked for; it still works because the API " +
+				"server extends default tokens to a year (90 days on EKS). Clients see nothing. It should have been replaced at " +
+				"some 48 minutes, so rotation has stopped or an old copy is read, and when the grace ends all is 401.",
+			Confirm: []string{
+				tokenClaims,
+				tokenFiles,
+				"The API server counts such requests:",
+				"kubectl get --raw /metrics | grep ^serviceaccount_stale_tokens_total",
+			},
+			Mend: []string{
+				"See token-rotation-stalled for kubelet, token-subpath-frozen for the mount.",
+				useProjected,
+				restartSentence,
+				restart,
+			},
+			Page: pageServiceAccounts,
+		},
+		{
+			Reason: checks.TokenRotationStalled,
+			Title:  "The token was not rotated in time",
+			Means: "Kubelet replaces a token at 80 % of the lifetime it asked for, 48 minutes for a default one, and at 24 hours at " +
+				"the latest; this one is older. It works as yet, since the API server extends it, so applications see nothing " +
+				"until it ends. Kubelet is down, cannot reach the API server or may not ask for tokens, or another source of the " +
+				"same volume fails: without the ConfigMap kube-root-ca.crt the token is not written either.",
+			Confirm: []string{
+				"The name that ..data points to is the time, in UTC, of kubelet's last write, which is as old:",
+				tokenFiles,
+				"kubectl get node {node}",
+				podEvents,
+				"kubectl -n {namespace} get configmap kube-root-ca.crt",
+				onNode,
+				kubeletLog + " | grep -E \"Couldn't update token|expired and refresh failed|kube-api-access\"",
+			},
+			Mend: []string{
+				"Where the ConfigMap is missing, kube-controller-manager publishes it anew within seconds; where it does not, " +
+					"check its --root-ca-file and what deletes the ConfigMap (GitOps pruning, a policy).",
+				"Where kubelet cannot reach the API server, mend that first, and its client certificate where this, on the node, " +
+					"shows it expired:",
+				"openssl x509 -noout -enddate -in /var/lib/kubelet/pki/kubelet-client-current.pem",
+				"Disruptive: restarts kubelet on the node {node}; containers go on:",
+				"systemctl restart kubelet",
+			},
+			Page: pageServiceAccounts,
+		},
+		{
+			Reason: checks.TokenPodMismatch,
+			Title:  "The token was issued to another pod",
+			Means: "The pod that the token names is not this one: it was copied, by a shared volume, an image or a build. While " +
+				"that other pod lives, requests pass under its identity; soon after it is deleted they get 401. Kubelet's own " +
+				"volume always has the token of its own pod.",
+			Confirm: []string{
+				tokenClaims,
+				"kubectl -n {namespace} get pod {pod} -o jsonpath='{.metadata.uid}'",
+				podMounts,
+			},
+			Mend: []string{
+				useProjected,
+				dropOwnMount,
+				"Find out how it came here: a token in an image or on a shared volume is a leaked one.",
+				"Destructive: revokes the leaked token by ending the pod that it is bound to:",
+				"kubectl -n NAMESPACE-OF-TOKEN delete pod POD-OF-TOKEN",
+			},
+			Page: pageServiceAccounts,
+		},
+		{
+			Reason: checks.TokenLegacySecretNoExp,
+			Title:  "The token is a Secret's and never ends",
+			Means: "The token comes from a Secret of type kubernetes.io/service-account-token: it has no end, is not bound to a " +
+				"pod, and is revoked only by deleting the Secret. It works, with a Warning header where it was made " +
+				"automatically. kube-controller-manager marks such automatic ones invalid when they were not used for a year, and " +
+				"deletes them after another.",
+			Confirm: []string{
+				tokenClaims,
+				"kubectl -n {namespace} get secrets --field-selector type=kubernetes.io/service-account-token " +
+					"-L kubernetes.io/legacy-token-last-used -L kubernetes.io/legacy-token-invalid-since",
+			},
+			Mend: []string{
+				dropOwnMount,
+				useProjected,
+				"Destructive: when nothing uses it any more (see last-used above), revokes the token for good:",
+				"kubectl -n {namespace} delete secret SECRET",
+			},
+			Page: pageServiceAccounts,
+		},
+		{
+			Reason: checks.TokenNotYetValidAfterClockJump,
+			Title:  "The token was issued in the API server's future",
+			Means: "The token's iat or nbf lies more than 60 s after the Date that the API server now sends, and it answers 401. " +
+				"The API server itself stamps these, so its clock has gone back since, or two API servers disagree. Kubelet has " +
+				"no rule for this and keeps the token until its ordinary renewal.",
+			Confirm: []string{
+				tokenClaims,
+				"The server's clock, several times, since each connection may meet another server:",
+				inPod + `sh -c 'for i in 1 2 3 4 5 6; do curl -skD - -o /dev/null --max-time 5 "https://{host}:{port}/version" | grep -i ^date; done; date -u'`,
+				onControlPlane,
+				timeOnNode,
+			},
+			Mend: []string{
+				"Set the clocks of the control-plane nodes right, by NTP on each.",
+				"Waiting until the server's clock has passed nbf mends it too.",
+				deleteSentence,
+				deletePod,
+			},
+			Page: pageServiceAccounts,
+		},
+		{
+			Reason: checks.TokenAudienceMismatch,
+			Title:  "The token is made out to another audience",
+			Means: "The token's aud does not have the API server's audience, so the API server answers 401 though all else is " +
+				"right. It is meant for something else, as sts.amazonaws.com, vault or istio-ca are: the projected volume sets " +
+				"audience, or the program reads the token of another volume. A changed --api-audiences has the same effect.",
+			Confirm: []string{
+				tokenClaims,
+				"What the API server issues for itself (an administrator may ask; the token is not shown):",
+				freshClaims,
+				podMounts,
+			},
+			Mend: []string{
+				"Take audience out of the serviceAccountToken source, or read the default token for the API and this one for " +
+					"whom it is meant.",
+				"Where --api-audiences was changed, keep the old audience in its list until all tokens are new.",
+			},
+			Page: pageServiceAccounts,
+		},
+	}
+}

@@ -1,0 +1,110 @@
+package judge
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/kube-lifeline/lifeline/checks"
+)
+
+// answeredWith changes the response to GET /api.
+func answeredWith(status int, change ...func(*checks.Response)) func(*checks.Facts) {
+	return func(f *checks.Facts) {
+		response := last(f).Response
+		response.Status, response.Kind, response.Versions = status, "Status", nil
+		for _, change := range change {
+			change(response)
+		}
+	}
+}
+
+func message(text string) func(*checks.Response) {
+	return func(r *checks.Response) { r.StatusMessage = text }
+}
+
+// foreign takes the marks of a kube-apiserver away.
+func foreign(r *checks.Response) {
+	r.AuditID, r.PriorityLevelUID, r.FlowSchemaUID, r.Kind, r.BodyStart = "", "", "", "", "<html>"
+}
+
+func unfairly(r *checks.Response) { r.PriorityLevelUID, r.FlowSchemaUID = "", "" }
+
+func brokenAt(stage checks.Stage, kind checks.FailureKind) func(*checks.Facts) {
+	return func(f *checks.Facts) {
+		exchange := last(f)
+		exchange.Stage, exchange.Response = stage, nil
+		exchange.Failure = &checks.Failure{Kind: kind, Message: string(kind)}
+		if stage == checks.StageConnect {
+			exchange.TLS = nil
+		}
+	}
+}
+
+func TestAPIThatDoesNotAnswer(t *testing.T) {
+	judgeCases(t, checks.API, []verdictCase{
+		{"refused", brokenAt(checks.StageConnect, checks.Refused), want{checks.Fail, checks.TCPRefused}},
+		{"dropped", brokenAt(checks.StageConnect, checks.TimedOut), want{checks.Fail, checks.TCPTimeout}},
+		{"rejected by a firewall", brokenAt(checks.StageConnect, checks.HostUnreachable), want{checks.Fail, checks.TCPHostUnreachable}},
+		{"no route", brokenAt(checks.StageConnect, checks.NetworkUnreachable), want{checks.Fail, checks.TCPNetworkUnreachable}},
+		{"reset", brokenAt(checks.StageConnect, checks.Reset), want{checks.Fail, checks.TCPReset}},
+		{"filtered in the pod", brokenAt(checks.StageConnect, checks.NotPermitted), want{checks.Fail, checks.TCPFailed}},
+		{"no handshake", handshakeFailure(checks.Closed, "EOF"), want{checks.Skip, checks.WaitsFor}},
+		{"no response", brokenAt(checks.StageResponse, checks.TimedOut), want{checks.Fail, checks.HTTPResponseTimeout}},
+		{"a response without end", brokenAt(checks.StageBody, checks.TimedOut), want{checks.Fail, checks.HTTPResponseTimeout}},
+		{"a response cut short", brokenAt(checks.StageBody, checks.Closed), want{checks.Fail, checks.HTTPResponseCut}},
+		{"an endless body", brokenAt(checks.StageBody, checks.TooLarge), want{checks.Fail, checks.HTTPResponseTooLarge}},
+		{"no HTTP", brokenAt(checks.StageResponse, checks.OtherFailure), want{checks.Fail, checks.HTTPMalformed}},
+		{"a name without an address", func(f *checks.Facts) { f.API.ServiceHost, f.Environment.ServiceHost = nil, "api.example.com" }, want{checks.Skip, checks.WaitsFor}},
+	})
+}
+
+func TestAPIAnswers(t *testing.T) {
+	tokenless := func(f *checks.Facts) {
+		f.API.ServiceHost.Authenticated = false
+		f.Token.File.Problem, f.Token.Claims = checks.FileMissing, nil
+	}
+	judgeCases(t, checks.API, []verdictCase{
+		{"200 of something else", answeredWith(200, foreign), want{checks.Fail, checks.HTTP200NotKubernetes}},
+		{"a redirect", answeredWith(302, func(r *checks.Response) { r.Location = "https://login.example" }), want{checks.Fail, checks.HTTPRedirect}},
+		{"401 with nothing to see", answeredWith(401, message("Unauthorized"), unfairly), want{checks.Fail, checks.HTTP401Unattributed}},
+		{"401 of an expired token", both(answeredWith(401, unfairly), lasting(time.Hour), aged(2*time.Hour)), want{checks.Skip, checks.WaitsFor}},
+		{"401 without a token", both(answeredWith(401, unfairly), tokenless), want{checks.Skip, checks.WaitsFor}},
+		{"401 while the token was replaced", both(answeredWith(401, unfairly), func(f *checks.Facts) { f.Token.ChangedDuringRound = true }), want{checks.Warn, checks.TokenRejectedWhileRotating}},
+		{"401 of a proxy", answeredWith(401, foreign), want{checks.Fail, checks.HTTP401NotFromKubernetes}},
+		{"403 to nobody, though a token was sent", answeredWith(403, message(`forbidden: User "system:anonymous" cannot get path "/api"`)), want{checks.Fail, checks.HTTP403Anonymous}},
+		{"403 to nobody, without a token", both(answeredWith(403, message(`forbidden: User "system:anonymous" cannot get path "/api"`)), tokenless), want{checks.Skip, checks.WaitsFor}},
+		{"403 to the service account", answeredWith(403, message(`forbidden: User "system:serviceaccount:shop:web" cannot get path "/api"`)), want{checks.Warn, checks.HTTP403DiscoveryRBACRemoved}},
+		{"403 of a mesh", answeredWith(403, foreign), want{checks.Fail, checks.HTTP403NotFromKubernetes}},
+		{"404", answeredWith(404), want{checks.Fail, checks.HTTP404OnAPI}},
+		{"429 by priority and fairness", answeredWith(429), want{checks.Warn, checks.HTTP429APF}},
+		{"429 by the limit in flight", answeredWith(429, unfairly), want{checks.Warn, checks.HTTP429MaxInflight}},
+		{"429 at shutdown", answeredWith(429, unfairly, message("The apiserver is shutting down, please try again later.")), want{checks.Warn, checks.HTTP429ShuttingDown}},
+		{"429 of a gateway", answeredWith(429, foreign), want{checks.Warn, checks.HTTP429NotFromKubernetes}},
+		{"500", answeredWith(500), want{checks.Fail, checks.HTTP500Internal}},
+		{"502 of a load balancer", answeredWith(502, foreign), want{checks.Fail, checks.HTTP502503LB}},
+		{"503 at start", answeredWith(503, message("the request has been made before all known HTTP paths have been installed, please try again")), want{checks.Fail, checks.HTTP503Starting}},
+		{"504", answeredWith(504), want{checks.Fail, checks.HTTP504Timeout}},
+		{"418", answeredWith(418), want{checks.Fail, checks.HTTPUnexpectedStatus}},
+	})
+}
+
+func TestAPIThatAnswersWithABlemish(t *testing.T) {
+	elsewhere := func(response *checks.Response) func(*checks.Facts) {
+		return func(f *checks.Facts) {
+			f.API.ByName = &checks.Attempt{URL: "https://kubernetes.default.svc:443/api", Exchanges: []checks.Exchange{{
+				Stage: checks.StageDone, Address: netip.MustParseAddrPort("10.0.0.1:443"), Response: response,
+			}}}
+		}
+	}
+	judgeCases(t, checks.API, []verdictCase{
+		{"at the second try", func(f *checks.Facts) {
+			f.API.ServiceHost.Exchanges = append([]checks.Exchange{{Stage: checks.StageConnect, Failure: &checks.Failure{Kind: checks.Refused, Message: "refused"}}}, f.API.ServiceHost.Exchanges...)
+		}, want{checks.Warn, checks.HTTPPassedOnRetry}},
+		{"with a warning", func(f *checks.Facts) { last(f).Response.Warnings = []string{`299 - "deprecated"`} }, want{checks.Warn, checks.HTTPWarningHeaders}},
+		{"slowly", func(f *checks.Facts) { last(f).Phases.FirstByteSeconds = 1.4 }, want{checks.Warn, checks.HTTPLatencyHigh}},
+		{"by another clock", func(f *checks.Facts) { last(f).Response.Date = noon.Add(5 * time.Minute) }, want{checks.Warn, checks.TokenLocalClockSkew}},
+		{"by its name too", elsewhere(&checks.Response{Status: 200, Kind: "APIVersions", Versions: []string{"v1"}}), want{checks.OK, ""}},
+		{"and by its name not", elsewhere(&checks.Response{Status: 404}), want{checks.Warn, checks.APIByNameFailing}},
+	})
+}

@@ -1,0 +1,66 @@
+package judge
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/kube-lifeline/lifeline/checks"
+	"github.com/kube-lifeline/lifeline/checks/catalogue"
+)
+
+// diagnose makes a finding of each problem, those that fail first and, among
+// them, in the order of the links, since a later link rests on the earlier.
+func diagnose(verdicts map[checks.Name]verdict, report *checks.Report) []checks.Finding {
+	findings := []checks.Finding{}
+	for _, name := range checks.Names() {
+		for i, problem := range verdicts[name].ranked() {
+			finding := explain(problem, report.Pod)
+			if i == 0 && problem.Status == checks.Fail {
+				finding.Consequences = waitingFor(name, report)
+			}
+			findings = append(findings, finding)
+		}
+	}
+	slices.SortStableFunc(findings, func(a, b checks.Finding) int {
+		return cmp.Compare(b.Severity.Severity(), a.Severity.Severity())
+	})
+	return findings
+}
+
+func explain(problem problem, pod checks.Identity) checks.Finding {
+	finding := checks.Finding{
+		Reason:       problem.Reason,
+		Certainty:    problem.certainty,
+		Severity:     problem.Status,
+		Title:        string(problem.Reason),
+		Evidence:     []string{problem.Message},
+		Remedy:       []string{},
+		Consequences: []checks.Name{},
+	}
+	if problem.Expected != "" && problem.Found != "" {
+		finding.Evidence = append(finding.Evidence, "Expected "+problem.Expected+", found "+problem.Found+".")
+	}
+	if entry, ok := catalogue.Lookup(problem.Reason); ok {
+		entry = entry.For(catalogue.Names{
+			Pod:            pod.Name,
+			Namespace:      pod.Namespace,
+			Node:           pod.Node,
+			ServiceAccount: pod.ServiceAccount,
+		})
+		finding.Title, finding.Remedy = entry.Title, entry.Mend
+	}
+	return finding
+}
+
+// waitingFor are the checks that a failing leaves without ground, directly or
+// by way of another.
+func waitingFor(name checks.Name, report *checks.Report) []checks.Name {
+	found := []checks.Name{}
+	for _, result := range report.Checks {
+		if result.WaitsFor == name {
+			found = append(found, result.Name)
+			found = append(found, waitingFor(result.Name, report)...)
+		}
+	}
+	return found
+}

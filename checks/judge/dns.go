@@ -1,0 +1,216 @@
+package judge
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/kube-lifeline/lifeline/checks"
+)
+
+const (
+	// slowLookup is many times what CoreDNS takes within a cluster.
+	slowLookup = 0.5
+	// mostSearchDomains and longestSearchList are what Kubernetes allows
+	// (pkg/apis/core/validation, MaxDNSSearchPaths and MaxDNSSearchListChars).
+	mostSearchDomains = 32
+	longestSearchList = 2048
+)
+
+func judgeDNS(facts *checks.Facts) verdict {
+	dns := facts.DNS
+	details := &checks.DNSDetails{DNSFacts: *dns, AgreesWithEnvironment: agreement(facts)}
+	v := verdict{details: details, seconds: dns.Seconds}
+	resolved := len(dns.Lookup.Addresses) > 0
+	v.problems = append(v.problems, resolverConfiguration(dns.ResolvConf)...)
+	if resolved {
+		v.problems = append(v.problems, successfulLookup(facts, details)...)
+	} else {
+		v.problems = append(v.problems, failedLookup(dns.Lookup, dns.ResolvConf)...)
+	}
+	if host := dns.ServiceHost; host != nil && len(host.Addresses) == 0 {
+		v.problems = append(v.problems, failedLookup(*host, dns.ResolvConf)...)
+	}
+	v.well = fmt.Sprintf("%s resolves to %s in %s.", checks.ServiceName, list(dns.Lookup.Addresses), seconds(dns.Lookup.Seconds))
+	return v
+}
+
+func resolverConfiguration(conf checks.ResolvConf) []problem {
+	const expected = "a resolv.conf with a nameserver"
+	path := conf.File.Path
+	switch {
+	case conf.File.Problem == checks.FileMissing:
+		return []problem{failing(checks.DNSResolvConfMissingOrEmpty,
+			fmt.Sprintf("%s does not exist, so resolvers ask the container itself.", path), expected, "no file")}
+	case conf.File.Problem != "":
+		return []problem{failing(checks.DNSResolvConfUnreadable,
+			fmt.Sprintf("%s cannot be read, so resolvers ask the container itself: %s.", path, fileTrouble(conf.File)), expected, fileTrouble(conf.File))}
+	case len(conf.Nameservers) == 0 && len(conf.Ignored) > 0:
+		return []problem{failing(checks.DNSResolvConfMissingOrEmpty,
+			fmt.Sprintf("%s names no nameserver by address (%s is none), so resolvers ask the container itself.", path, enumerate(conf.Ignored)), expected, "no address")}
+	case len(conf.Nameservers) == 0:
+		return []problem{failing(checks.DNSResolvConfMissingOrEmpty,
+			fmt.Sprintf("%s names no nameserver, so resolvers ask the container itself.", path), expected, "no nameserver line")}
+	case len(conf.Search) > mostSearchDomains || len(strings.Join(conf.Search, " ")) > longestSearchList:
+		return []problem{warning(checks.DNSSearchListOverLimit,
+			fmt.Sprintf("The search list of %s has %d domains, more than Kubernetes and some resolvers keep.", path, len(conf.Search)),
+			fmt.Sprintf("at most %d domains and %d characters", mostSearchDomains, longestSearchList), fmt.Sprintf("%d domains", len(conf.Search)))}
+	default:
+		return nil
+	}
+}
+
+// failedLookup names what the nameservers have in common. The most telling
+// outcome of any query decides, since one that answers proves more than one
+// that is silent.
+func failedLookup(lookup checks.Lookup, conf checks.ResolvConf) []problem {
+	if len(conf.Nameservers) == 0 {
+		return nil
+	}
+	servers := list(conf.Nameservers)
+	failed := func(reason checks.Reason, what, found string) []problem {
+		return []problem{failing(reason, fmt.Sprintf("%s does not resolve: %s.", lookup.Name, what), "an address for "+lookup.Name, found)}
+	}
+	likely := func(reason checks.Reason, what, found string) []problem {
+		return []problem{failed(reason, what, found)[0].likely()}
+	}
+	outcomes := outcomesOf(lookup.Queries)
+	switch {
+	case outcomes.cutOverTCP != nil:
+		return likely(checks.DNSTCPBlockedUDPOK, fmt.Sprintf("%s answers over UDP with a cut reply, and over TCP not at all: %s", outcomes.cutOverTCP.Nameserver, outcomes.cutOverTCP.Failure.Message), "a truncated reply")
+	case outcomes.alias != nil:
+		return failed(checks.DNSCNAMELoop, fmt.Sprintf("the answer of %s for %s is an alias that leads to no address", outcomes.alias.Nameserver, outcomes.alias.Name), "a CNAME without an address")
+	case outcomes.rcodes["REFUSED"] > 0:
+		return failed(checks.DNSRefusedNoZone, servers+" refuses to answer for this name (REFUSED)", "REFUSED")
+	case outcomes.rcodes["SERVFAIL"] > 0:
+		return likely(checks.DNSServfailCoreDNSUnsynced, servers+" cannot answer (SERVFAIL)", "SERVFAIL")
+	case outcomes.empty != nil:
+		return failed(checks.DNSNoData, fmt.Sprintf("%s says that %s exists and has no address, neither A nor AAAA", outcomes.empty.Nameserver, outcomes.empty.Name), "an answer without an address")
+	case outcomes.rcodes["NXDOMAIN"] > 0:
+		return []problem{nameUnknown(lookup, conf, outcomes)}
+	case len(outcomes.rcodes) > 0:
+		return failed(checks.DNSServerMisbehaving, servers+" answers "+outcomes.codes(), outcomes.codes())
+	case outcomes.failures[checks.Invalid] > 0:
+		return failed(checks.DNSReplyInvalid, servers+" sends back what is no DNS answer to the question", "an invalid reply")
+	case outcomes.failures[checks.Refused] > 0:
+		return likely(checks.DNSServiceNoEndpoints, servers+" refuses the connection on port 53", "connection refused")
+	case outcomes.failures[checks.TimedOut] > 0:
+		return likely(checks.DNSTimeout, fmt.Sprintf("%s did not answer within %s", servers, seconds(lookup.Seconds)), "no answer")
+	default:
+		return likely(checks.DNSUnreachable, fmt.Sprintf("%s cannot be reached: %s", servers, outcomes.message), first(outcomes.message, "no query was made"))
+	}
+}
+
+// nameUnknown tells by whom the name is not known: the SOA of a negative answer
+// names the zone, and CoreDNS' kubernetes plugin has ns.dns.<zone> there.
+func nameUnknown(lookup checks.Lookup, conf checks.ResolvConf, outcomes outcomes) problem {
+	servers := list(conf.Nameservers)
+	unknown := func(reason checks.Reason, what, expected, found string) problem {
+		return failing(reason, fmt.Sprintf("%s does not resolve: %s.", lookup.Name, what), expected, found).likely()
+	}
+	zone := searchedZone(conf)
+	for _, authority := range outcomes.authorities {
+		cluster, ok := strings.CutPrefix(authority, "ns.dns.")
+		if !ok {
+			continue
+		}
+		if slices.ContainsFunc(conf.Search, func(domain string) bool { return strings.EqualFold(domain, "svc."+cluster) }) {
+			return unknown(checks.DNSNXDomainServiceHidden,
+				fmt.Sprintf("%s serves the zone %s and says that the name is not in it (NXDOMAIN)", servers, cluster), "the Service kubernetes in zone "+cluster, "NXDOMAIN from "+authority)
+		}
+		if zone != "" {
+			return unknown(checks.DNSNXDomainWrongClusterDomain,
+				fmt.Sprintf("the search list expects the cluster domain %s, while %s serves %s", zone, servers, cluster), "cluster domain "+zone, "cluster domain "+cluster)
+		}
+		return unknown(checks.DNSPolicyNoneIncomplete,
+			fmt.Sprintf("the search list lacks svc.%s, the zone that %s serves", cluster, servers), "svc."+cluster+" in the search list", enumerate(conf.Search))
+	}
+	if zone == "" {
+		return unknown(checks.DNSPolicyDefault,
+			fmt.Sprintf("resolv.conf has no cluster domain in its search list (%s) and %s is no cluster DNS", enumerate(conf.Search), servers), "a search domain svc.<cluster domain>", enumerate(conf.Search))
+	}
+	return unknown(checks.DNSNXDomainForeignResolver,
+		fmt.Sprintf("%s does not know the zone %s (NXDOMAIN by %s), so it is no cluster DNS", servers, zone, enumerate(outcomes.authorities)), "the cluster DNS", servers)
+}
+
+// searchedZone is the cluster domain that the search list has, by the entry
+// svc.<zone> that kubelet writes.
+func searchedZone(conf checks.ResolvConf) string {
+	for _, domain := range conf.Search {
+		if zone, ok := strings.CutPrefix(domain, "svc."); ok {
+			return zone
+		}
+	}
+	return ""
+}
+
+// successfulLookup judges a lookup that found an address.
+func successfulLookup(facts *checks.Facts, details *checks.DNSDetails) (problems []problem) {
+	lookup := facts.DNS.Lookup
+	if lookup.FromHosts {
+		problems = append(problems, warning(checks.DNSHostsFileOverride,
+			fmt.Sprintf("%s says that %s is %s; DNS is not asked.", facts.DNS.HostsFile.Path, lookup.Name, list(lookup.Addresses)), "the answer of the cluster DNS", "an entry of the hosts file"))
+	}
+	if details.AgreesWithEnvironment != nil && !*details.AgreesWithEnvironment {
+		problems = append(problems, warning(checks.DNSAnswerDisagreesWithEnv,
+			fmt.Sprintf("%s resolves to %s (as %s), while KUBERNETES_SERVICE_HOST is %s.", lookup.Name, list(lookup.Addresses), lookup.Answered, facts.Environment.ServiceHost),
+			facts.Environment.ServiceHost, list(lookup.Addresses)))
+	}
+	problems = append(problems, partialFailures(lookup)...)
+	if lookup.Seconds > slowLookup {
+		problems = append(problems, warning(checks.DNSSlow,
+			fmt.Sprintf("Resolving %s took %s and %d queries.", lookup.Name, seconds(lookup.Seconds), len(lookup.Queries)), "less than "+seconds(slowLookup), seconds(lookup.Seconds)))
+	}
+	return problems
+}
+
+// partialFailures tells what went wrong on the way to an answer that came.
+func partialFailures(lookup checks.Lookup) []problem {
+	answered := make(map[netip.Addr]bool)
+	for _, query := range lookup.Queries {
+		if query.Failure == nil && (query.Rcode == "NOERROR" || query.Rcode == "NXDOMAIN") {
+			answered[query.Nameserver] = true
+		}
+	}
+	for _, query := range lookup.Queries {
+		if answered[query.Nameserver] || query.Truncated {
+			continue
+		}
+		return []problem{warning(checks.DNSNameserverFailing,
+			fmt.Sprintf("The nameserver %s does not answer well (%s), so each lookup waits for it before the next is asked.", query.Nameserver, outcome(query)), "an answer from every nameserver", outcome(query)).likely()}
+	}
+	for _, query := range lookup.Queries {
+		bad := query.Failure != nil || query.Rcode != "NOERROR" && query.Rcode != "NXDOMAIN"
+		if !bad {
+			continue
+		}
+		if query.Type == "AAAA" {
+			return []problem{warning(checks.DNSAAAABroken,
+				fmt.Sprintf("%s answers for A, and for AAAA of %s not well: %s.", query.Nameserver, query.Name, outcome(query)), "an empty answer for AAAA", outcome(query)).likely()}
+		}
+		return []problem{warning(checks.DNSNameserverFailing,
+			fmt.Sprintf("The nameserver %s answered only when it was asked again; the first question met: %s.", query.Nameserver, outcome(query)), "an answer at the first question", outcome(query)).likely()}
+	}
+	return nil
+}
+
+func outcome(query checks.Query) string {
+	if query.Failure != nil {
+		return query.Failure.Message
+	}
+	return query.Rcode
+}
+
+// agreement tells whether the name leads to the address of the environment.
+func agreement(facts *checks.Facts) *bool {
+	if facts.Environment == nil || len(facts.DNS.Lookup.Addresses) == 0 {
+		return nil
+	}
+	host, err := netip.ParseAddr(facts.Environment.ServiceHost)
+	if err != nil {
+		return nil
+	}
+	agrees := slices.Contains(facts.DNS.Lookup.Addresses, host.Unmap())
+	return &agrees
+}

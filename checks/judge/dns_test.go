@@ -1,0 +1,97 @@
+package judge
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+
+	"github.com/kube-lifeline/lifeline/checks"
+)
+
+// unresolved makes the lookup find nothing, with these outcomes of queries.
+func unresolved(queries ...checks.Query) func(*checks.Facts) {
+	return func(facts *checks.Facts) {
+		facts.DNS.Lookup.Addresses, facts.DNS.Lookup.Answered = []netip.Addr{}, ""
+		facts.DNS.Lookup.Queries = queries
+	}
+}
+
+func authority(name string) func(*checks.Query) {
+	return func(q *checks.Query) { q.SOA = name }
+}
+
+func broken(kind checks.FailureKind) checks.Query {
+	return query("", func(q *checks.Query) { q.Failure = &checks.Failure{Kind: kind, Message: string(kind)} })
+}
+
+func TestDNSThatDoesNotResolve(t *testing.T) {
+	nodeResolver := func(f *checks.Facts) { f.DNS.ResolvConf.Search = []string{"corp.example."} }
+	judgeCases(t, checks.DNS, []verdictCase{
+		{"nobody answers", unresolved(broken(checks.TimedOut), broken(checks.TimedOut)), want{checks.Fail, checks.DNSTimeout}},
+		{"refused connection", unresolved(broken(checks.Refused)), want{checks.Fail, checks.DNSServiceNoEndpoints}},
+		{"no route", unresolved(broken(checks.NetworkUnreachable)), want{checks.Fail, checks.DNSUnreachable}},
+		{"SERVFAIL", unresolved(query("SERVFAIL")), want{checks.Fail, checks.DNSServfailCoreDNSUnsynced}},
+		{"SERVFAIL behind a silent nameserver", unresolved(broken(checks.TimedOut), query("SERVFAIL")), want{checks.Fail, checks.DNSServfailCoreDNSUnsynced}},
+		{"REFUSED", unresolved(query("REFUSED")), want{checks.Fail, checks.DNSRefusedNoZone}},
+		{"NOTIMP", unresolved(query("NOTIMP")), want{checks.Fail, checks.DNSServerMisbehaving}},
+		{"no record of either family", unresolved(query("NOERROR"), query("NXDOMAIN")), want{checks.Fail, checks.DNSNoData}},
+		{"an alias to nowhere", unresolved(query("NOERROR", func(q *checks.Query) { q.CNAMEs = 8 })), want{checks.Fail, checks.DNSCNAMELoop}},
+		{"garbage", unresolved(broken(checks.Invalid)), want{checks.Fail, checks.DNSReplyInvalid}},
+		{"a cut reply and no TCP", unresolved(query("NOERROR", func(q *checks.Query) { q.Truncated = true }),
+			query("", func(q *checks.Query) {
+				q.Transport, q.Failure = "tcp", &checks.Failure{Kind: checks.Refused, Message: "refused"}
+			})), want{checks.Fail, checks.DNSTCPBlockedUDPOK}},
+		{"NXDOMAIN by the cluster's zone", unresolved(query("NXDOMAIN", authority("ns.dns.cluster.local."))), want{checks.Fail, checks.DNSNXDomainServiceHidden}},
+		{"NXDOMAIN by another cluster domain", unresolved(query("NXDOMAIN", authority("ns.dns.corp.internal."))), want{checks.Fail, checks.DNSNXDomainWrongClusterDomain}},
+		{"NXDOMAIN by the root", unresolved(query("NXDOMAIN", authority("a.root-servers.net."))), want{checks.Fail, checks.DNSNXDomainForeignResolver}},
+		{"NXDOMAIN with a node's search list", func(f *checks.Facts) {
+			nodeResolver(f)
+			unresolved(query("NXDOMAIN", authority("ns.corp.example.")))(f)
+		}, want{checks.Fail, checks.DNSPolicyDefault}},
+		{"NXDOMAIN by the cluster DNS with a node's search list", func(f *checks.Facts) {
+			nodeResolver(f)
+			unresolved(query("NXDOMAIN", authority("ns.dns.cluster.local.")))(f)
+		}, want{checks.Fail, checks.DNSPolicyNoneIncomplete}},
+		{"no resolv.conf", func(f *checks.Facts) {
+			unresolved(broken(checks.Refused))(f)
+			f.DNS.ResolvConf.Nameservers, f.DNS.ResolvConf.File.Problem = nil, checks.FileMissing
+		}, want{checks.Fail, checks.DNSResolvConfMissingOrEmpty}},
+		{"a nameserver by name", func(f *checks.Facts) {
+			unresolved(broken(checks.Refused))(f)
+			f.DNS.ResolvConf.Nameservers, f.DNS.ResolvConf.Ignored = nil, []string{"dns.example"}
+		}, want{checks.Fail, checks.DNSResolvConfMissingOrEmpty}},
+		{"a resolv.conf that is a FIFO", func(f *checks.Facts) {
+			unresolved(broken(checks.Refused))(f)
+			f.DNS.ResolvConf.Nameservers, f.DNS.ResolvConf.File.Problem, f.DNS.ResolvConf.File.Mode = nil, checks.FileIrregular, "prw-r--r--"
+		}, want{checks.Fail, checks.DNSResolvConfUnreadable}},
+		{"a service host by name that does not resolve", func(f *checks.Facts) {
+			f.DNS.ServiceHost = &checks.Lookup{Name: "api.example.com", Queries: []checks.Query{query("SERVFAIL")}}
+		}, want{checks.Fail, checks.DNSServfailCoreDNSUnsynced}},
+	})
+}
+
+func TestDNSThatResolves(t *testing.T) {
+	elsewhere := netip.MustParseAddr("10.96.0.10").Next()
+	judgeCases(t, checks.DNS, []verdictCase{
+		{"to another address than the environment's", func(f *checks.Facts) { f.DNS.Lookup.Addresses = []netip.Addr{elsewhere} }, want{checks.Warn, checks.DNSAnswerDisagreesWithEnv}},
+		{"by the hosts file", func(f *checks.Facts) { f.DNS.Lookup.FromHosts = true }, want{checks.Warn, checks.DNSHostsFileOverride}},
+		{"slowly", func(f *checks.Facts) { f.DNS.Lookup.Seconds = 1.2 }, want{checks.Warn, checks.DNSSlow}},
+		{"without AAAA", func(f *checks.Facts) { f.DNS.Lookup.Queries[1].Rcode = "SERVFAIL" }, want{checks.Warn, checks.DNSAAAABroken}},
+		{"at the second try", func(f *checks.Facts) {
+			f.DNS.Lookup.Queries = append([]checks.Query{broken(checks.TimedOut)}, f.DNS.Lookup.Queries...)
+		}, want{checks.Warn, checks.DNSNameserverFailing}},
+		{"by the second nameserver", func(f *checks.Facts) {
+			silent := broken(checks.TimedOut)
+			silent.Nameserver = elsewhere
+			f.DNS.Lookup.Queries = append([]checks.Query{silent}, f.DNS.Lookup.Queries...)
+		}, want{checks.Warn, checks.DNSNameserverFailing}},
+		{"after a search domain that does not have it", func(f *checks.Facts) {
+			f.DNS.Lookup.Queries = append([]checks.Query{query("NXDOMAIN", authority("ns.dns.cluster.local."))}, f.DNS.Lookup.Queries...)
+		}, want{checks.OK, ""}},
+		{"with too long a search list", func(f *checks.Facts) {
+			for i := range 33 {
+				f.DNS.ResolvConf.Search = append(f.DNS.ResolvConf.Search, fmt.Sprintf("d%d.example.", i))
+			}
+		}, want{checks.Warn, checks.DNSSearchListOverLimit}},
+	})
+}

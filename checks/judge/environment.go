@@ -1,0 +1,110 @@
+package judge
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"strconv"
+
+	"golang.org/x/net/http/httpproxy"
+
+	"github.com/kube-lifeline/lifeline/checks"
+)
+
+func judgeEnvironment(facts *checks.Facts) verdict {
+	env := facts.Environment
+	details := &checks.EnvironmentDetails{EnvironmentFacts: *env, ProxyForAPI: proxyForAPI(env)}
+	v := verdict{details: details, seconds: env.Seconds}
+	v.problems = append(v.problems, serviceVariables(env)...)
+	v.problems = append(v.problems, proxyVariables(details)...)
+	v.problems = append(v.problems, namespaceFile(facts)...)
+	v.well = fmt.Sprintf("The environment names the API server as %s.", net.JoinHostPort(env.ServiceHost, env.ServicePort))
+	return v
+}
+
+// serviceVariables judges the two variables that every official client reads.
+func serviceVariables(env *checks.EnvironmentFacts) (problems []problem) {
+	const expected = "KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT, which kubelet sets in every container"
+	switch {
+	case env.ServiceHost == "" && env.ServicePort == "":
+		return []problem{failing(checks.EnvServiceVarsMissing,
+			"KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not set, so in-cluster clients hold that they run outside of a cluster.", expected, "neither")}
+	case env.ServiceHost == "":
+		return []problem{failing(checks.EnvServiceVarsMissing,
+			"KUBERNETES_SERVICE_HOST is not set, so in-cluster clients hold that they run outside of a cluster.", expected, "only KUBERNETES_SERVICE_PORT")}
+	case env.ServicePort == "":
+		problems = append(problems, failing(checks.EnvServiceVarsMissing,
+			"KUBERNETES_SERVICE_PORT is not set, so in-cluster clients hold that they run outside of a cluster.", expected, "only KUBERNETES_SERVICE_HOST"))
+	default:
+		if port, err := strconv.ParseUint(env.ServicePort, 10, 16); err != nil || port == 0 {
+			problems = append(problems, failing(checks.EnvServicePortInvalid,
+				fmt.Sprintf("KUBERNETES_SERVICE_PORT is %q, which is no port.", env.ServicePort), "a number from 1 to 65535", strconv.Quote(env.ServicePort)))
+		}
+	}
+	if !isHost(env.ServiceHost) {
+		return append(problems, failing(checks.EnvServiceHostInvalid,
+			fmt.Sprintf("KUBERNETES_SERVICE_HOST is %q, which is neither an address nor a DNS name.", env.ServiceHost), "an address without brackets, or a DNS name", strconv.Quote(env.ServiceHost)))
+	}
+	if env.ServiceAddress != "" && env.ServiceAddress != env.ServiceHost {
+		problems = append(problems, warning(checks.EnvServiceHostOverridden,
+			fmt.Sprintf("KUBERNETES_SERVICE_HOST is %s while kubelet set KUBERNETES_PORT_443_TCP_ADDR to %s: somebody overrode the first.", env.ServiceHost, env.ServiceAddress),
+			env.ServiceAddress, env.ServiceHost))
+	}
+	return problems
+}
+
+// isHost tells an address or a DNS name (RFC 1123) from other text.
+func isHost(host string) bool {
+	if _, err := netip.ParseAddr(host); err == nil {
+		return true
+	}
+	return len(host) <= 253 && regexp.MustCompile(`^[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?(\.[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?)*\.?$`).MatchString(host)
+}
+
+// proxyForAPI follows the rule that Go's clients go by (golang.org/x/net
+// http/httpproxy); it is empty where they would connect directly.
+func proxyForAPI(env *checks.EnvironmentFacts) string {
+	if env.HTTPSProxy == "" || env.ServiceHost == "" {
+		return ""
+	}
+	config := httpproxy.Config{HTTPSProxy: env.HTTPSProxy, NoProxy: env.NoProxy}
+	proxy, err := config.ProxyFunc()(&url.URL{Scheme: "https", Host: net.JoinHostPort(env.ServiceHost, env.ServicePort)})
+	if err != nil || proxy == nil {
+		return ""
+	}
+	return proxy.Redacted()
+}
+
+func proxyVariables(env *checks.EnvironmentDetails) []problem {
+	if env.ProxyForAPI == "" {
+		return nil
+	}
+	return []problem{warning(checks.EnvHTTPProxyInterceptsAPI,
+		fmt.Sprintf("Clients that honour HTTPS_PROXY send requests for the API server %s to the proxy %s, since NO_PROXY (%q) does not leave it out.", env.ServiceHost, env.ProxyForAPI, env.NoProxy),
+		"NO_PROXY to cover "+env.ServiceHost, fmt.Sprintf("NO_PROXY=%q", env.NoProxy)).likely()}
+}
+
+// namespaceFile judges the file that kubectl and clientcmd read. Where the
+// whole directory is gone the token check says so.
+func namespaceFile(facts *checks.Facts) []problem {
+	env := facts.Environment
+	if facts.Token != nil && facts.Token.Directory.Problem != "" {
+		return nil
+	}
+	path := env.NamespaceFile.Path
+	switch {
+	case env.NamespaceFile.Problem == checks.FileMissing:
+		return []problem{warning(checks.EnvNamespaceFileMissing,
+			fmt.Sprintf("The file %s does not exist; kubectl in the pod would work in the namespace default.", path), "a file with the pod's namespace", "no file")}
+	case env.NamespaceFile.Problem != "":
+		return []problem{warning(checks.EnvNamespaceFileUnreadable,
+			fmt.Sprintf("The file %s cannot be read: %s.", path, fileTrouble(env.NamespaceFile)), "a file with the pod's namespace", fileTrouble(env.NamespaceFile))}
+	case len(env.Namespace) > 63 || !isHost(env.Namespace):
+		return []problem{warning(checks.EnvNamespaceFileNotANamespace,
+			fmt.Sprintf("The file %s holds %q, which is no namespace's name.", path, cut(env.Namespace)), "the pod's namespace", strconv.Quote(cut(env.Namespace)))}
+	default:
+		return nil
+	}
+}

@@ -1,0 +1,209 @@
+package judge
+
+import (
+	"bytes"
+	"crypto/x509"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/kube-lifeline/lifeline/checks"
+)
+
+// The questions to a chain, each judged apart, since crypto/x509 stops at the
+// first that does not hold.
+const (
+	facetTime     = "time"
+	facetAddress  = "address"
+	facetDNSName  = "dns-name"
+	facetIssuer   = "issuer"
+	facetKeyUsage = "key-usage"
+	facetStrength = "strength"
+)
+
+// facets judges the chain that a server presented; nothing where it presented
+// none.
+func facets(facts *checks.Facts, handshake *checks.TLSFacts) []checks.Facet {
+	chain := parsedChain(facts, handshake.Chain)
+	if len(chain) == 0 {
+		return nil
+	}
+	leaf := chain[0]
+	judged := []checks.Facet{timeFacet(leaf, facts.Time)}
+	if handshake.ServerName != checks.ServiceName {
+		judged = append(judged, hostFacet(leaf, handshake.ServerName))
+	}
+	judged = append(judged, dnsNameFacet(leaf, handshake.ServerName))
+	if handshake.Verified {
+		return append(judged, checks.Facet{Name: facetIssuer, OK: true, Expected: "a chain to ca.crt", Found: leaf.Issuer.String()})
+	}
+	return append(judged, issuerFacet(facts, chain, handshake), keyUsageFacet(leaf), strengthFacet(leaf))
+}
+
+func parsedChain(facts *checks.Facts, chain []checks.Certificate) []*x509.Certificate {
+	var parsed []*x509.Certificate
+	for _, certificate := range chain {
+		if whole, err := x509.ParseCertificate(facts.Certificates[certificate.SHA256]); err == nil {
+			parsed = append(parsed, whole)
+		}
+	}
+	return parsed
+}
+
+func timeFacet(leaf *x509.Certificate, now time.Time) checks.Facet {
+	facet := checks.Facet{Name: facetTime, OK: true, Expected: "valid at " + moment(now), Found: fmt.Sprintf("%s to %s", moment(leaf.NotBefore), moment(leaf.NotAfter))}
+	switch {
+	case now.After(leaf.NotAfter):
+		facet.OK, facet.Reason = false, checks.CertServingExpired
+	case now.Before(leaf.NotBefore):
+		facet.OK, facet.Reason = false, checks.CertServingNotYetValid
+	}
+	return facet
+}
+
+// hostFacet asks whether the certificate names what the environment names: an
+// address in most clusters.
+func hostFacet(leaf *x509.Certificate, host string) checks.Facet {
+	facet := checks.Facet{Name: facetAddress, OK: leaf.VerifyHostname(host) == nil, Expected: host, Found: subjectNames(leaf)}
+	if facet.OK {
+		return facet
+	}
+	facet.Reason = checks.CertSANMissingServiceHost
+	_, err := netip.ParseAddr(host)
+	if err == nil && len(leaf.IPAddresses) == 0 || len(leaf.DNSNames)+len(leaf.IPAddresses) == 0 {
+		facet.Reason = checks.CertNoIPSANOrCNOnly
+	}
+	return facet
+}
+
+func dnsNameFacet(leaf *x509.Certificate, asked string) checks.Facet {
+	facet := checks.Facet{Name: facetDNSName, OK: leaf.VerifyHostname(checks.ServiceName) == nil, Expected: checks.ServiceName, Found: subjectNames(leaf)}
+	switch {
+	case facet.OK:
+	case asked == checks.ServiceName:
+		facet.Reason = checks.CertSANMissingServiceHost
+	default:
+		facet.Reason = checks.CertSANMissingDNSName
+	}
+	return facet
+}
+
+func subjectNames(leaf *x509.Certificate) string {
+	names := slices.Clone(leaf.DNSNames)
+	for _, address := range leaf.IPAddresses {
+		names = append(names, address.String())
+	}
+	for i := range names {
+		names[i] = cut(names[i])
+	}
+	if len(names) == 0 {
+		return "no subject alternative names, common name " + cut(leaf.Subject.CommonName)
+	}
+	return enumerate(names)
+}
+
+func keyUsageFacet(leaf *x509.Certificate) checks.Facet {
+	facet := checks.Facet{Name: facetKeyUsage, OK: true, Expected: "serverAuth", Found: "serverAuth"}
+	if len(leaf.ExtKeyUsage)+len(leaf.UnknownExtKeyUsage) == 0 {
+		facet.Found = "any"
+		return facet
+	}
+	if !slices.Contains(leaf.ExtKeyUsage, x509.ExtKeyUsageServerAuth) && !slices.Contains(leaf.ExtKeyUsage, x509.ExtKeyUsageAny) {
+		facet.OK, facet.Reason, facet.Found = false, checks.CertWrongEKU, "other usages only"
+		if slices.Contains(leaf.ExtKeyUsage, x509.ExtKeyUsageClientAuth) {
+			facet.Found = "clientAuth"
+		}
+	}
+	return facet
+}
+
+// strengthFacet follows what crypto/x509 and crypto/rsa refuse: signatures over
+// MD5 and SHA-1, and RSA keys below 1024 bits.
+func strengthFacet(leaf *x509.Certificate) checks.Facet {
+	facet := checks.Facet{Name: facetStrength, OK: true, Expected: "SHA-256 or better", Found: leaf.SignatureAlgorithm.String()}
+	switch leaf.SignatureAlgorithm {
+	case x509.MD2WithRSA, x509.MD5WithRSA, x509.SHA1WithRSA, x509.DSAWithSHA1, x509.ECDSAWithSHA1:
+		facet.OK, facet.Reason = false, checks.CertWeakAlgorithm
+	}
+	return facet
+}
+
+// issuerFacet asks whether the chain leads to a certificate of the bundle,
+// whatever their validity, names and usages, which other facets judge.
+func issuerFacet(facts *checks.Facts, chain []*x509.Certificate, handshake *checks.TLSFacts) checks.Facet {
+	facet := checks.Facet{Name: facetIssuer, Expected: "a chain to ca.crt", Found: "issued by " + cut(chain[len(chain)-1].Issuer.String())}
+	var roots []*x509.Certificate
+	if facts.CA != nil {
+		roots = parsedChain(facts, rootsOf(facts.CA))
+	}
+	top := climb(chain)
+	switch {
+	case slices.ContainsFunc(roots, func(root *x509.Certificate) bool { return root.Equal(top) || signed(root, top) }):
+		facet.OK = true
+	case strengthFacet(chain[0]).Reason != "":
+		// A signature by an algorithm that is refused cannot be checked, so
+		// the issuer is as good as its name.
+		facet.OK = slices.ContainsFunc(roots, func(root *x509.Certificate) bool { return sameName(root, top) })
+		facet.Reason = checks.CAMITMOrWrongEndpoint
+	case slices.ContainsFunc(roots, func(root *x509.Certificate) bool { return sameName(root, top) }):
+		facet.Reason = checks.CARotatedSameName
+		facet.Found += ", which has the name of the CA in ca.crt and another key"
+	case len(chain) == 1 && !bytes.Equal(top.RawIssuer, top.RawSubject) && top.VerifyHostname(handshake.ServerName) == nil && slices.Contains(top.DNSNames, "kubernetes"):
+		facet.Reason = checks.CAMissingIntermediate
+		facet.Found += ", and that certificate was not sent"
+	default:
+		facet.Reason = checks.CAMITMOrWrongEndpoint
+	}
+	if facet.OK {
+		facet.Reason = ""
+	}
+	return facet
+}
+
+// climb follows the chain from the leaf as far as its signatures hold.
+func climb(chain []*x509.Certificate) *x509.Certificate {
+	top := chain[0]
+	for range chain {
+		next := slices.IndexFunc(chain, func(parent *x509.Certificate) bool {
+			return !parent.Equal(top) && sameName(parent, top) && signed(parent, top)
+		})
+		if next < 0 {
+			break
+		}
+		top = chain[next]
+	}
+	return top
+}
+
+func sameName(parent, child *x509.Certificate) bool {
+	return bytes.Equal(parent.RawSubject, child.RawIssuer)
+}
+
+func signed(parent, child *x509.Certificate) bool {
+	return sameName(parent, child) && parent.CheckSignature(child.SignatureAlgorithm, child.RawTBSCertificate, child.Signature) == nil
+}
+
+// sentence says what a facet that does not hold means.
+func sentence(facet checks.Facet, handshake *checks.TLSFacts) string {
+	leaf := checks.Certificate{Subject: "without a name"}
+	if len(handshake.Chain) > 0 {
+		leaf = handshake.Chain[0]
+	}
+	switch facet.Reason {
+	case checks.CertServingExpired:
+		return fmt.Sprintf("The API server's certificate (%s) expired at %s.", leaf.Subject, moment(leaf.NotAfter))
+	case checks.CertServingNotYetValid:
+		return fmt.Sprintf("The API server's certificate (%s) is valid only from %s on.", leaf.Subject, moment(leaf.NotBefore))
+	case checks.CertSANMissingServiceHost, checks.CertNoIPSANOrCNOnly:
+		return fmt.Sprintf("The API server's certificate does not name %s; it names %s.", facet.Expected, facet.Found)
+	case checks.CertSANMissingDNSName:
+		return fmt.Sprintf("The API server's certificate does not name %s, so clients that use the name fail; it names %s.", facet.Expected, facet.Found)
+	case checks.CertWrongEKU:
+		return fmt.Sprintf("The API server's certificate is not made for servers: its extended key usage is %s.", facet.Found)
+	case checks.CertWeakAlgorithm:
+		return fmt.Sprintf("The API server's certificate is signed by %s, which clients refuse.", facet.Found)
+	default:
+		return fmt.Sprintf("The API server's certificate is not proven by ca.crt: it is %s.", facet.Found)
+	}
+}

@@ -1,0 +1,166 @@
+// Package judge turns facts into a report. It is pure: it does no I/O, reads no
+// clock and keeps nothing, so the same facts always give the same report.
+package judge
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/kube-lifeline/lifeline/checks"
+)
+
+// Judge makes the report of one round. previous is the report of the round
+// before, from which since when and how often in a row are counted on; nil for
+// the first.
+func Judge(facts *checks.Facts, previous *checks.Report) *checks.Report {
+	report := &checks.Report{
+		APIVersion:      checks.APIVersion,
+		Status:          checks.OK,
+		Time:            facts.Time,
+		Round:           1,
+		DurationSeconds: facts.DurationSeconds,
+		Pod:             identity(facts),
+		Checks:          []checks.Result{},
+		Diagnosis:       []checks.Finding{},
+		Access:          []checks.Access{},
+	}
+	if previous != nil {
+		report.Round = previous.Round + 1
+	}
+	verdicts := make(map[checks.Name]verdict)
+	for _, name := range checks.Names() {
+		if slices.Contains(facts.Skipped, name) {
+			continue
+		}
+		verdicts[name] = verdictOn(name, facts)
+		result := verdicts[name].result(name)
+		count(&result, report.Time, previous)
+		if result.Status.Severity() > report.Status.Severity() {
+			report.Status = result.Status
+		}
+		report.Checks = append(report.Checks, result)
+	}
+	report.Diagnosis = diagnose(verdicts, report)
+	return report
+}
+
+// verdict is what a check's rules come to.
+type verdict struct {
+	// problems are in the order of the rules.
+	problems []problem
+	// well is said where there is no problem.
+	well string
+	// waitsFor, where set, leaves the check undecided for a reason that the
+	// sentence in well gives.
+	waitsFor checks.Name
+	seconds  float64
+	details  any
+}
+
+// problem is a Problem and how sure it is.
+type problem struct {
+	checks.Problem
+	certainty checks.Certainty
+}
+
+func failing(reason checks.Reason, message, expected, found string) problem {
+	return problem{checks.Problem{Status: checks.Fail, Reason: reason, Message: message, Expected: expected, Found: found}, checks.Certain}
+}
+
+func warning(reason checks.Reason, message, expected, found string) problem {
+	warned := failing(reason, message, expected, found)
+	warned.Status = checks.Warn
+	return warned
+}
+
+// likely marks a problem that has neighbours which look the same.
+func (p problem) likely() problem {
+	p.certainty = checks.Likely
+	return p
+}
+
+// unless lessens a failing to a warning where a condition holds.
+func (p problem) unless(harmless bool) problem {
+	if harmless {
+		p.Status = checks.Warn
+	}
+	return p
+}
+
+func waitFor(name checks.Name, sentence string, details any) verdict {
+	return verdict{waitsFor: name, well: sentence, details: details}
+}
+
+// verdictOn applies the rules of one check. Rules that panic are a failing of
+// their own check and of no other.
+func verdictOn(name checks.Name, facts *checks.Facts) (v verdict) {
+	defer func() {
+		if value := recover(); value != nil {
+			v = panicked(name, fmt.Sprint(value))
+		}
+	}()
+	if value, ok := facts.Panics[observedWith(name)]; ok {
+		return panicked(name, value)
+	}
+	switch name {
+	case checks.Environment:
+		return judgeEnvironment(facts)
+	case checks.DNS:
+		return judgeDNS(facts)
+	case checks.Token:
+		return judgeToken(facts)
+	case checks.CA:
+		return judgeCA(facts)
+	case checks.TLS:
+		return judgeTLS(facts)
+	default:
+		return judgeAPI(facts)
+	}
+}
+
+// observedWith is the check under whose name a check is observed: tls is seen
+// in the round trip of api.
+func observedWith(name checks.Name) checks.Name {
+	if name == checks.TLS {
+		return checks.API
+	}
+	return name
+}
+
+func panicked(name checks.Name, value string) verdict {
+	return verdict{problems: []problem{failing(checks.CheckPanicked,
+		fmt.Sprintf("Lifeline's own code failed in the check %s: %s.", name, value), "a verdict", "a panic")}}
+}
+
+// ranked are the problems, the gravest first.
+func (v verdict) ranked() []problem {
+	ranked := slices.Clone(v.problems)
+	slices.SortStableFunc(ranked, func(a, b problem) int {
+		return cmp.Compare(b.Status.Severity(), a.Status.Severity())
+	})
+	return ranked
+}
+
+func (v verdict) result(name checks.Name) checks.Result {
+	result := checks.Result{
+		Name:            name,
+		Status:          checks.OK,
+		Message:         v.well,
+		DurationSeconds: v.seconds,
+		Details:         v.details,
+	}
+	if v.waitsFor != "" {
+		result.Status, result.Reason, result.WaitsFor = checks.Skip, checks.WaitsFor, v.waitsFor
+		return result
+	}
+	for i, problem := range v.ranked() {
+		if i > 0 {
+			result.Others = append(result.Others, problem.Problem)
+			continue
+		}
+		result.Status, result.Reason, result.Message = problem.Status, problem.Reason, problem.Message
+		result.Expected, result.Found = problem.Expected, problem.Found
+	}
+	return result
+}

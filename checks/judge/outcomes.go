@@ -1,0 +1,54 @@
+package judge
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/kube-lifeline/lifeline/checks"
+)
+
+// outcomes sums up the queries of a lookup that found nothing.
+type outcomes struct {
+	rcodes      map[string]int
+	failures    map[checks.FailureKind]int
+	authorities []string
+	// alias is an answer of CNAMEs alone, empty one without any record.
+	alias, empty *checks.Query
+	// cutOverTCP is a failed query over TCP after a truncated reply.
+	cutOverTCP *checks.Query
+	// message is the first failure's.
+	message string
+}
+
+func outcomesOf(queries []checks.Query) outcomes {
+	sum := outcomes{rcodes: make(map[string]int), failures: make(map[checks.FailureKind]int)}
+	truncated := false
+	for i := range queries {
+		query := &queries[i]
+		if query.SOA != "" && !slices.Contains(sum.authorities, strings.ToLower(query.SOA)) {
+			sum.authorities = append(sum.authorities, strings.ToLower(query.SOA))
+		}
+		switch {
+		case query.Failure != nil:
+			sum.failures[query.Failure.Kind]++
+			sum.message = first(sum.message, query.Failure.Message)
+			if query.Transport == "tcp" && truncated {
+				sum.cutOverTCP = query
+			}
+		case query.Truncated && query.Transport == "udp":
+			truncated = true
+		case query.Rcode == "NOERROR" && query.CNAMEs > 0:
+			sum.alias = query
+		case query.Rcode == "NOERROR":
+			sum.empty = query
+		default:
+			sum.rcodes[query.Rcode]++
+		}
+	}
+	return sum
+}
+
+func (o outcomes) codes() string {
+	return strings.Join(slices.Sorted(maps.Keys(o.rcodes)), ", ")
+}

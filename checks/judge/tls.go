@@ -1,0 +1,183 @@
+package judge
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/kube-lifeline/lifeline/checks"
+)
+
+func judgeTLS(facts *checks.Facts) verdict {
+	attempt, target := tried(facts)
+	if attempt == nil {
+		return target
+	}
+	last := attempt.Last()
+	handshake := lastHandshake(attempt)
+	if handshake == nil {
+		return waitFor(checks.API, fmt.Sprintf("No TLS was spoken, since no connection to %s came about.", hostPort(attempt)), nil)
+	}
+	details := &checks.TLSDetails{TLSFacts: *handshake}
+	v := verdict{details: details, seconds: handshake.Seconds}
+	details.Facets = facets(facts, handshake)
+	if handshake.Verified {
+		v.problems = provenButWeak(facts, details)
+		v.well = fmt.Sprintf("The certificate of %s is proven by ca.crt and names %s (%s).", last.Address, handshake.ServerName, handshake.Version)
+		return v
+	}
+	if handshake.Failure != nil && handshake.Failure.Kind != checks.Untrusted {
+		v.problems = []problem{brokenHandshake(attempt, handshake)}
+		return v
+	}
+	if blamed, sentence := bundleAtFault(facts, details); blamed {
+		return waitFor(checks.CA, sentence, details)
+	}
+	v.problems = distrusted(handshake, details)
+	return v
+}
+
+// tried is the attempt that the tls and the api check judge, and where there is
+// none the verdict that says what it waits for.
+func tried(facts *checks.Facts) (*checks.Attempt, verdict) {
+	if facts.API != nil && facts.API.ServiceHost != nil {
+		return facts.API.ServiceHost, verdict{}
+	}
+	if facts.API != nil && facts.API.ByName != nil {
+		return facts.API.ByName, verdict{}
+	}
+	if facts.Environment != nil && facts.Environment.ServiceHost != "" && isHost(facts.Environment.ServiceHost) && !isAddress(facts.Environment.ServiceHost) {
+		return nil, waitFor(checks.DNS, fmt.Sprintf("The API server %s could not be tried, since its name does not resolve.", facts.Environment.ServiceHost), nil)
+	}
+	return nil, waitFor(checks.Environment, "The API server could not be tried, since the environment does not name it and its name does not resolve.", nil)
+}
+
+// lastHandshake is the latest handshake of an attempt; a retry over the same
+// connection has none of its own.
+func lastHandshake(attempt *checks.Attempt) *checks.TLSFacts {
+	if attempt == nil {
+		return nil
+	}
+	for i := len(attempt.Exchanges) - 1; i >= 0; i-- {
+		if attempt.Exchanges[i].TLS != nil {
+			return attempt.Exchanges[i].TLS
+		}
+	}
+	return nil
+}
+
+func hostPort(attempt *checks.Attempt) string {
+	if parsed, err := url.Parse(attempt.URL); err == nil {
+		return parsed.Host
+	}
+	return attempt.URL
+}
+
+// brokenHandshake judges a handshake that ended before a chain was refused.
+func brokenHandshake(attempt *checks.Attempt, handshake *checks.TLSFacts) problem {
+	const expected = "a TLS handshake"
+	target, message := hostPort(attempt), handshake.Failure.Message
+	switch handshake.Failure.Kind {
+	case checks.Plaintext:
+		return failing(checks.TLSPlaintextOrWrongPort, fmt.Sprintf("%s speaks plain HTTP where TLS is expected.", target), expected, "an HTTP response")
+	case checks.Invalid:
+		return failing(checks.TLSPlaintextOrWrongPort, fmt.Sprintf("%s does not speak TLS: %s.", target, message), expected, "another protocol").likely()
+	case checks.Reset, checks.Closed:
+		return failing(checks.TLSEOFOrReset, fmt.Sprintf("%s accepted the connection and ended it during the TLS handshake: %s.", target, message), expected, "the connection ended").likely()
+	case checks.TimedOut:
+		return failing(checks.TLSHandshakeTimeout, fmt.Sprintf("%s accepted the connection and did not finish the TLS handshake within %s.", target, seconds(handshake.Seconds)), expected, "silence").likely()
+	}
+	if strings.Contains(message, "failed to parse certificate") {
+		return failing(checks.CertUnparseable, fmt.Sprintf("%s presents a certificate that does not parse: %s.", target, message), "a certificate after RFC 5280", message)
+	}
+	return failing(checks.TLSHandshakeFailed, fmt.Sprintf("The TLS handshake with %s failed: %s.", target, message), expected, message)
+}
+
+// bundleAtFault tells whether the chain is refused for what the ca check
+// already says of the bundle.
+func bundleAtFault(facts *checks.Facts, details *checks.TLSDetails) (bool, string) {
+	if facts.CA == nil || skipped(facts, checks.CA) {
+		return false, ""
+	}
+	for _, facet := range details.Facets {
+		if !facet.OK && facet.Name != facetIssuer && facet.Name != facetDNSName {
+			return false, ""
+		}
+	}
+	for _, problem := range judgeCA(facts).problems {
+		if problem.Status == checks.Fail {
+			return true, "The server's certificate cannot be proven, since ca.crt is at fault."
+		}
+	}
+	return false, ""
+}
+
+func skipped(facts *checks.Facts, name checks.Name) bool {
+	for _, left := range facts.Skipped {
+		if left == name {
+			return true
+		}
+	}
+	return false
+}
+
+// distrusted makes a problem of each facet that does not hold.
+func distrusted(handshake *checks.TLSFacts, details *checks.TLSDetails) (problems []problem) {
+	for _, facet := range details.Facets {
+		if facet.OK {
+			continue
+		}
+		found := failing(facet.Reason, sentence(facet, handshake), facet.Expected, facet.Found)
+		if facet.Reason == checks.CertSANMissingDNSName {
+			found.Status = checks.Warn
+		}
+		if facet.Name == facetIssuer {
+			found = found.likely()
+		}
+		problems = append(problems, found)
+	}
+	for _, problem := range problems {
+		if problem.Status == checks.Fail {
+			return problems
+		}
+	}
+	return append([]problem{refusedOtherwise(handshake)}, problems...)
+}
+
+// refusedOtherwise judges a chain that crypto/x509 refuses although every facet
+// holds.
+func refusedOtherwise(handshake *checks.TLSFacts) problem {
+	message := "no reason was given"
+	if handshake.Failure != nil {
+		message = handshake.Failure.Message
+	}
+	reason := checks.CertChainInvalid
+	switch {
+	case strings.Contains(message, "not authorized to sign for this name"), strings.Contains(message, "constraint"):
+		reason = checks.CertNameConstraints
+	case strings.Contains(message, "unhandled critical extension"):
+		reason = checks.CertUnparseable
+	case strings.Contains(message, "insecure"):
+		reason = checks.CertWeakAlgorithm
+	}
+	return failing(reason, fmt.Sprintf("The server's certificate is refused: %s.", message), "a chain that verifies by ca.crt", message)
+}
+
+// provenButWeak judges a chain that verifies.
+func provenButWeak(facts *checks.Facts, details *checks.TLSDetails) (problems []problem) {
+	if len(details.Chain) == 0 {
+		return nil
+	}
+	leaf := details.Chain[0]
+	if left := leaf.LifetimeLeft(facts.Time); left < servingWarning {
+		problems = append(problems, warning(checks.CertExpiringSoon,
+			fmt.Sprintf("The API server's certificate (%s) expires in %s, at %s: %s of its lifetime is left.", leaf.Subject, span(leaf.NotAfter.Sub(facts.Time)), moment(leaf.NotAfter), percent(left)),
+			"more than "+percent(servingWarning)+" of its lifetime left", percent(left)))
+	}
+	for _, facet := range details.Facets {
+		if facet.Reason == checks.CertSANMissingDNSName {
+			problems = append(problems, warning(facet.Reason, sentence(facet, &details.TLSFacts), facet.Expected, facet.Found))
+		}
+	}
+	return problems
+}

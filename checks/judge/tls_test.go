@@ -1,0 +1,115 @@
+package judge
+
+import (
+	"crypto/x509"
+	"net"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/kube-lifeline/lifeline/checks"
+)
+
+// presented makes the server show a chain that the handshake refused. The
+// bundle holds the authority of by.
+func presented(by *pki, chain ...*x509.Certificate) func(*checks.Facts) {
+	return func(f *checks.Facts) {
+		f.CA.Blocks = []checks.PEMBlock{block(told(f, by.cert))}
+		exchange := last(f)
+		exchange.Stage, exchange.Response = checks.StageTLS, nil
+		exchange.TLS.Verified, exchange.TLS.Chain = false, nil
+		exchange.TLS.Failure = &checks.Failure{Kind: checks.Untrusted, Message: "tls: failed to verify certificate: x509: refused"}
+		for _, certificate := range chain {
+			exchange.TLS.Chain = append(exchange.TLS.Chain, told(f, certificate))
+		}
+	}
+}
+
+func handshakeFailure(kind checks.FailureKind, message string) func(*checks.Facts) {
+	return func(f *checks.Facts) {
+		exchange := last(f)
+		exchange.Stage, exchange.Response = checks.StageTLS, nil
+		exchange.TLS = &checks.TLSFacts{ServerName: serviceHost, Failure: &checks.Failure{Kind: kind, Message: message}}
+	}
+}
+
+func TestServingCertificate(t *testing.T) {
+	authority := newPKI(t)
+	other := newPKI(t, func(c *x509.Certificate) { c.Subject.CommonName = "Corporate Proxy CA" })
+	again := newPKI(t)
+	intermediate := newPKI(t, func(c *x509.Certificate) { c.Subject.CommonName = "sub" })
+	intermediate.cert = authority.sign(intermediate.cert, authority.cert, intermediate.key, authority.key)
+	expired := func(c *x509.Certificate) { c.NotAfter = noon.AddDate(0, 0, -1) }
+	noAddress := func(c *x509.Certificate) { c.IPAddresses = nil }
+	otherAddress := func(c *x509.Certificate) { c.IPAddresses = []net.IP{net.IPv4(10, 0, 0, 1)} }
+	judgeCases(t, checks.TLS, []verdictCase{
+		{"expired", presented(authority, authority.serving(expired)), want{checks.Fail, checks.CertServingExpired}},
+		{"not yet valid", presented(authority, authority.serving(func(c *x509.Certificate) { c.NotBefore = noon.AddDate(0, 0, 1) })), want{checks.Fail, checks.CertServingNotYetValid}},
+		{"another address", presented(authority, authority.serving(otherAddress)), want{checks.Fail, checks.CertSANMissingServiceHost}},
+		{"no address at all", presented(authority, authority.serving(noAddress)), want{checks.Fail, checks.CertNoIPSANOrCNOnly}},
+		{"for clients", presented(authority, authority.serving(func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth} })), want{checks.Fail, checks.CertWrongEKU}},
+		{"by a CA of the same name and another key", presented(authority, again.serving()), want{checks.Fail, checks.CARotatedSameName}},
+		{"by a stranger", presented(authority, other.serving(), other.cert), want{checks.Fail, checks.CAMITMOrWrongEndpoint}},
+		{"by an intermediate that was not sent", presented(authority, intermediate.serving()), want{checks.Fail, checks.CAMissingIntermediate}},
+		{"by an intermediate that was sent, expired", presented(authority, intermediate.serving(expired), intermediate.cert), want{checks.Fail, checks.CertServingExpired}},
+		{"refused although every facet holds", presented(authority, authority.serving()), want{checks.Fail, checks.CertChainInvalid}},
+		{"by a CA that expired", func(f *checks.Facts) {
+			old := newPKI(t, expired)
+			presented(old, old.serving())(f)
+		}, want{checks.Skip, checks.WaitsFor}},
+		{"no ca.crt to prove it by", func(f *checks.Facts) {
+			presented(authority, authority.serving())(f)
+			f.CA = &checks.CAFacts{File: checks.File{Problem: checks.FileMissing}}
+		}, want{checks.Skip, checks.WaitsFor}},
+	})
+}
+
+func TestEveryFacetOfARefusedChainIsTold(t *testing.T) {
+	authority, stranger := newPKI(t), newPKI(t, func(c *x509.Certificate) { c.Subject.CommonName = "stranger" })
+	facts := healthy(t)
+	presented(authority, stranger.serving(func(c *x509.Certificate) {
+		c.NotAfter = noon.AddDate(0, 0, -1)
+		c.IPAddresses, c.DNSNames = []net.IP{net.IPv4(10, 0, 0, 1)}, []string{"proxy"}
+		c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
+	}))(facts)
+	result, _ := Judge(facts, nil).Result(checks.TLS)
+	got := []checks.Reason{result.Reason}
+	for _, other := range result.Others {
+		got = append(got, other.Reason)
+	}
+	want := []checks.Reason{checks.CertServingExpired, checks.CertSANMissingServiceHost, checks.CAMITMOrWrongEndpoint, checks.CertWrongEKU, checks.CertSANMissingDNSName}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the reasons differ (-want +got):\n%s", diff)
+	}
+}
+
+func TestProvenCertificate(t *testing.T) {
+	authority := newPKI(t)
+	proven := func(change func(*x509.Certificate)) func(*checks.Facts) {
+		return func(f *checks.Facts) {
+			f.CA.Blocks = []checks.PEMBlock{block(told(f, authority.cert))}
+			last(f).TLS.Chain = []checks.Certificate{told(f, authority.serving(change))}
+		}
+	}
+	judgeCases(t, checks.TLS, []verdictCase{
+		{"without the name", proven(func(c *x509.Certificate) { c.DNSNames = []string{"kubernetes"} }), want{checks.Warn, checks.CertSANMissingDNSName}},
+		{"with 20 of 365 days left", proven(func(c *x509.Certificate) { c.NotBefore, c.NotAfter = noon.AddDate(0, 0, -345), noon.AddDate(0, 0, 20) }), want{checks.Warn, checks.CertExpiringSoon}},
+		{"with 6 of 24 hours left", proven(func(c *x509.Certificate) { c.NotBefore, c.NotAfter = noon.Add(-18*3600e9), noon.Add(6*3600e9) }), want{checks.OK, ""}},
+	})
+}
+
+func TestHandshakeThatBreaks(t *testing.T) {
+	judgeCases(t, checks.TLS, []verdictCase{
+		{"plain HTTP", handshakeFailure(checks.Plaintext, "http: server gave HTTP response to HTTPS client"), want{checks.Fail, checks.TLSPlaintextOrWrongPort}},
+		{"another protocol", handshakeFailure(checks.Invalid, "tls: first record does not look like a TLS handshake"), want{checks.Fail, checks.TLSPlaintextOrWrongPort}},
+		{"closed", handshakeFailure(checks.Closed, "EOF"), want{checks.Fail, checks.TLSEOFOrReset}},
+		{"reset", handshakeFailure(checks.Reset, "connection reset by peer"), want{checks.Fail, checks.TLSEOFOrReset}},
+		{"silence", handshakeFailure(checks.TimedOut, "i/o timeout"), want{checks.Fail, checks.TLSHandshakeTimeout}},
+		{"an alert", handshakeFailure(checks.OtherFailure, "remote error: tls: handshake failure"), want{checks.Fail, checks.TLSHandshakeFailed}},
+		{"a certificate that does not parse", handshakeFailure(checks.OtherFailure, "tls: failed to parse certificate from server: x509: negative serial number"), want{checks.Fail, checks.CertUnparseable}},
+		{"no connection", func(f *checks.Facts) {
+			*last(f) = checks.Exchange{Stage: checks.StageConnect, Failure: &checks.Failure{Kind: checks.Refused}}
+		}, want{checks.Skip, checks.WaitsFor}},
+		{"no address to try", func(f *checks.Facts) { f.API.ServiceHost, f.Environment.ServiceHost = nil, "" }, want{checks.Skip, checks.WaitsFor}},
+	})
+}

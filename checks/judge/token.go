@@ -1,0 +1,198 @@
+package judge
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/kube-lifeline/lifeline/checks"
+)
+
+// rotationSlack is how much later than due kubelet may replace a token: it
+// looks once a minute or so and each pod at another moment.
+const rotationSlack = 5 * time.Minute
+
+func judgeToken(facts *checks.Facts) verdict {
+	token := facts.Token
+	details := &checks.TokenDetails{TokenFacts: *token}
+	v := verdict{details: details, seconds: token.Seconds}
+	if unusable, found := unusableToken(token); found {
+		v.problems = []problem{unusable}
+		return v
+	}
+	claims := token.Claims
+	now := serverTime(facts)
+	details.RotationDueAt = claims.RotationDue()
+	details.RotationStalledAt = rotationStalled(claims)
+	if !claims.IssuedAt.IsZero() {
+		details.AgeSeconds = now.Sub(claims.IssuedAt).Seconds()
+	}
+	v.problems = append(v.problems, validity(claims, now)...)
+	v.problems = append(v.problems, audience(facts)...)
+	v.problems = append(v.problems, rotation(details, now)...)
+	v.problems = append(v.problems, owner(facts)...)
+	v.problems = append(v.problems, layout(token)...)
+	v.well = freshness(details, now)
+	return v
+}
+
+// unusableToken judges a file that holds no service-account token at all.
+func unusableToken(token *checks.TokenFacts) (problem, bool) {
+	const expected = "the token that kubelet projects"
+	path, file := token.File.Path, token.File
+	switch {
+	case token.Directory.Problem == checks.FileMissing:
+		return failing(checks.TokenNotMountedAutomountFalse,
+			fmt.Sprintf("The directory %s does not exist: no service account is mounted in this pod.", token.Directory.Path), expected, "no directory"), true
+	case file.Problem == checks.FileMissing:
+		return failing(checks.TokenFileMissingInMountedDir,
+			fmt.Sprintf("The directory %s is there, and %s is not in it.", token.Directory.Path, filepath.Base(path)), expected, "no file"), true
+	case file.Problem == checks.FileForbidden:
+		return failing(checks.TokenPermissionDenied,
+			fmt.Sprintf("%s may not be read by this user: %s.", path, fileTrouble(file)), "a readable token", fileTrouble(file)), true
+	case file.Problem == checks.FileIrregular:
+		return failing(checks.TokenNotAFile,
+			fmt.Sprintf("%s cannot be a token: %s.", path, fileTrouble(file)), "a regular file", file.Mode), true
+	case file.Problem == checks.FileTooLarge:
+		return failing(checks.TokenTooLarge,
+			fmt.Sprintf("%s cannot be a token: %s.", path, fileTrouble(file)), "1 to 2 KiB", fmt.Sprintf("%d bytes", file.Size)), true
+	case file.Problem != "":
+		return failing(checks.TokenUnreadable,
+			fmt.Sprintf("%s cannot be read: %s.", path, fileTrouble(file)), "a readable token", file.Error), true
+	case token.DecodeError != "":
+		return failing(checks.TokenMalformed,
+			fmt.Sprintf("The %d bytes of %s are %s.", file.Size, path, token.DecodeError), "a JWT", fmt.Sprintf("%d bytes that are none", file.Size)), true
+	case token.Claims == nil:
+		return failing(checks.TokenEmpty,
+			fmt.Sprintf("%s holds no token: its size is %d bytes.", path, file.Size), expected, "nothing but white space"), true
+	default:
+		return problem{}, false
+	}
+}
+
+// validity judges the times by which the API server refuses a token.
+func validity(claims *checks.TokenClaims, now time.Time) []problem {
+	start := claims.NotBefore
+	if claims.IssuedAt.After(start) {
+		start = claims.IssuedAt
+	}
+	switch {
+	case !claims.ExpiresAt.IsZero() && now.After(claims.ExpiresAt.Add(leeway)):
+		return []problem{failing(checks.TokenExpired,
+			fmt.Sprintf("The token expired %s ago, at %s.", span(now.Sub(claims.ExpiresAt)), moment(claims.ExpiresAt)), "an expiry in the future", moment(claims.ExpiresAt))}
+	case now.Before(start.Add(-leeway)):
+		return []problem{failing(checks.TokenNotYetValidAfterClockJump,
+			fmt.Sprintf("The token is valid from %s on, which is %s ahead.", moment(start), span(start.Sub(now))), "an issue time in the past", moment(start)).likely()}
+	case claims.ExpiresAt.IsZero():
+		return []problem{warning(checks.TokenLegacySecretNoExp,
+			fmt.Sprintf("The token never expires: it is the legacy one of the Secret %q and is revoked only by deleting that.", claims.Secret), "a token that kubelet rotates", "no expiry")}
+	default:
+		return nil
+	}
+}
+
+// audience judges a token for somebody else. The API server's audience is by
+// default its issuer, and only its answer proves that it wants no other.
+func audience(facts *checks.Facts) []problem {
+	claims := facts.Token.Claims
+	if len(claims.Audience) == 0 || slices.Contains(claims.Audience, claims.Issuer) || !rejected(facts) {
+		return nil
+	}
+	return []problem{failing(checks.TokenAudienceMismatch,
+		fmt.Sprintf("The token is meant for %s and the API server rejected it.", enumerate(claims.Audience)), "the audience "+claims.Issuer, enumerate(claims.Audience)).likely()}
+}
+
+// rejected tells whether the API server answered the token with a 401.
+func rejected(facts *checks.Facts) bool {
+	if facts.API == nil {
+		return false
+	}
+	response := facts.API.ServiceHost.Last().Response
+	return response != nil && response.Status == 401 && facts.API.ServiceHost.Authenticated
+}
+
+// rotationStalled is when a token that is still there proves that kubelet does
+// not replace it. The slack shrinks with the lifetime, so that a short-lived
+// token is told of before it expires.
+func rotationStalled(claims *checks.TokenClaims) time.Time {
+	due := claims.RotationDue()
+	if due.IsZero() {
+		return time.Time{}
+	}
+	lifetime := claims.RequestedEnd().Sub(claims.IssuedAt)
+	return due.Add(min(rotationSlack, lifetime*15/100))
+}
+
+func rotation(token *checks.TokenDetails, now time.Time) (problems []problem) {
+	claims := token.Claims
+	if token.RotationDueAt.IsZero() || !now.After(token.RotationStalledAt) || now.After(claims.ExpiresAt.Add(leeway)) {
+		return nil
+	}
+	expected := fmt.Sprintf("a new token by %s", moment(token.RotationDueAt))
+	found := "a token issued " + span(now.Sub(claims.IssuedAt)) + " ago"
+	written := ""
+	if !token.WrittenAt.IsZero() {
+		written = fmt.Sprintf(" The volume was last written at %s.", moment(token.WrittenAt))
+	}
+	if !claims.WarnAfter.IsZero() && now.After(claims.WarnAfter) {
+		problems = append(problems, warning(checks.TokenPastWarnAfter,
+			fmt.Sprintf("The token should have been gone since %s; the API server still accepts it until %s.%s", moment(claims.WarnAfter), moment(claims.ExpiresAt), written), expected, found))
+	}
+	return append(problems, warning(checks.TokenRotationStalled,
+		fmt.Sprintf("kubelet should have replaced the token %s ago and has not; it was issued at %s and expires at %s.%s",
+			span(now.Sub(token.RotationDueAt)), moment(claims.IssuedAt), moment(claims.ExpiresAt), written), expected, found))
+}
+
+// owner compares whose token it is with whose pod this is.
+func owner(facts *checks.Facts) (problems []problem) {
+	claims := facts.Token.Claims
+	own := first(facts.DownwardAPI.UID, facts.Token.PodUIDFromMounts)
+	if own != "" && claims.PodUID != "" && own != claims.PodUID {
+		problems = append(problems, failing(checks.TokenPodMismatch,
+			fmt.Sprintf("The token was issued to the pod %s (UID %s), and this is the pod with UID %s.", first(claims.Pod, "without a name"), claims.PodUID, own), "UID "+own, "UID "+claims.PodUID).unless(!rejected(facts)))
+	}
+	if facts.Environment == nil {
+		return problems
+	}
+	if namespace := facts.Environment.Namespace; namespace != "" && claims.Namespace != "" && namespace != claims.Namespace {
+		problems = append(problems, warning(checks.TokenNamespaceFileMismatch,
+			fmt.Sprintf("The namespace file says %q, and the token is of the namespace %q.", cut(namespace), claims.Namespace), claims.Namespace, cut(namespace)))
+	}
+	return problems
+}
+
+// layout judges how the token came to be where it is: kubelet projects a link
+// to ..data/token, which it swaps at once.
+func layout(token *checks.TokenFacts) (problems []problem) {
+	if token.SurroundingSpace {
+		problems = append(problems, warning(checks.TokenTrailingNewline,
+			"White space stands before or after the token, which kubelet never writes; clients that do not trim it send a broken header.", "the token alone", "white space around it"))
+	}
+	switch {
+	case slices.ContainsFunc(token.Mounts, func(mount checks.Mount) bool { return isTokenMount(mount, token) }):
+		problems = append(problems, warning(checks.TokenSubPathFrozen,
+			fmt.Sprintf("%s is mounted by itself (subPath), so this container never sees a rotated token.", token.File.Path), "the whole volume to be mounted", "a mount of the file"))
+	case token.WrittenAt.IsZero() && token.File.Link == "":
+		problems = append(problems, warning(checks.TokenMountShadowed,
+			fmt.Sprintf("%s is a plain file and not the link into ..data that kubelet makes, so nobody rotates it.", token.File.Path), "a projected volume", "a plain file").likely())
+	}
+	return problems
+}
+
+func isTokenMount(mount checks.Mount, token *checks.TokenFacts) bool {
+	return strings.HasSuffix(mount.Point, "serviceaccount/"+filepath.Base(token.File.Path)) || mount.Point == token.File.Path
+}
+
+func freshness(token *checks.TokenDetails, now time.Time) string {
+	claims := token.Claims
+	if token.RotationDueAt.IsZero() {
+		return fmt.Sprintf("The token of %s is readable.", first(claims.ServiceAccount, claims.Subject))
+	}
+	due := "rotation is due in " + span(token.RotationDueAt.Sub(now))
+	if now.After(token.RotationDueAt) {
+		due = "rotation has been due for " + span(now.Sub(token.RotationDueAt))
+	}
+	return fmt.Sprintf("The token of %s was issued %s ago; %s.", first(claims.ServiceAccount, claims.Subject), span(now.Sub(claims.IssuedAt)), due)
+}

@@ -1,0 +1,96 @@
+package judge
+
+import (
+	"testing"
+	"time"
+
+	"github.com/kube-lifeline/lifeline/checks"
+)
+
+// aged moves the token's times into the past.
+func aged(by time.Duration) func(*checks.Facts) {
+	return func(f *checks.Facts) {
+		claims := f.Token.Claims
+		for _, at := range []*time.Time{&claims.IssuedAt, &claims.NotBefore, &claims.ExpiresAt, &claims.WarnAfter, &f.Token.WrittenAt} {
+			if !at.IsZero() {
+				*at = at.Add(-by)
+			}
+		}
+	}
+}
+
+// lasting gives the token a plain lifetime, counted from its issue.
+func lasting(lifetime time.Duration) func(*checks.Facts) {
+	return func(f *checks.Facts) {
+		f.Token.Claims.WarnAfter = time.Time{}
+		f.Token.Claims.ExpiresAt = f.Token.Claims.IssuedAt.Add(lifetime)
+	}
+}
+
+func unauthorizedAnswer(f *checks.Facts) {
+	last(f).Response.Status, last(f).Response.Kind, last(f).Response.PriorityLevelUID = 401, "Status", ""
+}
+
+func both(changes ...func(*checks.Facts)) func(*checks.Facts) {
+	return func(f *checks.Facts) {
+		for _, change := range changes {
+			change(f)
+		}
+	}
+}
+
+func unread(problem checks.FileProblem) func(*checks.Facts) {
+	return func(f *checks.Facts) { f.Token.File.Problem, f.Token.Claims = problem, nil }
+}
+
+func TestTokenThatCannotBeUsed(t *testing.T) {
+	judgeCases(t, checks.Token, []verdictCase{
+		{"nothing mounted", both(unread(checks.FileMissing), func(f *checks.Facts) { f.Token.Directory.Problem = checks.FileMissing }), want{checks.Fail, checks.TokenNotMountedAutomountFalse}},
+		{"no file", unread(checks.FileMissing), want{checks.Fail, checks.TokenFileMissingInMountedDir}},
+		{"no permission", unread(checks.FileForbidden), want{checks.Fail, checks.TokenPermissionDenied}},
+		{"a directory", both(unread(checks.FileIrregular), func(f *checks.Facts) { f.Token.File.Mode = "drwxr-xr-x" }), want{checks.Fail, checks.TokenNotAFile}},
+		{"a gigabyte", unread(checks.FileTooLarge), want{checks.Fail, checks.TokenTooLarge}},
+		{"an I/O error", both(unread(checks.FileUnreadable), func(f *checks.Facts) { f.Token.File.Error = "input/output error" }), want{checks.Fail, checks.TokenUnreadable}},
+		{"empty", func(f *checks.Facts) { f.Token.Claims = nil }, want{checks.Fail, checks.TokenEmpty}},
+		{"no JWT", func(f *checks.Facts) { f.Token.Claims, f.Token.DecodeError = nil, "not a JWT" }, want{checks.Fail, checks.TokenMalformed}},
+		{"expired", both(lasting(time.Hour), aged(2*time.Hour)), want{checks.Fail, checks.TokenExpired}},
+		{"expired within the leeway of the API server", both(lasting(10*time.Minute), aged(30*time.Second)), want{checks.Warn, checks.TokenRotationStalled}},
+		{"expired by the pod's clock alone", both(lasting(time.Hour), aged(2*time.Hour), func(f *checks.Facts) {
+			last(f).Response.Date = noon.Add(-2 * time.Hour)
+		}), want{checks.OK, ""}},
+		{"issued in the future", aged(-time.Hour), want{checks.Fail, checks.TokenNotYetValidAfterClockJump}},
+		{"for another audience, rejected", both(unauthorizedAnswer, func(f *checks.Facts) { f.Token.Claims.Audience = []string{"vault"} }), want{checks.Fail, checks.TokenAudienceMismatch}},
+		{"for another audience, accepted", func(f *checks.Facts) { f.Token.Claims.Audience = []string{"api"} }, want{checks.OK, ""}},
+		{"of another pod, rejected", both(unauthorizedAnswer, func(f *checks.Facts) { f.Token.Claims.PodUID = "other" }), want{checks.Fail, checks.TokenPodMismatch}},
+		{"of another pod, accepted", func(f *checks.Facts) { f.Token.Claims.PodUID = "other" }, want{checks.Warn, checks.TokenPodMismatch}},
+	})
+}
+
+func TestTokenRotation(t *testing.T) {
+	judgeCases(t, checks.Token, []verdictCase{
+		{"47 minutes old, before rotation is due", aged(37 * time.Minute), want{checks.OK, ""}},
+		{"52 minutes old, due and within the slack", aged(42 * time.Minute), want{checks.OK, ""}},
+		{"54 minutes old, past the slack", aged(44 * time.Minute), want{checks.Warn, checks.TokenRotationStalled}},
+		{"past the time it should have expired", aged(2 * time.Hour), want{checks.Warn, checks.TokenPastWarnAfter}},
+		{"ten minutes of life, due", both(lasting(10*time.Minute), aged(-time.Minute)), want{checks.OK, ""}},
+		{"ten minutes of life, stalled before it expires", both(lasting(10*time.Minute), aged(-25*time.Second)), want{checks.Warn, checks.TokenRotationStalled}},
+		{"a week of life, a day old", both(lasting(7*24*time.Hour), aged(23*time.Hour+45*time.Minute)), want{checks.OK, ""}},
+		{"a week of life, past a day and the slack", both(lasting(7*24*time.Hour), aged(24*time.Hour)), want{checks.Warn, checks.TokenRotationStalled}},
+	})
+}
+
+func TestTokenThatWorksAndIsNotAsKubeletMakesIt(t *testing.T) {
+	judgeCases(t, checks.Token, []verdictCase{
+		{"no expiry", func(f *checks.Facts) {
+			f.Token.Claims.ExpiresAt, f.Token.Claims.WarnAfter, f.Token.Claims.IssuedAt, f.Token.Claims.NotBefore = time.Time{}, time.Time{}, time.Time{}, time.Time{}
+			f.Token.Claims.Secret = "web-token-x"
+		}, want{checks.Warn, checks.TokenLegacySecretNoExp}},
+		{"white space", func(f *checks.Facts) { f.Token.SurroundingSpace = true }, want{checks.Warn, checks.TokenTrailingNewline}},
+		{"mounted by subPath", func(f *checks.Facts) {
+			f.Token.File.Link, f.Token.WrittenAt = "", time.Time{}
+			f.Token.Mounts = []checks.Mount{{Root: "/pods/x/volume-subpaths/token", Point: "/run/secrets/kubernetes.io/serviceaccount/token"}}
+		}, want{checks.Warn, checks.TokenSubPathFrozen}},
+		{"a plain file", func(f *checks.Facts) { f.Token.File.Link, f.Token.WrittenAt = "", time.Time{} }, want{checks.Warn, checks.TokenMountShadowed}},
+		{"another namespace in its file", func(f *checks.Facts) { f.Environment.Namespace = "other" }, want{checks.Warn, checks.TokenNamespaceFileMismatch}},
+	})
+}

@@ -1,0 +1,150 @@
+package observe
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/kube-lifeline/lifeline/checks"
+)
+
+// maxHold bounds how long a server can keep the agent from asking it again.
+const maxHold = 5 * time.Minute
+
+// defaultPort is the port of the Service kubernetes in every cluster.
+const defaultPort = "443"
+
+// hold is a Retry-After that is still to be obeyed, and the attempt that was
+// answered with it.
+type hold struct {
+	until   time.Time
+	attempt *checks.Attempt
+}
+
+// api tries the API server as the environment gives it, and by name where the
+// name leads elsewhere. named is closed once the lookups are done.
+func (r *round) api(ctx context.Context, named <-chan struct{}) *checks.APIFacts {
+	start := time.Now()
+	facts := &checks.APIFacts{}
+	if held := r.memory.hold; r.pod.Now().Before(held.until) {
+		facts.ServiceHost, facts.HeldUntil = held.attempt, held.until
+		return facts
+	}
+	r.memory.hold = hold{}
+
+	host := r.serviceHost()
+	if !isAddress(host) {
+		<-named
+	}
+	if target, ok := r.hostTarget(host); ok {
+		facts.ServiceHost = r.attempt(ctx, target)
+		r.obey(facts.ServiceHost)
+	}
+	<-named
+	if target, ok := r.nameTarget(facts.ServiceHost); ok {
+		facts.ByName = r.attempt(ctx, target)
+	}
+	facts.Seconds = time.Since(start).Seconds()
+	return facts
+}
+
+// obey remembers a Retry-After.
+func (r *round) obey(attempt *checks.Attempt) {
+	response := attempt.Last().Response
+	if response == nil || response.RetryAfterSeconds <= 0 {
+		return
+	}
+	wait := time.Duration(response.RetryAfterSeconds * float64(time.Second))
+	r.memory.hold = hold{until: r.pod.Now().Add(min(wait, maxHold)), attempt: attempt}
+}
+
+// target is where one attempt goes.
+type target struct {
+	host      string
+	port      uint16
+	addresses []netip.Addr
+}
+
+func (t target) url() string {
+	return "https://" + net.JoinHostPort(t.host, strconv.Itoa(int(t.port))) + "/api"
+}
+
+func (r *round) serviceHost() string {
+	if r.facts.Environment == nil {
+		return ""
+	}
+	return r.facts.Environment.ServiceHost
+}
+
+// servicePort is KUBERNETES_SERVICE_PORT, or the port that every cluster has
+// where the variable is missing. It fails where the variable is no port.
+func (r *round) servicePort() (uint16, bool) {
+	text := defaultPort
+	if r.facts.Environment != nil && r.facts.Environment.ServicePort != "" {
+		text = r.facts.Environment.ServicePort
+	}
+	return parsePort(text)
+}
+
+func parsePort(text string) (uint16, bool) {
+	port, err := strconv.ParseUint(text, 10, 16)
+	return uint16(port), err == nil && port > 0
+}
+
+func (r *round) hostTarget(host string) (target, bool) {
+	port, ok := r.servicePort()
+	if host == "" || !ok {
+		return target{}, false
+	}
+	if address, err := netip.ParseAddr(host); err == nil {
+		return target{host: host, port: port, addresses: []netip.Addr{address}}, true
+	}
+	if r.facts.DNS == nil || r.facts.DNS.ServiceHost == nil || len(r.facts.DNS.ServiceHost.Addresses) == 0 {
+		return target{}, false
+	}
+	return target{host: host, port: port, addresses: r.facts.DNS.ServiceHost.Addresses}, true
+}
+
+// nameTarget is the API server by name; there is none where the name leads to
+// an address that was tried already.
+func (r *round) nameTarget(tried *checks.Attempt) (target, bool) {
+	if r.facts.DNS == nil || len(r.facts.DNS.Lookup.Addresses) == 0 {
+		return target{}, false
+	}
+	addresses := r.facts.DNS.Lookup.Addresses
+	if tried != nil && slices.Contains(addresses, tried.Last().Address.Addr().Unmap()) {
+		return target{}, false
+	}
+	port, ok := r.servicePort()
+	if !ok {
+		port, _ = parsePort(defaultPort)
+	}
+	return target{host: checks.ServiceName, port: port, addresses: addresses}, true
+}
+
+// sendableToken is the token, or nothing where it cannot stand in a header.
+func (r *round) sendableToken() string {
+	for _, char := range []byte(r.token) {
+		if char <= ' ' || char > '~' {
+			return ""
+		}
+	}
+	return r.token
+}
+
+func (r *round) request(ctx context.Context, target target) (*http.Request, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, target.url(), http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	request.Header.Set("Accept", "application/json")
+	request.Header.Set("User-Agent", r.agent)
+	if token := r.sendableToken(); token != "" {
+		request.Header.Set("Authorization", "Bearer "+token)
+	}
+	return request, nil
+}

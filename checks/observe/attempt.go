@@ -1,0 +1,155 @@
+package observe
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-retryablehttp"
+
+	"github.com/kube-lifeline/lifeline/checks"
+)
+
+// maxHeader bounds a response head; a kube-apiserver's is below 2 KiB.
+const maxHeader = 64 << 10
+
+// attempt makes one round trip over a connection of its own, with one retry
+// where the first try failed in a way that passes.
+func (r *round) attempt(ctx context.Context, target target) *checks.Attempt {
+	start := time.Now()
+	deadline := start.Add(r.timeout)
+	attempt := &checks.Attempt{URL: clip(target.url(), maxMessage), Authenticated: r.sendableToken() != ""}
+
+	dialer := &dialer{target: target, deadline: deadline}
+	defer dialer.close()
+	transport := r.transport(dialer)
+	defer transport.CloseIdleConnections()
+	recorder := &recorder{round: r, dialer: dialer, transport: transport, serverName: target.host}
+
+	// The connections' own deadline ends every wait; this one is for what is
+	// left, such as a goroutine that was not scheduled.
+	ctx, cancel := context.WithDeadline(ctx, deadline.Add(100*time.Millisecond))
+	defer cancel()
+	if request, err := r.request(ctx, target); err != nil {
+		attempt.Exchanges = []checks.Exchange{{Stage: checks.StageResolve, Failure: failure(err)}}
+	} else {
+		r.send(request, recorder)
+		attempt.Exchanges = recorder.exchanges
+	}
+	attempt.Seconds = time.Since(start).Seconds()
+	return attempt
+}
+
+// send drives the recorder, which keeps all there is to know of each try.
+func (r *round) send(request *http.Request, recorder *recorder) {
+	client := &retryablehttp.Client{
+		HTTPClient: &http.Client{
+			Transport: recorder,
+			// A redirect followed would carry the token to another server.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+		RetryMax:   1,
+		CheckRetry: recorder.mayPass,
+		Backoff: func(_, _ time.Duration, _ int, _ *http.Response) time.Duration {
+			return 50*time.Millisecond + rand.N(100*time.Millisecond)
+		},
+		ErrorHandler: retryablehttp.PassthroughErrorHandler,
+	}
+	if r.log != nil {
+		client.Logger = r.log
+	}
+	retryable, err := retryablehttp.FromRequest(request)
+	if err != nil {
+		return
+	}
+	if response, err := client.Do(retryable); err == nil {
+		_ = response.Body.Close()
+	}
+}
+
+// transport keeps to HTTP/1.1 and to one connection, so that one handshake
+// serves both the tls and the api check. It trusts ca.crt and nothing else:
+// without a certificate in it the handshake fails, and shows the chain.
+func (r *round) transport(dialer *dialer) *http.Transport {
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(r.bundle)
+	return &http.Transport{
+		DialContext:            dialer.dial,
+		TLSClientConfig:        &tls.Config{RootCAs: roots, Time: r.pod.Now, MinVersion: tls.VersionTLS12},
+		MaxResponseHeaderBytes: maxHeader,
+		MaxIdleConns:           1,
+		DisableCompression:     true,
+	}
+}
+
+// dialer connects to the addresses of one target and owns the connections.
+type dialer struct {
+	target   target
+	deadline time.Time
+
+	mu      sync.Mutex
+	conns   []net.Conn
+	address netip.AddrPort
+	spent   time.Duration
+	err     error
+}
+
+// dial tries the addresses in their order. Every wait on the connection that
+// it returns ends at the deadline.
+func (d *dialer) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	start := time.Now()
+	conn, address, err := d.connect(ctx)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.address, d.spent, d.err = address, time.Since(start), err
+	if err != nil {
+		return nil, err
+	}
+	d.conns = append(d.conns, conn)
+	return conn, conn.SetDeadline(d.deadline)
+}
+
+func (d *dialer) connect(ctx context.Context) (conn net.Conn, address netip.AddrPort, err error) {
+	dialer := net.Dialer{Deadline: d.deadline}
+	for _, ip := range d.target.addresses {
+		address = netip.AddrPortFrom(ip, d.target.port)
+		if conn, err = dialer.DialContext(ctx, "tcp", address.String()); err == nil {
+			return conn, address, nil
+		}
+	}
+	return nil, address, err
+}
+
+// last tells of the latest dialling.
+func (d *dialer) last() (address netip.AddrPort, spent time.Duration, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.address, d.spent, d.err
+}
+
+func (d *dialer) close() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, conn := range d.conns {
+		_ = conn.Close()
+	}
+}
+
+// retryAfter reads a Retry-After header, RFC 9110 section 10.2.3: seconds, or a
+// date against the clock given.
+func retryAfter(header string, now time.Time) time.Duration {
+	if seconds, err := strconv.ParseUint(header, 10, 31); err == nil {
+		return time.Duration(seconds) * time.Second
+	}
+	if date, err := http.ParseTime(header); err == nil {
+		return max(0, date.Sub(now))
+	}
+	return 0
+}

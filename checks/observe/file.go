@@ -1,0 +1,107 @@
+package observe
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+	"syscall"
+
+	"github.com/kube-lifeline/lifeline/checks"
+)
+
+// maxMessage bounds every text that somebody else wrote.
+const maxMessage = 512
+
+// readFile reads a regular file of at most limit bytes. It does not wait for
+// the other end of a FIFO and reads no device.
+func readFile(path string, limit int64) (checks.File, []byte) {
+	file := lookAtFile(path)
+	if file.Problem != "" {
+		return file, nil
+	}
+	if file.Size > limit {
+		file.Problem = checks.FileTooLarge
+		return file, nil
+	}
+	// The file may have become a FIFO since; without O_NONBLOCK opening one
+	// would wait for its writer.
+	handle, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return withProblem(file, err), nil
+	}
+	defer handle.Close()
+	content, err := io.ReadAll(io.LimitReader(handle, limit+1))
+	if err != nil {
+		return withProblem(file, err), nil
+	}
+	if int64(len(content)) > limit {
+		file.Problem = checks.FileTooLarge
+		return file, nil
+	}
+	file.Size = int64(len(content))
+	return file, content
+}
+
+// lookAtFile tells what a path leads to without opening it.
+func lookAtFile(path string) checks.File {
+	file := checks.File{Path: path}
+	if link, err := os.Readlink(path); err == nil {
+		file.Link = clip(link, maxMessage)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return withProblem(file, err)
+	}
+	file.Size = info.Size()
+	file.Mode = info.Mode().String()
+	if !info.Mode().IsRegular() {
+		file.Problem = checks.FileIrregular
+	}
+	return file
+}
+
+func withProblem(file checks.File, err error) checks.File {
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
+		file.Problem = checks.FileMissing
+	case errors.Is(err, fs.ErrPermission):
+		file.Problem = checks.FileForbidden
+	default:
+		file.Problem = checks.FileUnreadable
+	}
+	file.Error = clip(err.Error(), maxMessage)
+	return file
+}
+
+// clip cuts a text to a number of bytes and marks the cut. It leaves no broken
+// rune and no control character behind, since texts end up in terminals.
+func clip(text string, limit int) string {
+	cut := len(text) > limit
+	if cut {
+		text = text[:limit]
+	}
+	text = strings.Map(func(char rune) rune {
+		if char < ' ' || char == 0x7f || char >= 0x80 && char < 0xa0 {
+			return ' '
+		}
+		return char
+	}, strings.ToValidUTF8(text, "\uFFFD"))
+	if cut {
+		text += "…"
+	}
+	return text
+}
+
+// clipAll clips every text and keeps at most count of them.
+func clipAll(texts []string, count, limit int) []string {
+	if len(texts) == 0 {
+		return nil
+	}
+	clipped := make([]string, 0, min(len(texts), count))
+	for _, text := range texts[:min(len(texts), count)] {
+		clipped = append(clipped, clip(text, limit))
+	}
+	return clipped
+}

@@ -1,0 +1,100 @@
+package observe
+
+import (
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
+
+	"github.com/kube-lifeline/lifeline/checks"
+)
+
+// claims are the shapes of both kinds of service-account token: the bound one,
+// and the legacy one of a Secret with its flat names
+// (pkg/serviceaccount/claims.go and legacy.go of kubernetes).
+type claims struct {
+	jwt.Claims
+	Kubernetes struct {
+		Namespace      string           `json:"namespace"`
+		ServiceAccount reference        `json:"serviceaccount"`
+		Pod            reference        `json:"pod"`
+		Node           reference        `json:"node"`
+		Secret         reference        `json:"secret"`
+		WarnAfter      *jwt.NumericDate `json:"warnafter"`
+	} `json:"kubernetes.io"`
+	LegacyNamespace         string `json:"kubernetes.io/serviceaccount/namespace"`
+	LegacySecret            string `json:"kubernetes.io/serviceaccount/secret.name"`
+	LegacyServiceAccount    string `json:"kubernetes.io/serviceaccount/service-account.name"`
+	LegacyServiceAccountUID string `json:"kubernetes.io/serviceaccount/service-account.uid"`
+}
+
+type reference struct {
+	Name string `json:"name"`
+	UID  string `json:"uid"`
+}
+
+// decodeToken reads header and claims without a check of the signature, whose
+// key a pod does not have.
+func decodeToken(token string, facts *checks.TokenFacts) {
+	parsed, err := jwt.ParseSigned(token, []jose.SignatureAlgorithm{
+		jose.RS256, jose.RS384, jose.RS512, jose.ES256, jose.ES384, jose.ES512,
+		jose.PS256, jose.PS384, jose.PS512, jose.EdDSA, jose.HS256, jose.HS384, jose.HS512,
+	})
+	if err != nil {
+		// The error of the library may quote the content, which may be a
+		// secret of another kind.
+		facts.DecodeError = "not a JWT in the compact form of RFC 7519: three base64url parts, of which the first two are JSON"
+		return
+	}
+	for _, header := range parsed.Headers {
+		facts.Algorithm, facts.KeyID = clip(header.Algorithm, maxNameLength), clip(header.KeyID, maxNameLength)
+	}
+	var held claims
+	if err := parsed.UnsafeClaimsWithoutVerification(&held); err != nil {
+		facts.DecodeError = "a JWT whose claims are not those of a service-account token"
+		return
+	}
+	facts.Claims = held.facts()
+}
+
+func (c claims) facts() *checks.TokenClaims {
+	text := func(texts ...string) string {
+		for _, text := range texts {
+			if text != "" {
+				return clip(text, maxMessage)
+			}
+		}
+		return ""
+	}
+	bound := c.Kubernetes
+	return &checks.TokenClaims{
+		Issuer:            text(c.Issuer),
+		Subject:           text(c.Subject),
+		Audience:          clipAll(c.Audience, maxNames, maxMessage),
+		ID:                text(c.ID),
+		IssuedAt:          instant(c.IssuedAt),
+		NotBefore:         instant(c.NotBefore),
+		ExpiresAt:         instant(c.Expiry),
+		WarnAfter:         instant(bound.WarnAfter),
+		Namespace:         text(bound.Namespace, c.LegacyNamespace),
+		ServiceAccount:    text(bound.ServiceAccount.Name, c.LegacyServiceAccount),
+		ServiceAccountUID: text(bound.ServiceAccount.UID, c.LegacyServiceAccountUID),
+		Pod:               text(bound.Pod.Name),
+		PodUID:            text(bound.Pod.UID),
+		Node:              text(bound.Node.Name),
+		NodeUID:           text(bound.Node.UID),
+		Secret:            text(bound.Secret.Name, c.LegacySecret),
+	}
+}
+
+// instant leaves out what JSON cannot say again: years past 9999.
+func instant(date *jwt.NumericDate) time.Time {
+	if date == nil {
+		return time.Time{}
+	}
+	at := date.Time().UTC()
+	if at.Year() < 1 || at.Year() > 9999 {
+		return time.Time{}
+	}
+	return at
+}

@@ -1,0 +1,151 @@
+// Package observe sees how a pod's way to the Kubernetes API is. It is the one
+// package that does I/O, and it judges nothing: what comes out are
+// [checks.Facts].
+//
+// Whatever it meets, a round ends within two time limits of a probe and holds
+// a bounded amount of memory: files, answers, headers and bodies are read up to
+// a limit and their strings cut.
+package observe
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-retryablehttp"
+
+	"github.com/kube-lifeline/lifeline/checks"
+)
+
+// DefaultTimeout is the time limit of a probe where none is set.
+const DefaultTimeout = 5 * time.Second
+
+// Observer watches one pod. Its zero value watches the zero [checks.Pod] with the
+// defaults. Observe must not run twice at once.
+type Observer struct {
+	Pod checks.Pod
+	// Timeout bounds each of two probes: all DNS lookups together, and each
+	// round trip with its retry. Default DefaultTimeout.
+	Timeout time.Duration
+	// Skip are the checks to leave out.
+	Skip []checks.Name
+	// UserAgent is sent to the API server. Default "lifeline".
+	UserAgent string
+	// Log hears of retries. Nothing does by default.
+	Log retryablehttp.LeveledLogger
+
+	memory memory
+}
+
+// memory is what an Observer keeps from one round to the next.
+type memory struct {
+	// hold is the Retry-After of the last round trip.
+	hold hold
+	// lookups counts lookups, for the option rotate.
+	lookups int
+}
+
+// Observe looks at every link once. It returns when all is seen, at the latest
+// when the time limits have passed or ctx ends.
+func (o *Observer) Observe(ctx context.Context) *checks.Facts {
+	pod := o.Pod.WithDefaults()
+	r := &round{
+		pod:     pod,
+		timeout: o.timeout(),
+		agent:   o.userAgent(),
+		skip:    o.Skip,
+		log:     o.Log,
+		memory:  &o.memory,
+		facts: &checks.Facts{
+			Version:  checks.FactsVersion,
+			Time:     pod.Now(),
+			Hostname: pod.Hostname,
+			DownwardAPI: checks.Identity{
+				Name:           pod.Environment["POD_NAME"],
+				Namespace:      pod.Environment["POD_NAMESPACE"],
+				Node:           pod.Environment["NODE_NAME"],
+				ServiceAccount: pod.Environment["POD_SERVICE_ACCOUNT"],
+				UID:            pod.Environment["POD_UID"],
+			},
+			Skipped:      slices.Clone(o.Skip),
+			Panics:       make(map[checks.Name]string),
+			Certificates: make(map[string][]byte),
+		},
+	}
+	start := time.Now()
+	r.run(ctx)
+	r.facts.DurationSeconds = time.Since(start).Seconds()
+	return r.facts
+}
+
+func (o *Observer) timeout() time.Duration {
+	if o.Timeout > 0 {
+		return o.Timeout
+	}
+	return DefaultTimeout
+}
+
+func (o *Observer) userAgent() string {
+	if o.UserAgent != "" {
+		return o.UserAgent
+	}
+	return "lifeline"
+}
+
+// round is one pass over the links. Its unexported parts are what one probe
+// hands to the next and no fact may hold.
+type round struct {
+	pod     checks.Pod
+	timeout time.Duration
+	agent   string
+	skip    []checks.Name
+	log     retryablehttp.LeveledLogger
+	memory  *memory
+
+	mu    sync.Mutex // guards the maps of facts
+	facts *checks.Facts
+
+	token  string
+	bundle []byte
+}
+
+func (r *round) run(ctx context.Context) {
+	// The API probe needs what these three read, so they come first even
+	// where their own check is left out.
+	r.observe(checks.Environment, func() { r.facts.Environment = r.environment() })
+	r.observe(checks.Token, func() { r.facts.Token = r.serviceAccountToken() })
+	r.observe(checks.CA, func() { r.facts.CA = r.authorities() })
+
+	var probes sync.WaitGroup
+	named := make(chan struct{})
+	probes.Go(func() {
+		defer close(named)
+		if r.wants(checks.DNS) || r.needsLookup() {
+			r.observe(checks.DNS, func() { r.facts.DNS = r.lookups(ctx) })
+		}
+	})
+	probes.Go(func() {
+		if r.wants(checks.TLS) || r.wants(checks.API) {
+			r.observe(checks.API, func() { r.facts.API = r.api(ctx, named) })
+		}
+	})
+	probes.Wait()
+
+	r.observe(checks.Token, func() { r.noticeRotation() })
+}
+
+func (r *round) wants(name checks.Name) bool { return !slices.Contains(r.skip, name) }
+
+// observe keeps a failing of one check's code from reaching the others.
+func (r *round) observe(name checks.Name, look func()) {
+	defer func() {
+		if value := recover(); value != nil {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.facts.Panics[name] = clip(fmt.Sprint(value), maxMessage)
+		}
+	}()
+	look()
+}

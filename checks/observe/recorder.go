@@ -1,0 +1,208 @@
+package observe
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/kube-lifeline/lifeline/checks"
+)
+
+// maxBody bounds a response body; that of /api is below 1 KiB.
+const maxBody = 64 << 10
+
+var (
+	errBodyTooLarge = errors.New("the response body is larger than 64 KiB")
+	errHeadTooLarge = errors.New("the response head is larger than 64 KiB")
+)
+
+// recorder is the RoundTripper under the retrying client. It turns each try
+// into an Exchange, its body read to the end.
+type recorder struct {
+	round      *round
+	dialer     *dialer
+	transport  *http.Transport
+	serverName string
+	exchanges  []checks.Exchange
+}
+
+// RoundTrip makes one try.
+func (r *recorder) RoundTrip(request *http.Request) (*http.Response, error) {
+	trace := &trace{}
+	request = request.WithContext(httptrace.WithClientTrace(request.Context(), trace.hooks()))
+	response, err := r.transport.RoundTrip(request)
+	exchange := r.exchange(trace.seen())
+	if err != nil {
+		if strings.Contains(err.Error(), "server response headers exceeded") {
+			err = errHeadTooLarge
+		}
+		exchange.Failure = failureWithKind(err)
+		if exchange.TLS != nil && exchange.Stage == checks.StageTLS {
+			exchange.TLS.Failure = exchange.Failure
+		}
+		r.exchanges = append(r.exchanges, exchange)
+		return nil, err
+	}
+	err = r.readResponse(&exchange, response)
+	exchange.Failure = failureWithKind(err)
+	r.exchanges = append(r.exchanges, exchange)
+	if err != nil {
+		return nil, err
+	}
+	return response, nil
+}
+
+func failureWithKind(err error) *checks.Failure {
+	told := failure(err)
+	if errors.Is(err, errBodyTooLarge) || errors.Is(err, errHeadTooLarge) {
+		told.Kind = checks.TooLarge
+	}
+	return told
+}
+
+// exchange tells how far a try came from what its trace saw.
+func (r *recorder) exchange(seen seen) checks.Exchange {
+	address, connecting, dialErr := r.dialer.last()
+	exchange := checks.Exchange{Address: address, Reused: seen.reused, Stage: checks.StageConnect}
+	if !seen.reused {
+		exchange.Phases.ConnectSeconds = connecting.Seconds()
+	}
+	if dialErr != nil && !seen.reused {
+		return exchange
+	}
+	if !seen.tlsStart.IsZero() {
+		exchange.Stage = checks.StageTLS
+		exchange.Phases.TLSSeconds = between(seen.tlsStart, seen.tlsDone)
+		exchange.TLS = r.handshake(seen, exchange.Phases.TLSSeconds)
+	}
+	if seen.reused || exchange.TLS != nil && exchange.TLS.Verified {
+		exchange.Stage = checks.StageResponse
+	}
+	if !seen.wrote.IsZero() {
+		exchange.Phases.FirstByteSeconds = between(seen.wrote, seen.firstByte)
+	}
+	return exchange
+}
+
+// between is the time from one moment to another, or to now where the other
+// did not come.
+func between(start, end time.Time) float64 {
+	if end.IsZero() {
+		return time.Since(start).Seconds()
+	}
+	return end.Sub(start).Seconds()
+}
+
+func (r *recorder) handshake(seen seen, seconds float64) *checks.TLSFacts {
+	facts := &checks.TLSFacts{ServerName: r.serverName, Seconds: seconds}
+	chain := seen.state.PeerCertificates
+	var untrusted *tls.CertificateVerificationError
+	switch {
+	case errors.As(seen.tlsErr, &untrusted):
+		// crypto/tls hands the chain out with its refusal, so it can be looked
+		// at although nothing was said over the connection.
+		chain = untrusted.UnverifiedCertificates
+	case seen.tlsErr == nil && !seen.tlsDone.IsZero():
+		facts.Verified = true
+		facts.Version = tls.VersionName(seen.state.Version)
+		facts.CipherSuite = tls.CipherSuiteName(seen.state.CipherSuite)
+	}
+	facts.Failure = failure(seen.tlsErr)
+	for _, certificate := range chain[:min(len(chain), maxChain)] {
+		facts.Chain = append(facts.Chain, r.round.certificate(certificate))
+	}
+	return facts
+}
+
+// maxChain bounds the certificates that are kept of one chain.
+const maxChain = 10
+
+// readResponse reads the whole response and leaves a body that can be read
+// again.
+func (r *recorder) readResponse(exchange *checks.Exchange, response *http.Response) error {
+	start := time.Now()
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxBody+1))
+	_ = response.Body.Close()
+	exchange.Phases.BodySeconds = time.Since(start).Seconds()
+	exchange.Stage = checks.StageBody
+	if err == nil && len(body) > maxBody {
+		err = errBodyTooLarge
+	}
+	exchange.Response = describe(response, body, r.round.pod.Now())
+	if err != nil {
+		return err
+	}
+	exchange.Stage = checks.StageDone
+	response.Body = io.NopCloser(bytes.NewReader(body))
+	return nil
+}
+
+// mayPass tells the retrying client whether a failure is one that a second try
+// may not meet. A wait that ran out leaves no time for one, and an answer of
+// the API server is not argued with.
+func (r *recorder) mayPass(ctx context.Context, response *http.Response, err error) (bool, error) {
+	if ctx.Err() != nil || len(r.exchanges) == 0 || len(r.exchanges) > 1 {
+		return false, nil
+	}
+	if err == nil {
+		return response.StatusCode >= 500 && response.Header.Get("Retry-After") == "", nil
+	}
+	kind := r.exchanges[len(r.exchanges)-1].Failure.Kind
+	return slices.Contains([]checks.FailureKind{checks.Refused, checks.Reset, checks.Closed}, kind), nil
+}
+
+// seen is what the hooks of one try were told.
+type seen struct {
+	reused            bool
+	tlsStart, tlsDone time.Time
+	state             tls.ConnectionState
+	tlsErr            error
+	wrote, firstByte  time.Time
+}
+
+// trace collects what the transport tells. Its hooks run in the transport's
+// goroutines, maybe later than the try's end, hence the lock.
+type trace struct {
+	mu   sync.Mutex
+	held seen
+}
+
+func (t *trace) seen() seen {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.held
+}
+
+func (t *trace) note(change func(*seen)) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	change(&t.held)
+}
+
+func (t *trace) hooks() *httptrace.ClientTrace {
+	return &httptrace.ClientTrace{
+		GotConn: func(info httptrace.GotConnInfo) {
+			t.note(func(s *seen) { s.reused = info.Reused })
+		},
+		TLSHandshakeStart: func() {
+			t.note(func(s *seen) { s.tlsStart = time.Now() })
+		},
+		TLSHandshakeDone: func(state tls.ConnectionState, err error) {
+			t.note(func(s *seen) { s.tlsDone, s.state, s.tlsErr = time.Now(), state, err })
+		},
+		WroteRequest: func(httptrace.WroteRequestInfo) {
+			t.note(func(s *seen) { s.wrote = time.Now() })
+		},
+		GotFirstResponseByte: func() {
+			t.note(func(s *seen) { s.firstByte = time.Now() })
+		},
+	}
+}

@@ -1,0 +1,61 @@
+package observe
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/kube-lifeline/lifeline/checks"
+)
+
+// maxToken is many times the 1 to 2 KiB of a service-account token, and below
+// what servers accept as one header line.
+const maxToken = 64 << 10
+
+// serviceAccountToken reads the token and keeps it for the round trip.
+func (r *round) serviceAccountToken() *checks.TokenFacts {
+	start := time.Now()
+	facts := &checks.TokenFacts{
+		Directory: lookAtFile(r.pod.ServiceAccountDir),
+		WrittenAt: projectionTime(r.pod.ServiceAccountDir),
+	}
+	var content []byte
+	facts.File, content = readFile(r.pod.TokenFile(), maxToken)
+	r.token = strings.TrimSpace(string(content))
+	facts.SurroundingSpace = len(r.token) != len(content)
+	if r.token != "" {
+		decodeToken(r.token, facts)
+	}
+	mounts := readMounts(r.pod.MountInfo)
+	facts.Mounts = mounts.below(r.pod.ServiceAccountDir)
+	facts.PodUIDFromMounts = mounts.podUID(r.pod.Hosts)
+	facts.Seconds = time.Since(start).Seconds()
+	return facts
+}
+
+// noticeRotation tells a token that was replaced while the round went on, so
+// that a rejection of the old one is not blamed on it.
+func (r *round) noticeRotation() {
+	if r.token == "" || r.facts.Token == nil {
+		return
+	}
+	_, content := readFile(r.pod.TokenFile(), maxToken)
+	r.facts.Token.ChangedDuringRound = strings.TrimSpace(string(content)) != r.token
+}
+
+// projectionTime is when kubelet wrote a projected volume: it names the folder
+// that ..data points to after the time, in UTC, and a random number
+// (pkg/volume/util/atomic_writer.go).
+func projectionTime(directory string) time.Time {
+	target, err := os.Readlink(filepath.Join(directory, "..data"))
+	if err != nil {
+		return time.Time{}
+	}
+	stamp, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(target), ".."), ".")
+	written, err := time.ParseInLocation("2006_01_02_15_04_05", stamp, time.UTC)
+	if err != nil {
+		return time.Time{}
+	}
+	return written
+}

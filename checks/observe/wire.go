@@ -1,0 +1,177 @@
+package observe
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"github.com/kube-lifeline/lifeline/checks"
+)
+
+const (
+	udp = "udp"
+	tcp = "tcp"
+	// ednsSize is the reply size that Go's resolver offers
+	// (net/dnsclient_unix.go, maxDNSPacketSize).
+	ednsSize = 1232
+	// maxDiscarded ends the wait for a reply when a nameserver sends nothing
+	// but datagrams that answer no question.
+	maxDiscarded = 32
+)
+
+// exchange puts one question to one nameserver. The answer is final unless an
+// application would ask the next nameserver.
+func exchange(ctx context.Context, transport string, server netip.AddrPort, name string, kind uint16) (query checks.Query, final bool) {
+	start := time.Now()
+	query = checks.Query{
+		Name:       name,
+		Type:       dns.TypeToString[kind],
+		Nameserver: server.Addr(),
+		Transport:  transport,
+	}
+	reply, discarded, err := roundTrip(ctx, transport, server, question(name, kind))
+	query.Seconds = time.Since(start).Seconds()
+	query.Discarded = discarded
+	if err != nil {
+		query.Failure = failure(err)
+		return query, false
+	}
+	return read(query, reply, kind)
+}
+
+func question(name string, kind uint16) *dns.Msg {
+	message := new(dns.Msg)
+	message.SetQuestion(name, kind)
+	message.SetEdns0(ednsSize, false)
+	return message
+}
+
+func read(query checks.Query, reply *dns.Msg, kind uint16) (checks.Query, bool) {
+	query.Rcode = dns.RcodeToString[reply.Rcode]
+	if query.Rcode == "" {
+		query.Rcode = fmt.Sprintf("RCODE%d", reply.Rcode)
+	}
+	query.Truncated = reply.Truncated
+	for _, record := range reply.Answer {
+		if len(query.Addresses) == maxAddresses {
+			break
+		}
+		switch record := record.(type) {
+		case *dns.CNAME:
+			query.CNAMEs++
+		case *dns.A:
+			if address, ok := netip.AddrFromSlice(record.A); ok && kind == dns.TypeA {
+				query.Addresses = append(query.Addresses, address.Unmap())
+			}
+		case *dns.AAAA:
+			if address, ok := netip.AddrFromSlice(record.AAAA); ok && kind == dns.TypeAAAA {
+				query.Addresses = append(query.Addresses, address)
+			}
+		}
+	}
+	for _, record := range reply.Ns {
+		if authority, ok := record.(*dns.SOA); ok {
+			query.SOA = clip(authority.Ns, maxNameLength)
+		}
+	}
+	// A referral without recursion is no answer (golang.org/issue/15434).
+	lame := len(reply.Answer) == 0 && !reply.Authoritative && !reply.RecursionAvailable && len(reply.Extra) == 0
+	switch reply.Rcode {
+	case dns.RcodeNameError:
+		return query, true
+	case dns.RcodeSuccess:
+		return query, !lame
+	default:
+		return query, false
+	}
+}
+
+// errInvalidReply is told where a stream has a message that is no answer to
+// the question; over UDP such a message is passed over.
+var errInvalidReply = errors.New("the reply is no DNS answer to the question")
+
+func roundTrip(ctx context.Context, transport string, server netip.AddrPort, message *dns.Msg) (reply *dns.Msg, discarded int, err error) {
+	packed, err := message.Pack()
+	if err != nil {
+		return nil, 0, fmt.Errorf("cannot ask for %q: %w", message.Question[0].Name, err)
+	}
+	var dialer net.Dialer
+	conn, err := dialer.DialContext(ctx, transport, server.String())
+	if err != nil {
+		return nil, 0, err
+	}
+	defer conn.Close()
+	// Ending ctx early must end the wait as well.
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
+	if transport == tcp {
+		reply, err = overStream(conn, message, packed)
+		return reply, 0, err
+	}
+	return overDatagrams(conn, message, packed)
+}
+
+func overDatagrams(conn net.Conn, message *dns.Msg, packed []byte) (reply *dns.Msg, discarded int, err error) {
+	if _, err := conn.Write(packed); err != nil {
+		return nil, 0, err
+	}
+	buffer := make([]byte, 4096)
+	for discarded < maxDiscarded {
+		n, err := conn.Read(buffer)
+		if err != nil && discarded > 0 {
+			return nil, discarded, fmt.Errorf("%w: %w", errInvalidReply, err)
+		}
+		if err != nil {
+			return nil, 0, err
+		}
+		if reply := answer(message, buffer[:n]); reply != nil {
+			return reply, discarded, nil
+		}
+		discarded++
+	}
+	return nil, discarded, errInvalidReply
+}
+
+func overStream(conn net.Conn, message *dns.Msg, packed []byte) (*dns.Msg, error) {
+	framed := binary.BigEndian.AppendUint16(make([]byte, 0, 2+len(packed)), uint16(len(packed)))
+	if _, err := conn.Write(append(framed, packed...)); err != nil {
+		return nil, err
+	}
+	var length [2]byte
+	if _, err := io.ReadFull(conn, length[:]); err != nil {
+		return nil, err
+	}
+	content := make([]byte, binary.BigEndian.Uint16(length[:]))
+	if _, err := io.ReadFull(conn, content); err != nil {
+		return nil, err
+	}
+	if reply := answer(message, content); reply != nil {
+		return reply, nil
+	}
+	return nil, errInvalidReply
+}
+
+// answer parses a message and returns nil where it does not answer the
+// question.
+func answer(message *dns.Msg, content []byte) *dns.Msg {
+	reply := new(dns.Msg)
+	if err := reply.Unpack(content); err != nil {
+		return nil
+	}
+	asked := message.Question[0]
+	if !reply.Response || reply.Id != message.Id || len(reply.Question) != 1 {
+		return nil
+	}
+	got := reply.Question[0]
+	if got.Qtype != asked.Qtype || got.Qclass != asked.Qclass || !dns.IsSubDomain(got.Name, asked.Name) || !dns.IsSubDomain(asked.Name, got.Name) {
+		return nil
+	}
+	return reply
+}
