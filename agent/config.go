@@ -135,15 +135,7 @@ func (c *config) validate(note func(name, problem string)) {
 	} else if _, err := strconv.ParseUint(port, 10, 16); err != nil {
 		note("LISTEN", "has no port from 0 to 65535")
 	}
-	if c.Interval < minInterval || c.Interval > maxInterval {
-		note("INTERVAL", fmt.Sprintf("is not from %s to %s", minInterval, maxInterval))
-	}
-	if c.Timeout == 0 {
-		c.Timeout = min(observe.DefaultTimeout, c.Interval/3)
-	}
-	if c.Timeout <= 0 || c.Timeout > c.Interval/2 {
-		note("TIMEOUT", fmt.Sprintf("is not above zero and at most half of the interval, %s", c.Interval/2))
-	}
+	c.validateTimes(note)
 	if _, err := zerolog.ParseLevel(c.LogLevel); err != nil || c.LogLevel == "" {
 		note("LOG_LEVEL", "is not debug, info, warn or error")
 	}
@@ -154,6 +146,20 @@ func (c *config) validate(note func(name, problem string)) {
 		note("DNS_PORT", expectation(reflect.TypeFor[uint16]()))
 	}
 	c.validateChecks(note)
+}
+
+// validateTimes judges the time limit only by an interval that holds.
+func (c *config) validateTimes(note func(name, problem string)) {
+	if c.Interval < minInterval || c.Interval > maxInterval {
+		note("INTERVAL", fmt.Sprintf("is not from %s to %s", minInterval, maxInterval))
+		return
+	}
+	if c.Timeout == 0 {
+		c.Timeout = min(observe.DefaultTimeout, c.Interval/3)
+	}
+	if c.Timeout < 0 || c.Timeout > c.Interval/2 {
+		note("TIMEOUT", fmt.Sprintf("is not above zero and at most half of the interval, %s", c.Interval/2))
+	}
 }
 
 func (c *config) validateChecks(note func(name, problem string)) {

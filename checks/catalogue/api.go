@@ -66,7 +66,7 @@ func apiConnection() []Entry {
 				"when only some connections fail; or, in the first seconds of a pod, policies not in force yet.",
 			Confirm: []string{
 				"Does another ClusterIP answer? If so, the datapath works and the API alone is dropped:",
-				inPod + "dig +tcp +time=3 +tries=1 kubernetes.default.svc.cluster.local.",
+				inPod + "dig +search +tcp +time=3 +tries=1 kubernetes.default.svc A",
 				"The Service against an API server itself: only the latter answering means a policy before DNAT or no datapath, " +
 					"only the former a policy after it:",
 				askService,
@@ -105,11 +105,12 @@ func apiConnection() []Entry {
 				"ip neighbour show nud failed",
 			},
 			Mend: []string{
-				"In firewalld put the pod network into the trusted zone:",
-				"firewall-cmd --permanent --zone=trusted --add-source=POD-CIDR",
-				"firewall-cmd --reload",
-				"With forwarding off (0 above), turn it on and keep it so in /etc/sysctl.d:",
+				"Where forwarding is off (0 above), turn it on, on the node, and keep it so in /etc/sysctl.d:",
 				"sysctl -w net.ipv4.ip_forward=1",
+				"Where firewalld runs on the node, put the pod network into its trusted zone:",
+				"firewall-cmd --permanent --zone=trusted --add-source=POD-CIDR",
+				"Disruptive: with firewalld's iptables backend, rules of kube-proxy may be gone until it writes them anew:",
+				"firewall-cmd --reload",
 			},
 			Page: pageDebugService,
 		},
@@ -203,10 +204,10 @@ func apiConnection() []Entry {
 				timeOnNode,
 			},
 			Mend: []string{
-				"Let NTP run on the node and reach its servers (UDP port 123):",
+				"Let NTP reach its servers (UDP port 123) and run on the node, or on the control plane where that is the wrong one:",
 				"systemctl enable --now chronyd",
+				"Disruptive: sets the clock right at one step, which programs that measure time by it may take ill:",
 				"chronyc makestep",
-				"Where the control plane is the wrong one, do the same there.",
 			},
 		},
 		{

@@ -23,8 +23,8 @@ func apiExchange() []Entry {
 				apiServerLog,
 			},
 			Mend: []string{
-				"Find the client that asks too much, and let it ask less: watch in place of list, fewer at once.",
-				"kubectl get --raw /metrics | grep ^apiserver_flowcontrol_current_inqueue_requests",
+				"Find the client that asks too much by the flow schema of the full queue, and let it watch in place of list:",
+				"kubectl get --raw /metrics | grep '^apiserver_flowcontrol_current_inqueue_requests'",
 				"Give the API servers and etcd more CPU and faster disks, or add an API server.",
 				"Where the MTU is the fault, set the network add-on's to the path's less its own overhead.",
 			},
@@ -36,11 +36,12 @@ func apiExchange() []Entry {
 			Means: "The response began and the connection ended before it was whole; applications read \"unexpected EOF\". The API server " +
 				"was stopped or killed in the midst of it, or a load balancer or proxy between closed the connection.",
 			Confirm: []string{
+				"Does it happen again, and does a kube-apiserver answer (Audit-Id):",
+				headersAnonymous,
 				"Has an API server just restarted:",
 				"kubectl -n kube-system get pods -l component=kube-apiserver -o wide",
 				onControlPlane,
 				apiServerProcess,
-				headersAnonymous,
 			},
 			Mend: []string{
 				"Once only, while an API server rolls, it needs nothing: clients retry.",

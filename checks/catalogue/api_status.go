@@ -138,7 +138,7 @@ func apiStatus() []Entry {
 				"kubectl get --raw /debug/api_priority_and_fairness/dump_priority_levels",
 				namesOfUIDs,
 				"Who is turned away:",
-				"kubectl get --raw /metrics | grep ^apiserver_flowcontrol_rejected_requests_total",
+				"kubectl get --raw /metrics | grep '^apiserver_flowcontrol_rejected_requests_total'",
 			},
 			Mend: []string{
 				"Let clients obey Retry-After; the official ones do.",
@@ -155,7 +155,7 @@ func apiStatus() []Entry {
 				"--max-requests-inflight is reached. All clients share the one limit, so any of them can starve the others.",
 			Confirm: []string{
 				headersAnonymous,
-				"kubectl get --raw /metrics | grep ^apiserver_current_inflight_requests",
+				"kubectl get --raw /metrics | grep '^apiserver_current_inflight_requests'",
 				onControlPlane,
 				"grep -E 'enable-priority-and-fairness|max-requests-inflight' /etc/kubernetes/manifests/kube-apiserver.yaml",
 			},
@@ -177,8 +177,7 @@ func apiStatus() []Entry {
 			},
 			Mend: []string{
 				"Wait for the roll-out to end; retry on a new connection.",
-				"Where it lasts for minutes, look at the server that does not come to its end:",
-				onControlPlane,
+				"Where it lasts for minutes, see on its control-plane node, as root, what it does not come to the end of:",
 				apiServerLog,
 			},
 			Page: pageAPIServer,
@@ -225,8 +224,7 @@ func apiStatus() []Entry {
 			},
 			Mend: []string{
 				"Wait for some seconds and retry.",
-				"Where it lasts for minutes, see what the start waits for:",
-				onControlPlane,
+				"Where it lasts for minutes, see on its control-plane node, as root, what the start waits for:",
 				apiServerLog,
 			},
 			Page: pageHealth,
@@ -277,8 +275,7 @@ func apiStatus() []Entry {
 				"and its body says why; without, something between did.",
 			Confirm: []string{bodyOfAPI, headersAnonymous, apiService},
 			Mend: []string{
-				"Where a kube-apiserver answers, look for the Audit-Id in its log:",
-				onControlPlane,
+				"Where a kube-apiserver answers, look for the Audit-Id in its log, on a control-plane node, as root:",
 				apiServerLog,
 				findAnswerer,
 			},

@@ -103,7 +103,6 @@ func ca() []Entry {
 			Confirm: []string{
 				podBundle,
 				publishedBundle,
-				"The node's clock:",
 				onNode,
 				timeOnNode,
 			},
@@ -145,7 +144,7 @@ func ca() []Entry {
 			},
 			Mend: []string{
 				"Plan the rotation by the page: both CAs in the bundle first, then new certificates, then the old CA out.",
-				"kubeadm renews certificates and not CAs; a managed cluster has a command of its provider for it.",
+				"With kubeadm it is done by hand, as its renewal leaves CAs alone; a managed cluster has a command of its provider.",
 			},
 			Page: pageCARotation,
 		},

@@ -133,7 +133,7 @@ func anyCheck() []Entry {
 				"kubectl -n {namespace} logs {pod} --since=15m | grep -i panic",
 			},
 			Mend: []string{
-				"Report it to the project with the log line and the version; neither holds a secret.",
+				"Report it to the project with the log line and the version.",
 				"Until it is mended leave the check out, by its name:",
 				"kubectl -n {namespace} set env deployment/NAME LIFELINE_SKIP=CHECK",
 			},
@@ -186,7 +186,6 @@ const (
 	pageCARotation      = "https://kubernetes.io/docs/tasks/tls/manual-rotation-of-ca-certificates/"
 	pageCertificates    = "https://kubernetes.io/docs/setup/best-practices/certificates/"
 	pageCoreDNS         = "https://coredns.io/plugins/kubernetes/"
-	pageCoreDNSLoop     = "https://coredns.io/plugins/loop/"
 	pageDebugCluster    = "https://kubernetes.io/docs/tasks/debug/debug-cluster/"
 	pageDebugService    = "https://kubernetes.io/docs/tasks/debug/debug-application/debug-service/"
 	pageDNSDebugging    = "https://kubernetes.io/docs/tasks/administer-cluster/dns-debugging-resolution/"

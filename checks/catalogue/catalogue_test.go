@@ -121,18 +121,40 @@ func isSentence(text string) bool {
 
 func TestConfirmAndMendAreSentencesAndCommandsOfOneLine(t *testing.T) {
 	program := regexp.MustCompile(`^(kubectl|kubeadm|openssl|curl|journalctl|systemctl|crictl|chronyc|timedatectl|firewall-cmd|` +
-		`sysctl|dmesg|nft|ip|grep|for|export|mkdir) `)
+		`sysctl|dmesg|nft|ip|grep|for|export|mkdir)( |$)`)
 	for _, entry := range All() {
 		for _, text := range slices.Concat(entry.Confirm, entry.Mend) {
 			switch {
 			case text != strings.TrimSpace(text) || strings.ContainsAny(text, "\n\t"):
 				t.Errorf("%s: not one trimmed line: %q", entry.Reason, text)
 			case isSentence(text):
-				if first := text[:1]; first != strings.ToUpper(first) && !strings.HasPrefix(text, "kube") {
-					t.Errorf("%s: a sentence that begins small: %q", entry.Reason, text)
+				if first := text[:1]; first != strings.ToUpper(first) || program.MatchString(text) {
+					t.Errorf("%s: a sentence that begins small, or a command that ends like one: %q", entry.Reason, text)
 				}
 			case !program.MatchString(text):
 				t.Errorf("%s: neither a sentence nor a command: %q", entry.Reason, text)
+			}
+		}
+	}
+}
+
+func TestCommandsCloseTheirQuotes(t *testing.T) {
+	for _, entry := range All() {
+		for _, text := range slices.Concat(entry.Confirm, entry.Mend) {
+			if isSentence(text) {
+				continue
+			}
+			var open rune
+			for _, r := range text {
+				switch {
+				case open == 0 && (r == '\'' || r == '"'):
+					open = r
+				case r == open:
+					open = 0
+				}
+			}
+			if open != 0 {
+				t.Errorf("%s: the quote %c stays open: %s", entry.Reason, open, text)
 			}
 		}
 	}
@@ -182,7 +204,7 @@ func TestWhatTakesSomethingDownIsNamedAsSuchAndComesLast(t *testing.T) {
 }
 
 var (
-	takesDown = regexp.MustCompile(` (delete|drain|rollout restart|restart|certs renew|init phase|mv) `)
+	takesDown = regexp.MustCompile(` (delete|drain|rollout restart|restart|certs renew|init phase|mv) |--reload|makestep`)
 	changes   = regexp.MustCompile(` (edit|patch|apply|annotate|scale|enable|create (serviceaccount|clusterrolebinding)|set env .*(=|-$)|sysctl -w) ?`)
 )
 

@@ -116,7 +116,7 @@ func dnsServers() []Entry {
 				"gone and still listed.",
 			Confirm: []string{
 				"Is it all DNS, or UDP only:",
-				inPod + "dig +tcp +time=3 +tries=1 kubernetes.default.svc.cluster.local.",
+				inPod + "dig +search +tcp +time=3 +tries=1 kubernetes.default.svc A",
 				"Does the API answer by its address? If it does, only port 53 is dropped; if not, suspect the Service datapath:",
 				inPod + `curl -skS --max-time 5 "https://{host}:{port}/version"`,
 				"The nameserver that is asked, and the policies that select the pod:",
@@ -192,7 +192,7 @@ func dnsServers() []Entry {
 				"small answers come, and large ones, such as those of headless Services, do not. In a plain cluster the " +
 				"API server's name never needs it. A NetworkPolicy or firewall that allows only 53/UDP is the usual cause.",
 			Confirm: []string{
-				inPod + "dig +tcp +time=3 +tries=1 kubernetes.default.svc.cluster.local.",
+				inPod + "dig +search +tcp +time=3 +tries=1 kubernetes.default.svc A",
 				"kubectl -n {namespace} get networkpolicies -o yaml | grep -B3 -A3 'port: 53'",
 			},
 			Mend: []string{
@@ -204,14 +204,14 @@ func dnsServers() []Entry {
 		{
 			Reason: checks.DNSNameserverFailing,
 			Title:  "One of the nameservers fails",
-			Means: "The name resolves, but not by every nameserver of resolv.conf: one of them times out, refuses or answers " +
-				"otherwise. Lookups that come to it first are slow, and NXDOMAIN from it is taken as final by glibc and " +
+			Means: "The name resolves, but not by every nameserver of resolv.conf: one of them times out, refuses, or answers " +
+				"only when it is asked again. Lookups that come to it first are slow, and NXDOMAIN from it is taken as final by glibc and " +
 				"Go; musl asks all at once and takes the first answer. As a rule servers of the cluster and others are " +
 				"mixed there.",
 			Confirm: []string{
 				resolvConf,
 				"Ask each by itself:",
-				inPod + "dig +time=2 +tries=1 @NAMESERVER kubernetes.default.svc.cluster.local.",
+				inPod + "dig +search +time=2 +tries=1 @NAMESERVER kubernetes.default.svc A",
 				dnsOfPod,
 			},
 			Mend: []string{
@@ -227,8 +227,8 @@ func dnsServers() []Entry {
 				"answer is due. getaddrinfo asks for both and waits for both, so lookups are slow or fail altogether. A " +
 				"forwarder, a template in the Corefile or a middlebox mistreats AAAA.",
 			Confirm: []string{
-				inPod + "dig +time=3 +tries=1 A kubernetes.default.svc.cluster.local.",
-				inPod + "dig +time=3 +tries=1 AAAA kubernetes.default.svc.cluster.local.",
+				inPod + "dig +search +time=3 +tries=1 kubernetes.default.svc A",
+				inPod + "dig +search +time=3 +tries=1 kubernetes.default.svc AAAA",
 				"With glibc, two queries from one socket can race in conntrack; then AAAA alone, as above, does not fail.",
 				corefile,
 			},
@@ -266,10 +266,10 @@ func dnsServers() []Entry {
 				lookupName,
 				"kubectl -n kube-system top pods -l k8s-app=kube-dns",
 				"Twenty lookups on fresh ports; one slow replica shows as two groups of times:",
-				inPod + `sh -c 'for i in $(seq 20); do dig +time=5 kubernetes.default.svc.cluster.local. | grep "Query time"; done'`,
+				inPod + `sh -c 'for i in $(seq 20); do dig +search +time=5 kubernetes.default.svc | grep "Query time"; done'`,
 			},
 			Mend: []string{
-				"Give CoreDNS more CPU, or more replicas:",
+				"Give CoreDNS more CPU, or more replicas than it has, which 3 stands for here:",
 				"kubectl -n kube-system scale deployment/coredns --replicas=3",
 				"Run NodeLocal DNSCache, which also ends the conntrack race of glibc.",
 				"In applications write names that are asked for often with a dot at the end.",

@@ -13,8 +13,8 @@ func dnsAnswers() []Entry {
 				"misbehaving\". Neighbours: an upstream that fails for a search candidate outside the cluster's zone, and a " +
 				"SERVFAIL kept in a cache for some seconds after the repair.",
 			Confirm: []string{
-				"A static record still answers from a CoreDNS that is not synced:",
-				inPod + "dig +short TXT dns-version.cluster.local.",
+				"A static record, under cluster.local or what the cluster's domain is, still answers from a CoreDNS that is not synced:",
+				inPod + "dig +short dns-version.cluster.local. TXT",
 				"SERVFAIL within the cluster's zone means CoreDNS, outside it alone the upstream:",
 				lookupName,
 				"kubectl -n kube-system logs -l k8s-app=kube-dns --tail=-1 --prefix | grep -iE 'unsynced|failed to (list|watch)|i/o timeout'",
@@ -61,8 +61,8 @@ func dnsAnswers() []Entry {
 				"Which candidate of the search list gets which code:",
 				lookupName,
 				"With EDNS0 and without it:",
-				inPod + "dig +time=2 kubernetes.default.svc.cluster.local.",
-				inPod + "dig +noedns +time=2 kubernetes.default.svc.cluster.local.",
+				inPod + "dig +search +time=2 kubernetes.default.svc A",
+				inPod + "dig +search +noedns +time=2 kubernetes.default.svc A",
 				"Is it the cluster's DNS that is asked:",
 				resolvConf,
 				dnsService,
@@ -106,7 +106,7 @@ func dnsAnswers() []Entry {
 				dnsService,
 				dnsOfPod,
 				"The cluster's DNS, asked by its own address, knows the name:",
-				inPod + "dig +short @CLUSTERIP-OF-KUBE-DNS kubernetes.default.svc.cluster.local.",
+				inPod + "dig +search +short @CLUSTERIP-OF-KUBE-DNS kubernetes.default.svc A",
 			},
 			Mend: []string{
 				"Take the foreign server out of dnsConfig.nameservers, or stop what edits /etc/resolv.conf; CoreDNS forwards " +
@@ -128,7 +128,7 @@ func dnsAnswers() []Entry {
 				apiService,
 				corefile,
 				"Another Service resolves:",
-				inPod + "dig +short kube-dns.kube-system.svc.cluster.local.",
+				inPod + "dig +search +short kube-dns.kube-system.svc A",
 			},
 			Mend: []string{
 				"Take the filter out of the kubernetes block of the Corefile, or let it include the namespace default:",
@@ -144,8 +144,8 @@ func dnsAnswers() []Entry {
 				"family only, so no address at all points to a rewrite or template in the Corefile, to a proxy that " +
 				"captures DNS, or to an answer cached from before the Service was there.",
 			Confirm: []string{
-				inPod + "dig A kubernetes.default.svc.cluster.local.",
-				inPod + "dig AAAA kubernetes.default.svc.cluster.local.",
+				inPod + "dig +search kubernetes.default.svc A",
+				inPod + "dig +search kubernetes.default.svc AAAA",
 				apiService,
 				corefile,
 			},
@@ -166,7 +166,7 @@ func dnsAnswers() []Entry {
 				resolvConf,
 				lookupName,
 				"Over TCP middleboxes interfere less:",
-				inPod + "dig +tcp +time=3 kubernetes.default.svc.cluster.local.",
+				inPod + "dig +search +tcp +time=3 kubernetes.default.svc A",
 				coreDNSSlices,
 			},
 			Mend: []string{

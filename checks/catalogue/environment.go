@@ -107,7 +107,7 @@ func environment() []Entry {
 			Mend: []string{
 				"Find the range of the cluster's service addresses:",
 				"kubectl get servicecidrs",
-				"Name the API server and that range in NO_PROXY, 10.96.0.0/12 standing for it here (this rolls the pods out anew):",
+				"Add the API server and that range, which 10.96.0.0/12 stands for here, to what NO_PROXY has already (this rolls the pods out anew):",
 				"kubectl -n {namespace} set env deployment/NAME NO_PROXY={host},10.96.0.0/12,.svc,.cluster.local,kubernetes.default.svc",
 				"Set no_proxy to the same, as some programs read only one of the two.",
 			},

@@ -13,7 +13,7 @@ func tokenContent() []Entry {
 				"kubeconfig, a PEM file, JSON of a cloud) lies at this path.",
 			Confirm: []string{
 				"Count the parts without showing them; a token has three:",
-				"kubectl -n {namespace} exec {pod} -- cat " + directory + "/token | tr '.' '\\n' | grep -c .",
+				"kubectl -n {namespace} exec {pod} -- cat " + directory + "/token | tr '.' '\\n' | grep -c ''",
 				podMounts,
 			},
 			Mend: []string{dropOwnMount, useProjected},
@@ -49,7 +49,7 @@ func tokenContent() []Entry {
 				tokenClaims,
 				tokenFiles,
 				"The API server counts such requests:",
-				"kubectl get --raw /metrics | grep ^serviceaccount_stale_tokens_total",
+				"kubectl get --raw /metrics | grep '^serviceaccount_stale_tokens_total'",
 			},
 			Mend: []string{
 				"See token-rotation-stalled for kubelet, token-subpath-frozen for the mount.",

@@ -109,7 +109,7 @@ func throttled(target string, response *checks.Response) problem {
 	if response.RetryAfterSeconds > 0 {
 		wait = " and asks to wait " + seconds(response.RetryAfterSeconds)
 	}
-	message := fmt.Sprintf("%s answers with status 429%s: %s.", target, wait, strings.TrimSuffix(first(response.StatusMessage, response.BodyStart, "too many requests"), "."))
+	message := fmt.Sprintf("%s answers with status 429%s: %s.", target, wait, sentencePart(first(response.StatusMessage, response.BodyStart, "too many requests")))
 	reason := checks.HTTP429MaxInflight
 	switch {
 	case !fromKubernetes(response):
@@ -124,7 +124,7 @@ func throttled(target string, response *checks.Response) problem {
 
 func serverError(target string, response *checks.Response) problem {
 	status := fmt.Sprintf("status %d", response.Status)
-	message := fmt.Sprintf("%s answers with %s: %s.", target, status, strings.TrimSuffix(first(response.StatusMessage, bodyOf(response)), "."))
+	message := fmt.Sprintf("%s answers with %s: %s.", target, status, sentencePart(first(response.StatusMessage, bodyOf(response))))
 	switch {
 	case !fromKubernetes(response):
 		return failing(checks.HTTP502503LB, message, "an answer of the API server", status+" without Audit-Id").likely()

@@ -3,7 +3,6 @@ package judge
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/kube-lifeline/lifeline/checks"
@@ -110,7 +109,7 @@ func answeredWithBlemish(facts *checks.Facts, attempt *checks.Attempt, last chec
 	}
 	if warnings := last.Response.Warnings; len(warnings) > 0 {
 		problems = append(problems, warning(checks.HTTPWarningHeaders,
-			fmt.Sprintf("The API server answers with a warning: %s.", strings.TrimSuffix(warnings[0], ".")), "no Warning header", warnings[0]))
+			fmt.Sprintf("The API server answers with a warning: %s.", sentencePart(warnings[0])), "no Warning header", warnings[0]))
 	}
 	if took := roundTripSeconds(last); took > slowRoundTrip {
 		problems = append(problems, warning(checks.HTTPLatencyHigh,

@@ -10,11 +10,12 @@ import (
 
 // diagnose makes a finding of each problem, those that fail first and, among
 // them, in the order of the links, since a later link rests on the earlier.
-func diagnose(verdicts map[checks.Name]verdict, report *checks.Report) []checks.Finding {
+func diagnose(facts *checks.Facts, verdicts map[checks.Name]verdict, report *checks.Report) []checks.Finding {
 	findings := []checks.Finding{}
+	names := namesOf(facts, report.Pod)
 	for _, name := range checks.Names() {
 		for i, problem := range verdicts[name].ranked() {
-			finding := explain(problem, report.Pod)
+			finding := explain(problem, names)
 			if i == 0 && problem.Status == checks.Fail {
 				finding.Consequences = waitingFor(name, report)
 			}
@@ -27,7 +28,7 @@ func diagnose(verdicts map[checks.Name]verdict, report *checks.Report) []checks.
 	return findings
 }
 
-func explain(problem problem, pod checks.Identity) checks.Finding {
+func explain(problem problem, names catalogue.Names) checks.Finding {
 	finding := checks.Finding{
 		Reason:       problem.Reason,
 		Certainty:    problem.certainty,
@@ -41,15 +42,24 @@ func explain(problem problem, pod checks.Identity) checks.Finding {
 		finding.Evidence = append(finding.Evidence, "Expected "+problem.Expected+", found "+problem.Found+".")
 	}
 	if entry, ok := catalogue.Lookup(problem.Reason); ok {
-		entry = entry.For(catalogue.Names{
-			Pod:            pod.Name,
-			Namespace:      pod.Namespace,
-			Node:           pod.Node,
-			ServiceAccount: pod.ServiceAccount,
-		})
+		entry = entry.For(names)
 		finding.Title, finding.Remedy = entry.Title, entry.Mend
 	}
 	return finding
+}
+
+// namesOf are this pod's own names, for the commands of a remedy.
+func namesOf(facts *checks.Facts, pod checks.Identity) catalogue.Names {
+	names := catalogue.Names{
+		Pod:            pod.Name,
+		Namespace:      pod.Namespace,
+		Node:           pod.Node,
+		ServiceAccount: pod.ServiceAccount,
+	}
+	if facts.Environment != nil {
+		names.Host, names.Port = facts.Environment.ServiceHost, facts.Environment.ServicePort
+	}
+	return names
 }
 
 // waitingFor are the checks that a failing leaves without ground, directly or

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/kube-lifeline/lifeline/checks"
@@ -38,7 +39,7 @@ func facets(facts *checks.Facts, handshake *checks.TLSFacts) []checks.Facet {
 	if handshake.Verified {
 		return append(judged, checks.Facet{Name: facetIssuer, OK: true, Expected: "a chain to ca.crt", Found: leaf.Issuer.String()})
 	}
-	return append(judged, issuerFacet(facts, chain, handshake), keyUsageFacet(leaf), strengthFacet(leaf))
+	return append(judged, issuerFacet(facts, chain), keyUsageFacet(leaf), strengthFacet(leaf))
 }
 
 func parsedChain(facts *checks.Facts, chain []checks.Certificate) []*x509.Certificate {
@@ -131,7 +132,7 @@ func strengthFacet(leaf *x509.Certificate) checks.Facet {
 
 // issuerFacet asks whether the chain leads to a certificate of the bundle,
 // whatever their validity, names and usages, which other facets judge.
-func issuerFacet(facts *checks.Facts, chain []*x509.Certificate, handshake *checks.TLSFacts) checks.Facet {
+func issuerFacet(facts *checks.Facts, chain []*x509.Certificate) checks.Facet {
 	facet := checks.Facet{Name: facetIssuer, Expected: "a chain to ca.crt", Found: "issued by " + cut(chain[len(chain)-1].Issuer.String())}
 	var roots []*x509.Certificate
 	if facts.CA != nil {
@@ -149,9 +150,9 @@ func issuerFacet(facts *checks.Facts, chain []*x509.Certificate, handshake *chec
 	case slices.ContainsFunc(roots, func(root *x509.Certificate) bool { return sameName(root, top) }):
 		facet.Reason = checks.CARotatedSameName
 		facet.Found += ", which has the name of the CA in ca.crt and another key"
-	case len(chain) == 1 && !bytes.Equal(top.RawIssuer, top.RawSubject) && top.VerifyHostname(handshake.ServerName) == nil && slices.Contains(top.DNSNames, "kubernetes"):
+	case slices.ContainsFunc(roots, func(root *x509.Certificate) bool { return kindred(root, top) }):
 		facet.Reason = checks.CAMissingIntermediate
-		facet.Found += ", and that certificate was not sent"
+		facet.Found += ", which was not sent and by its name belongs to the CA in ca.crt"
 	default:
 		facet.Reason = checks.CAMITMOrWrongEndpoint
 	}
@@ -178,6 +179,17 @@ func climb(chain []*x509.Certificate) *x509.Certificate {
 
 func sameName(parent, child *x509.Certificate) bool {
 	return bytes.Equal(parent.RawSubject, child.RawIssuer)
+}
+
+// kindred guesses by its name whether the issuer of a certificate is an
+// intermediate of a root: the same organisation, or a name made of the root's.
+func kindred(root, child *x509.Certificate) bool {
+	if name := root.Subject.CommonName; name != "" && strings.Contains(child.Issuer.CommonName, name) {
+		return true
+	}
+	return slices.ContainsFunc(root.Subject.Organization, func(organisation string) bool {
+		return slices.Contains(child.Issuer.Organization, organisation)
+	})
 }
 
 func signed(parent, child *x509.Certificate) bool {

@@ -41,7 +41,7 @@ func Judge(facts *checks.Facts, previous *checks.Report) *checks.Report {
 		}
 		report.Checks = append(report.Checks, result)
 	}
-	report.Diagnosis = diagnose(verdicts, report)
+	report.Diagnosis = diagnose(facts, verdicts, report)
 	return report
 }
 

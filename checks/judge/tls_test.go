@@ -37,7 +37,7 @@ func TestServingCertificate(t *testing.T) {
 	authority := newPKI(t)
 	other := newPKI(t, func(c *x509.Certificate) { c.Subject.CommonName = "Corporate Proxy CA" })
 	again := newPKI(t)
-	intermediate := newPKI(t, func(c *x509.Certificate) { c.Subject.CommonName = "sub" })
+	intermediate := newPKI(t, func(c *x509.Certificate) { c.Subject.CommonName = "kubernetes-intermediate" })
 	intermediate.cert = authority.sign(intermediate.cert, authority.cert, intermediate.key, authority.key)
 	expired := func(c *x509.Certificate) { c.NotAfter = noon.AddDate(0, 0, -1) }
 	noAddress := func(c *x509.Certificate) { c.IPAddresses = nil }

@@ -84,3 +84,6 @@ func isAddress(host string) bool {
 	_, err := netip.ParseAddr(host)
 	return err == nil
 }
+
+// sentencePart is a sentence of somebody else without its end.
+func sentencePart(text string) string { return strings.TrimRight(text, ". \n") }

@@ -1,0 +1,32 @@
+# Everything here is a short name for a command that works without make.
+
+# The race detector needs cgo, and so a C compiler.
+RACE := $(if $(shell command -v gcc || command -v clang),-race)
+LDFLAGS := -s -w
+
+.PHONY: build test lint bench fuzz chart sandbox clean
+
+build: ## the binary, stripped, as it ships
+	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o lifeline ./agent
+
+test: ## all tests
+	go test $(RACE) ./...
+
+sandbox: ## the agent in a pretend pod, with faults to switch on
+	go run ./e2e/sandbox
+
+lint: ## format, vet, static checks, known vulnerabilities
+	.ci/lint
+
+chart: ## lint the chart and render it in both kinds
+	.ci/chart
+
+bench: ## the budgets, each beside its floor
+	go test -run '^$$' -bench . -benchmem ./...
+
+FUZZTIME := 10s
+fuzz: ## every fuzz test for FUZZTIME
+	.ci/fuzz $(FUZZTIME)
+
+clean:
+	rm -rf lifeline dist

@@ -1,0 +1,139 @@
+package observe_test
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/kube-lifeline/lifeline/checks"
+	"github.com/kube-lifeline/lifeline/checks/judge"
+	"github.com/kube-lifeline/lifeline/checks/observe"
+	"github.com/kube-lifeline/lifeline/e2e/sandbox/world"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// start is a pretend pod and an observer of it.
+func start(t testing.TB) (*world.World, *observe.Observer) {
+	t.Helper()
+	pretend, err := world.Start(t.Context(), world.Options{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := pretend.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return pretend, &observe.Observer{Pod: pretend.Pod(), Timeout: 2 * time.Second}
+}
+
+// TestEveryFaultIsToldByItsReason injects each fault of the sandbox, whose
+// servers and files are real, and wants the verdict that the sandbox announces,
+// within the time limit, and gone when the fault is.
+func TestEveryFaultIsToldByItsReason(t *testing.T) {
+	for _, fault := range world.Faults() {
+		t.Run(fault.Name, func(t *testing.T) {
+			t.Parallel()
+			pretend, observer := start(t)
+			if err := pretend.Inject(fault.Name); err != nil {
+				t.Fatal(err)
+			}
+			observer.Pod = pretend.Pod()
+			began := time.Now()
+			report := judge.Judge(observer.Observe(t.Context()), nil)
+			if took, limit := time.Since(began), 2*observer.Timeout+time.Second; took > limit {
+				t.Errorf("the round took %s, more than %s", took, limit)
+			}
+			result, _ := report.Result(fault.Check)
+			if result.Status != fault.Status || result.Reason != fault.Reason {
+				t.Errorf("%s: got %s %s (%s), want %s %s\n%s", fault.Check, result.Status, result.Reason, result.Message, fault.Status, fault.Reason, summary(report))
+			}
+			if report.Status != fault.Status {
+				t.Errorf("the whole: got %s, want %s\n%s", report.Status, fault.Status, summary(report))
+			}
+			if report.Diagnosis[0].Reason != fault.Reason {
+				t.Errorf("the first cause: got %s, want %s", report.Diagnosis[0].Reason, fault.Reason)
+			}
+
+			if err := pretend.Restore(fault.Name); err != nil {
+				t.Fatal(err)
+			}
+			observer.Pod = pretend.Pod()
+			if report := recovered(t, observer); report.Status != checks.OK {
+				t.Errorf("restored: got %s, want ok\n%s", report.Status, summary(report))
+			}
+		})
+	}
+}
+
+// recovered looks again until a Retry-After that the fault gave has passed.
+func recovered(t *testing.T, observer *observe.Observer) *checks.Report {
+	t.Helper()
+	for {
+		facts := observer.Observe(t.Context())
+		if facts.API == nil || facts.API.HeldUntil.IsZero() {
+			return judge.Judge(facts, nil)
+		}
+		time.Sleep(time.Until(facts.API.HeldUntil))
+	}
+}
+
+func summary(report *checks.Report) string {
+	var text strings.Builder
+	for _, result := range report.Checks {
+		if result.Status != checks.OK {
+			text.WriteString(string(result.Name) + " " + string(result.Status) + " " + string(result.Reason) + ": " + result.Message + "\n")
+		}
+	}
+	return text.String()
+}
+
+func TestNoFactHoldsTheTokenOrItsSignature(t *testing.T) {
+	pretend, observer := start(t)
+	facts := observer.Observe(t.Context())
+	written, err := json.Marshal(facts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, err := os.ReadFile(pretend.Pod().TokenFile())
+	if err != nil {
+		t.Fatal(err)
+	}
+	token := string(content)
+	for _, part := range append(strings.Split(token, "."), token) {
+		if strings.Contains(string(written), part) {
+			t.Errorf("the facts hold a part of the token, %d characters long", len(part))
+		}
+	}
+}
+
+func TestARoundEndsWhenItsContextDoes(t *testing.T) {
+	pretend, observer := start(t)
+	for _, fault := range []string{"dns-timeout", "tls-handshake-timeout"} {
+		if err := pretend.Inject(fault); err != nil {
+			t.Fatal(err)
+		}
+	}
+	observer.Timeout = time.Minute
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	began := time.Now()
+	observer.Observe(ctx)
+	if took := time.Since(began); took > 2*time.Second {
+		t.Errorf("the round went on for %s after its context ended", took)
+	}
+}
+
+func BenchmarkPulse(b *testing.B) {
+	_, observer := start(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		judge.Judge(observer.Observe(b.Context()), nil)
+	}
+}

@@ -1,0 +1,136 @@
+package observe
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/kube-lifeline/lifeline/checks"
+)
+
+func addresses(texts ...string) []netip.Addr {
+	parsed := []netip.Addr{}
+	for _, text := range texts {
+		parsed = append(parsed, netip.MustParseAddr(text))
+	}
+	return parsed
+}
+
+func TestResolvConfIsReadAsResolversReadIt(t *testing.T) {
+	defaults := func(change func(*checks.ResolvConf)) checks.ResolvConf {
+		conf := checks.ResolvConf{Ndots: 1, Attempts: 2, TimeoutSeconds: 5, Nameservers: addresses()}
+		change(&conf)
+		return conf
+	}
+	for _, test := range []struct {
+		name, content string
+		want          checks.ResolvConf
+	}{
+		{"as kubelet writes it", "search a.svc.cluster.local svc.cluster.local cluster.local\nnameserver 10.96.0.10\noptions ndots:5\n", defaults(func(c *checks.ResolvConf) {
+			c.Search, c.Nameservers, c.Ndots = []string{"a.svc.cluster.local.", "svc.cluster.local.", "cluster.local."}, addresses("10.96.0.10"), 5
+		})},
+		{"empty", "", defaults(func(*checks.ResolvConf) {})},
+		{"four nameservers", "nameserver 10.0.0.1\nnameserver fd00::2\nnameserver 10.0.0.3\nnameserver 10.0.0.4\n", defaults(func(c *checks.ResolvConf) {
+			c.Nameservers, c.Ignored = addresses("10.0.0.1", "fd00::2", "10.0.0.3"), []string{"10.0.0.4"}
+		})},
+		{"a nameserver by name", "nameserver dns.example\n", defaults(func(c *checks.ResolvConf) { c.Ignored = []string{"dns.example"} })},
+		{"comments", "# nameserver 10.0.0.1\n; search x\nnameserver 10.0.0.2 # trailing\n", defaults(func(c *checks.ResolvConf) { c.Nameservers = addresses("10.0.0.2") })},
+		{"the last of domain and search holds", "domain one.example\nsearch two.example .\n", defaults(func(c *checks.ResolvConf) { c.Search = []string{"two.example."} })},
+		{"options", "options ndots:99 timeout:0 attempts:3 rotate use-vc ndots:x\n", defaults(func(c *checks.ResolvConf) {
+			c.Ndots, c.TimeoutSeconds, c.Attempts, c.Rotate, c.UseTCP = 15, 1, 3, true, true
+		})},
+		{"no end of the last line", "nameserver 10.0.0.1", defaults(func(c *checks.ResolvConf) { c.Nameservers = addresses("10.0.0.1") })},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if diff := cmp.Diff(test.want, parseResolvConf(test.content), cmpopts.EquateComparable(netip.Addr{})); diff != "" {
+				t.Errorf("the configuration differs (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestTheSearchListComesFirstForNamesWithFewDots(t *testing.T) {
+	search := []string{"a.svc.cluster.local.", "svc.cluster.local."}
+	for _, test := range []struct {
+		name  string
+		ndots int
+		want  []string
+	}{
+		{"kubernetes.default.svc", 5, []string{"kubernetes.default.svc.a.svc.cluster.local.", "kubernetes.default.svc.svc.cluster.local.", "kubernetes.default.svc."}},
+		{"kubernetes.default.svc", 2, []string{"kubernetes.default.svc.", "kubernetes.default.svc.a.svc.cluster.local.", "kubernetes.default.svc.svc.cluster.local."}},
+		{"kubernetes.default.svc.", 5, []string{"kubernetes.default.svc."}},
+		{strings.Repeat("a", 250), 5, []string{strings.Repeat("a", 250) + "."}},
+	} {
+		got := candidates(test.name, checks.ResolvConf{Search: search, Ndots: test.ndots})
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("%s with ndots:%d (-want +got):\n%s", test.name, test.ndots, diff)
+		}
+	}
+}
+
+func TestHostsFileNamesAnAddress(t *testing.T) {
+	const content = "127.0.0.1 localhost\n10.0.0.1\tapi KUBERNETES.default.svc # kubernetes.default.svc\n# 10.0.0.2 kubernetes.default.svc\nfd00::1 kubernetes.default.svc.\nrubbish kubernetes.default.svc\n"
+	got := hostsAddresses(content, "kubernetes.default.svc")
+	if diff := cmp.Diff(addresses("10.0.0.1", "fd00::1"), got, cmpopts.EquateComparable(netip.Addr{})); diff != "" {
+		t.Errorf("the addresses differ (-want +got):\n%s", diff)
+	}
+}
+
+func TestMountsTellThePodsUID(t *testing.T) {
+	const content = `1 0 0:1 / / rw - overlay overlay rw
+22 21 8:1 /var/lib/kubelet/pods/3f8a2c6e-5d3b/etc-hosts /etc/hosts rw - ext4 /dev/sda1 rw
+23 21 0:50 / /run/secrets/kubernetes.io/serviceaccount ro - tmpfs tmpfs rw
+24 21 0:50 /..2026/tok\040en /run/secrets/kubernetes.io/serviceaccount/token ro - tmpfs tmpfs rw
+25 21 0:51 / /run/secrets/kubernetes.io/serviceaccount-other ro - tmpfs tmpfs rw
+broken line
+`
+	table := parseMounts(content)
+	if got, want := table.podUID("/etc/hosts"), "3f8a2c6e-5d3b"; got != want {
+		t.Errorf("got the UID %q, want %q", got, want)
+	}
+	want := []checks.Mount{
+		{Root: "/", Point: "/run/secrets/kubernetes.io/serviceaccount"},
+		{Root: "/..2026/tok en", Point: "/run/secrets/kubernetes.io/serviceaccount/token"},
+	}
+	if diff := cmp.Diff(want, table.below("/run/secrets/kubernetes.io/serviceaccount")); diff != "" {
+		t.Errorf("the mounts differ (-want +got):\n%s", diff)
+	}
+	if got := table.podUID("/etc/resolv.conf"); got != "" {
+		t.Errorf("got the UID %q from another file", got)
+	}
+}
+
+func TestAPasswordOfAProxyIsHidden(t *testing.T) {
+	for proxy, want := range map[string]string{
+		"http://user:secret@proxy.example:3128": "http://hidden@proxy.example:3128",
+		"user:secret@proxy.example:3128":        "hidden@proxy.example:3128",
+		"http://user:sec%zzret@proxy.example":   "http://hidden@proxy.example",
+		"http://proxy.example:3128":             "http://proxy.example:3128",
+		"":                                      "",
+	} {
+		if got := withoutPassword(proxy); got != want {
+			t.Errorf("%q: got %q, want %q", proxy, got, want)
+		}
+	}
+}
+
+func TestRetryAfterIsSecondsOrADate(t *testing.T) {
+	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	for header, want := range map[string]time.Duration{
+		"5":                             5 * time.Second,
+		"Mon, 23 Nov 2026 12:01:00 GMT": time.Minute,
+		"Mon, 23 Nov 2026 11:00:00 GMT": 0,
+		"-1":                            0,
+		"soon":                          0,
+		"99999999999999999999":          0,
+		"":                              0,
+	} {
+		if got := retryAfter(header, now); got != want {
+			t.Errorf("%q: got %s, want %s", header, got, want)
+		}
+	}
+}
