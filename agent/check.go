@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -102,7 +103,7 @@ func (p program) flags(name, purpose string) *flag.FlagSet {
 // that the command ends here, with code.
 func (p program) parse(flags *flag.FlagSet, arguments []string) (code int, done bool) {
 	switch err := flags.Parse(arguments); {
-	case err == flag.ErrHelp:
+	case errors.Is(err, flag.ErrHelp):
 		return exitHealthy, true
 	case err != nil:
 		return exitUsage, true

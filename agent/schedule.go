@@ -1,7 +1,8 @@
 package main
 
 import (
-	"hash/fnv"
+	"crypto/sha256"
+	"encoding/binary"
 	"time"
 )
 
@@ -17,9 +18,9 @@ type schedule struct {
 // newSchedule spreads the second round of a fleet evenly over one interval, from
 // half an interval after the start on.
 func newSchedule(start time.Time, interval time.Duration, identity string) schedule {
-	hash := fnv.New64a()
-	_, _ = hash.Write([]byte(identity))
-	spread := time.Duration(hash.Sum64() % uint64(interval))
+	sum := sha256.Sum256([]byte(identity))
+	share := float64(binary.BigEndian.Uint32(sum[:])) / (1 << 32)
+	spread := time.Duration(share * float64(interval))
 	return schedule{start: start, interval: interval, shift: interval/2 + spread}
 }
 

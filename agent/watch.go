@@ -36,7 +36,8 @@ func watch(ctx context.Context, log zerolog.Logger, directory string, interval t
 		case <-again.C:
 		case <-watcher.Events:
 			rested.Reset(settle)
-		case <-watcher.Errors:
+		case err := <-watcher.Errors:
+			log.Debug().Err(err).Msg("watching the service-account files")
 		case <-rested.C:
 			select {
 			case changed <- struct{}{}:

@@ -38,8 +38,8 @@ func (r *round) certificate(parsed *x509.Certificate) checks.Certificate {
 		NotBefore:   parsed.NotBefore,
 		NotAfter:    parsed.NotAfter,
 		IsCA:        parsed.BasicConstraintsValid && parsed.IsCA,
-		DNSNames:    clipAll(parsed.DNSNames, maxNames, maxNameLength),
-		IPAddresses: clipAll(addresses, maxNames, maxNameLength),
+		DNSNames:    clipAll(parsed.DNSNames, maxNameLength),
+		IPAddresses: clipAll(addresses, maxNameLength),
 		PublicKey:   publicKey(parsed),
 		Signature:   parsed.SignatureAlgorithm.String(),
 	}

@@ -94,13 +94,13 @@ func clip(text string, limit int) string {
 	return text
 }
 
-// clipAll clips every text and keeps at most count of them.
-func clipAll(texts []string, count, limit int) []string {
+// clipAll clips every text and keeps at most maxNames of them.
+func clipAll(texts []string, limit int) []string {
 	if len(texts) == 0 {
 		return nil
 	}
-	clipped := make([]string, 0, min(len(texts), count))
-	for _, text := range texts[:min(len(texts), count)] {
+	clipped := make([]string, 0, min(len(texts), maxNames))
+	for _, text := range texts[:min(len(texts), maxNames)] {
 		clipped = append(clipped, clip(text, limit))
 	}
 	return clipped

@@ -113,7 +113,7 @@ func FuzzResponse(f *testing.F) {
 	f.Add("Date", "Mon, 23 Nov 2026 12:00:00 GMT", []byte("<html>\x1b[31m"))
 	f.Add("Retry-After", "99999999999", []byte(`{"kind":1}`))
 	f.Fuzz(func(t *testing.T, header, value string, body []byte) {
-		response := &http.Response{StatusCode: 200, Header: http.Header{}}
+		response := &http.Response{StatusCode: http.StatusOK, Header: http.Header{}}
 		response.Header.Set(header, value)
 		saved(t, describe(response, body, time.Unix(1_800_000_000, 0)))
 	})

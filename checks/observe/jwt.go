@@ -70,7 +70,7 @@ func (c claims) facts() *checks.TokenClaims {
 	return &checks.TokenClaims{
 		Issuer:            text(c.Issuer),
 		Subject:           text(c.Subject),
-		Audience:          clipAll(c.Audience, maxNames, maxMessage),
+		Audience:          clipAll(c.Audience, maxMessage),
 		ID:                text(c.ID),
 		IssuedAt:          instant(c.IssuedAt),
 		NotBefore:         instant(c.NotBefore),

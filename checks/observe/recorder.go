@@ -149,14 +149,13 @@ func (r *recorder) readResponse(exchange *checks.Exchange, response *http.Respon
 // may not meet. A wait that ran out leaves no time for one, and an answer of
 // the API server is not argued with.
 func (r *recorder) mayPass(ctx context.Context, response *http.Response, err error) (bool, error) {
-	if ctx.Err() != nil || len(r.exchanges) == 0 || len(r.exchanges) > 1 {
-		return false, nil
-	}
-	if err == nil {
+	switch {
+	case ctx.Err() != nil || len(r.exchanges) != 1:
+		return false, nil //nolint:nilerr // the client returns the error of the try itself
+	case err == nil:
 		return response.StatusCode >= 500 && response.Header.Get("Retry-After") == "", nil
 	}
-	kind := r.exchanges[len(r.exchanges)-1].Failure.Kind
-	return slices.Contains([]checks.FailureKind{checks.Refused, checks.Reset, checks.Closed}, kind), nil
+	return slices.Contains([]checks.FailureKind{checks.Refused, checks.Reset, checks.Closed}, r.exchanges[0].Failure.Kind), nil
 }
 
 // seen is what the hooks of one try were told.

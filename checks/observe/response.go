@@ -20,7 +20,7 @@ func describe(response *http.Response, body []byte, now time.Time) *checks.Respo
 		FlowSchemaUID:     header("X-Kubernetes-Pf-Flowschema-Uid"),
 		PriorityLevelUID:  header("X-Kubernetes-Pf-Prioritylevel-Uid"),
 		RetryAfterSeconds: retryAfter(response.Header.Get("Retry-After"), now).Seconds(),
-		Warnings:          clipAll(response.Header.Values("Warning"), maxNames, maxMessage),
+		Warnings:          clipAll(response.Header.Values("Warning"), maxMessage),
 		Server:            header("Server"),
 		Via:               header("Via"),
 		Location:          header("Location"),
@@ -43,7 +43,7 @@ func describe(response *http.Response, body []byte, now time.Time) *checks.Respo
 		return told
 	}
 	told.Kind = clip(object.Kind, maxNameLength)
-	told.Versions = clipAll(object.Versions, maxNames, maxNameLength)
+	told.Versions = clipAll(object.Versions, maxNameLength)
 	told.StatusReason = clip(object.Reason, maxNameLength)
 	told.StatusMessage = clip(object.Message, maxMessage)
 	return told

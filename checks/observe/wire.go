@@ -2,10 +2,8 @@ package observe
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/netip"
 	"time"
@@ -140,19 +138,16 @@ func overDatagrams(conn net.Conn, message *dns.Msg, packed []byte) (reply *dns.M
 }
 
 func overStream(conn net.Conn, message *dns.Msg, packed []byte) (*dns.Msg, error) {
-	framed := binary.BigEndian.AppendUint16(make([]byte, 0, 2+len(packed)), uint16(len(packed)))
-	if _, err := conn.Write(append(framed, packed...)); err != nil {
+	framed := dns.Conn{Conn: conn}
+	if _, err := framed.Write(packed); err != nil {
 		return nil, err
 	}
-	var length [2]byte
-	if _, err := io.ReadFull(conn, length[:]); err != nil {
+	content := make([]byte, dns.MaxMsgSize)
+	n, err := framed.Read(content)
+	if err != nil {
 		return nil, err
 	}
-	content := make([]byte, binary.BigEndian.Uint16(length[:]))
-	if _, err := io.ReadFull(conn, content); err != nil {
-		return nil, err
-	}
-	if reply := answer(message, content); reply != nil {
+	if reply := answer(message, content[:n]); reply != nil {
 		return reply, nil
 	}
 	return nil, errInvalidReply
