@@ -1,0 +1,220 @@
+package server
+
+import (
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/prometheus/common/expfmt"
+
+	"github.com/kube-lifeline/lifeline/checks"
+)
+
+// exposition is what the server's own metrics are at present, without the
+// version of Go, which is not the same everywhere.
+func exposition(t *testing.T, s *Server) string {
+	t.Helper()
+	registry := prometheus.NewPedanticRegistry()
+	registry.MustRegister(newCollector(s))
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, family := range families {
+		names = append(names, family.GetName())
+	}
+	got, err := testutil.GatherAndFormat(registry, expfmt.TypeTextPlain, names...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.ReplaceAll(string(got), runtime.Version(), "GOVERSION")
+}
+
+func TestMetricsReadAsInTheGoldenFiles(t *testing.T) {
+	options := Options{Version: "1.2.3", Revision: "0123abc"}
+	s := New(options)
+	compareWithGolden(t, "unknown.metrics", exposition(t, s))
+
+	s.Publish(failing())
+	compareWithGolden(t, "failing.metrics", exposition(t, s))
+
+	later := healthy()
+	later.Time = later.Time.Add(15*time.Second + 500*time.Millisecond)
+	s.Publish(later)
+	compareWithGolden(t, "recovered.metrics", exposition(t, s))
+}
+
+func TestMetricsFollowTheConventions(t *testing.T) {
+	s := New(Options{Version: "1.2.3"})
+	s.Publish(failing())
+	s.Publish(healthy())
+	problems, err := testutil.CollectAndLint(newCollector(s))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, problem := range problems {
+		t.Errorf("%s: %s", problem.Metric, problem.Text)
+	}
+}
+
+func TestAReasonIsThatOfTheLastRoundOnly(t *testing.T) {
+	s := New(Options{})
+	report := failing()
+	s.Publish(report)
+	report = failing()
+	report.Checks[5].Reason = checks.TCPRefused
+	s.Publish(report)
+	const want = `
+# HELP lifeline_check_reason 1 for the reason why the check is not ok at present.
+# TYPE lifeline_check_reason gauge
+lifeline_check_reason{check="api",reason="tcp-refused"} 1
+lifeline_check_reason{check="ca",reason="ca-expiring-soon"} 1
+lifeline_check_reason{check="tls",reason="waits-for"} 1
+# HELP lifeline_check_failures_total Rounds in which the check failed. After many different reasons the further ones are counted as other.
+# TYPE lifeline_check_failures_total counter
+lifeline_check_failures_total{check="api",reason="tcp-refused"} 1
+lifeline_check_failures_total{check="api",reason="tcp-timeout"} 1
+`
+	err := testutil.CollectAndCompare(newCollector(s), strings.NewReader(want), "lifeline_check_reason", "lifeline_check_failures_total")
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// reported returns the values of the named metrics, one line each.
+func reported(t *testing.T, s *Server, prefix string) []string {
+	t.Helper()
+	var lines []string
+	for line := range strings.Lines(exposition(t, s)) {
+		if strings.HasPrefix(line, prefix) {
+			lines = append(lines, strings.TrimSpace(line))
+		}
+	}
+	return lines
+}
+
+func TestAValueThatIsNotKnownIsAbsent(t *testing.T) {
+	held := &checks.APIDetails{APIFacts: failing().Checks[5].Details.(*checks.APIDetails).APIFacts}
+	held.HeldUntil = begun().Add(time.Minute)
+	for name, test := range map[string]struct {
+		details any
+		absent  string
+	}{
+		"nothing observed":               {nil, "lifeline_api"},
+		"a nil pointer to token details": {(*checks.TokenDetails)(nil), "lifeline_token"},
+		"a nil pointer to DNS details":   {(*checks.DNSDetails)(nil), "lifeline_dns"},
+		"a nil pointer to CA details":    {(*checks.CADetails)(nil), "lifeline_ca"},
+		"a nil pointer to TLS details":   {(*checks.TLSDetails)(nil), "lifeline_serving"},
+		"a nil pointer to API details":   {(*checks.APIDetails)(nil), "lifeline_api"},
+		"no claims":                      {&checks.TokenDetails{}, "lifeline_token"},
+		"a token without end":            {&checks.TokenDetails{TokenFacts: checks.TokenFacts{Claims: &checks.TokenClaims{IssuedAt: begun()}}}, "lifeline_token_expiry"},
+		"no lookup":                      {&checks.DNSDetails{}, "lifeline_dns"},
+		"no certificate in ca.crt":       {&checks.CADetails{}, "lifeline_ca"},
+		"no chain":                       {&checks.TLSDetails{}, "lifeline_serving"},
+		"no attempt":                     {&checks.APIDetails{}, "lifeline_api"},
+		"no clock":                       {&checks.APIDetails{}, "lifeline_clock"},
+		"an attempt of an earlier round": {held, "lifeline_api"},
+	} {
+		s := New(Options{})
+		s.Publish(healthy())
+		if reported(t, s, test.absent) == nil {
+			t.Errorf("%s: a healthy report has no %s", name, test.absent)
+		}
+		report := healthy()
+		report.Checks = []checks.Result{{Name: "x", Status: checks.OK, Details: test.details}}
+		s.Publish(report)
+		if got := reported(t, s, test.absent); got != nil {
+			t.Errorf("%s: got %q", name, got)
+		}
+	}
+}
+
+func TestPhasesAreThoseOfTheConnectionThatServed(t *testing.T) {
+	report := healthy()
+	attempt := report.Checks[5].Details.(*checks.APIDetails).ServiceHost
+	attempt.Exchanges = []checks.Exchange{
+		{Phases: checks.Phases{ConnectSeconds: 9, TLSSeconds: 9, FirstByteSeconds: 9}},
+		{Phases: checks.Phases{ConnectSeconds: 1, TLSSeconds: 2, FirstByteSeconds: 9, BodySeconds: 9}},
+		{Reused: true, Phases: checks.Phases{FirstByteSeconds: 3}},
+	}
+	s := New(Options{})
+	s.Publish(report)
+	want := []string{
+		`lifeline_api_phase_duration_seconds{phase="connect"} 1`,
+		`lifeline_api_phase_duration_seconds{phase="first_byte"} 3`,
+		`lifeline_api_phase_duration_seconds{phase="tls"} 2`,
+	}
+	if got := reported(t, s, "lifeline_api_phase"); fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestTheSeriesStayFewWhateverGoesWrong(t *testing.T) {
+	s := New(Options{Version: "1"})
+	const rounds = 300
+	for round := range rounds {
+		report := healthy()
+		for i := range report.Checks {
+			report.Checks[i].Status = checks.Fail
+			report.Checks[i].Reason = checks.Reason(fmt.Sprintf("reason-%d", round))
+		}
+		s.Publish(report)
+	}
+	s.Publish(healthy())
+	series := 0
+	for line := range strings.Lines(get(t, s, "/metrics").Body.String()) {
+		if !strings.HasPrefix(line, "#") {
+			series++
+		}
+	}
+	// A healthy round has no reasons; each failing check would add one.
+	if limit := 150 - len(checks.Names()); series >= limit {
+		t.Errorf("got %d series, want less than %d", series, limit)
+	}
+	var failures uint64
+	for _, count := range s.current.Load().history.failures {
+		failures += count
+	}
+	if want := uint64(rounds * len(checks.Names())); failures != want {
+		t.Errorf("got %d failures in all, want %d", failures, want)
+	}
+}
+
+func TestMetricsAreGivenAsOpenMetricsToWhoAsks(t *testing.T) {
+	s := New(Options{})
+	s.Publish(healthy())
+	for accept, want := range map[string]string{
+		"": "text/plain; version=0.0.4",
+		"application/openmetrics-text; version=1.0.0, text/plain; q=0.5": "application/openmetrics-text; version=1.0.0",
+	} {
+		got := get(t, s, "/metrics", "Accept", accept, "Accept-Encoding", "gzip")
+		if contentType := got.Header().Get("Content-Type"); !strings.HasPrefix(contentType, want) || got.Code != 200 {
+			t.Errorf("Accept %q: got %d %s, want %s", accept, got.Code, contentType, want)
+		}
+		for _, metric := range []string{"\nlifeline_rounds_total 1", "\ngo_goroutines ", "\nprocess_resident_memory_bytes "} {
+			if !strings.Contains(got.Body.String(), metric) {
+				t.Errorf("Accept %q: there is no %q", accept, metric)
+			}
+		}
+		if got.Header().Get("Cache-Control") != "no-store" || got.Header().Get("X-Content-Type-Options") != "nosniff" {
+			t.Errorf("Accept %q: got the header %v", accept, got.Header())
+		}
+	}
+}
+
+func TestALabelThatIsNotUTF8TakesNoOtherMetricAway(t *testing.T) {
+	s := New(Options{Version: "\xff"})
+	report := failing()
+	report.Checks[5].Reason = "\xfe"
+	report.Checks = append(report.Checks, report.Checks[0])
+	s.Publish(report)
+	got := get(t, s, "/metrics")
+	if got.Code != 200 || !strings.Contains(got.Body.String(), `lifeline_check_success{check="dns"} 1`) {
+		t.Errorf("got %d:\n%s", got.Code, got.Body)
+	}
+}

@@ -1,0 +1,369 @@
+package server
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// patience is how long a test waits for what must happen; the limits under
+// test are far shorter.
+const patience = 10 * time.Second
+
+// strict are limits that a test need not wait for.
+func strict() limits {
+	return limits{
+		header: 200 * time.Millisecond, request: 200 * time.Millisecond, response: 200 * time.Millisecond, idle: 200 * time.Millisecond,
+		shutdown: 200 * time.Millisecond, headerBytes: 4 << 10, connections: 16, perSource: 16,
+	}
+}
+
+// serve serves a healthy report on loopback for the time of the test, and
+// returns the address.
+func serve(t *testing.T, limits limits) string {
+	t.Helper()
+	listener := listen(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	s := New(Options{})
+	s.limits = limits
+	s.Publish(healthy())
+	done := make(chan error, 1)
+	go func() { done <- s.Serve(ctx, listener) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("Serve returned %v", err)
+		}
+	})
+	return listener.Addr().String()
+}
+
+func listen(t *testing.T) net.Listener {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return listener
+}
+
+// dial connects to the address, from the source if it is not empty, and gives
+// up on everything when the test's patience ends.
+func dial(t *testing.T, address, source string) *net.TCPConn {
+	t.Helper()
+	dialer := net.Dialer{Timeout: patience}
+	if source != "" {
+		dialer.LocalAddr = &net.TCPAddr{IP: net.ParseIP(source)}
+	}
+	connection, err := dialer.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { connection.Close() })
+	if err := connection.SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	return connection.(*net.TCPConn)
+}
+
+const request = "GET /healthz HTTP/1.1\r\nHost: lifeline\r\n\r\n"
+
+func send(t *testing.T, connection net.Conn, text string) {
+	t.Helper()
+	if _, err := io.WriteString(connection, text); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// readStatus reads one response and returns its status. A server that refuses
+// a request may cut its body off.
+func readStatus(t *testing.T, connection net.Conn) int {
+	t.Helper()
+	response, err := http.ReadResponse(bufio.NewReader(connection), nil)
+	if err != nil {
+		t.Fatalf("reading a response: %v", err)
+	}
+	defer response.Body.Close()
+	_, _ = io.Copy(io.Discard, response.Body)
+	return response.StatusCode
+}
+
+// expectEnd fails the test unless the server ends the connection.
+func expectEnd(t *testing.T, connection net.Conn) {
+	t.Helper()
+	_, err := io.Copy(io.Discard, connection)
+	if isTimeout(err) {
+		t.Fatalf("the server has not ended the connection in %s", patience)
+	}
+}
+
+func isTimeout(err error) bool {
+	var timeout net.Error
+	return errors.As(err, &timeout) && timeout.Timeout()
+}
+
+func TestAClientThatDripsItsHeaderIsCutOff(t *testing.T) {
+	limits := strict()
+	limits.request, limits.idle = patience, patience
+	slow := dial(t, serve(t, limits), "")
+	end := time.Now().Add(patience)
+	for time.Now().Before(end) {
+		if _, err := io.WriteString(slow, "G"); err != nil {
+			break
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	expectEnd(t, slow)
+}
+
+func TestAClientThatSaysNothingIsCutOff(t *testing.T) {
+	limits := strict()
+	limits.request, limits.idle = patience, patience
+	expectEnd(t, dial(t, serve(t, limits), ""))
+}
+
+func TestAConnectionIsNotKeptForLong(t *testing.T) {
+	limits := strict()
+	limits.header, limits.request = patience, patience
+	connection := dial(t, serve(t, limits), "")
+	send(t, connection, request)
+	if got := readStatus(t, connection); got != 200 {
+		t.Errorf("got %d, want 200", got)
+	}
+	expectEnd(t, connection)
+}
+
+func TestABodyIsNotWaitedFor(t *testing.T) {
+	limits := strict()
+	limits.header, limits.idle = patience, patience
+	address := serve(t, limits)
+	for _, framing := range []string{"Content-Length: 9", "Content-Length: 1000000000000", "Transfer-Encoding: chunked"} {
+		connection := dial(t, address, "")
+		send(t, connection, "GET /healthz HTTP/1.1\r\nHost: lifeline\r\n"+framing+"\r\n\r\n1")
+		if got := readStatus(t, connection); got != 200 {
+			t.Errorf("%s: got %d, want 200", framing, got)
+		}
+		expectEnd(t, connection)
+	}
+}
+
+func TestAClientThatReadsNothingIsCutOff(t *testing.T) {
+	connection := dial(t, serve(t, strict()), "")
+	if err := connection.SetReadBuffer(4 << 10); err != nil {
+		t.Fatal(err)
+	}
+	many := strings.Repeat("GET /status HTTP/1.1\r\nHost: lifeline\r\n\r\n", 100)
+	for range 20_000 {
+		if _, err := io.WriteString(connection, many); err != nil {
+			if isTimeout(err) {
+				t.Errorf("the server neither reads on nor ends the connection in %s", patience)
+			}
+			return
+		}
+	}
+	t.Error("the server has taken 2,000,000 requests whose answers nobody reads")
+}
+
+func TestWhatIsNoRequestIsRefused(t *testing.T) {
+	address := serve(t, strict())
+	for name, test := range map[string]struct {
+		text string
+		want int
+	}{
+		"a header without end":   {"GET / HTTP/1.1\r\nHost: lifeline\r\nX: " + strings.Repeat("x", 16<<10), 431},
+		"headers without end":    {"GET / HTTP/1.1\r\nHost: lifeline\r\n" + strings.Repeat("X: x\r\n", 4<<10), 431},
+		"a path without end":     {"GET /" + strings.Repeat("x", 16<<10), 431},
+		"bytes":                  {"\x16\x03\x01\x00\x05hello\r\n\r\n", 400},
+		"no host":                {"GET /healthz HTTP/1.1\r\n\r\n", 400},
+		"OPTIONS of the server":  {"OPTIONS * HTTP/1.1\r\nHost: lifeline\r\n\r\n", 405},
+		"CONNECT to elsewhere":   {"CONNECT example.com:443 HTTP/1.1\r\nHost: lifeline\r\n\r\n", 405},
+		"two different lengths":  {"GET / HTTP/1.1\r\nHost: lifeline\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400},
+		"an upgrade is left out": {"GET /healthz HTTP/1.1\r\nHost: lifeline\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n", 200},
+	} {
+		t.Run(name, func(t *testing.T) {
+			connection := dial(t, address, "")
+			// What the server does not want to read may reset the connection
+			// while it is being sent.
+			if _, err := io.WriteString(connection, test.text); err != nil && !errors.Is(err, syscall.ECONNRESET) && !errors.Is(err, syscall.EPIPE) {
+				t.Fatal(err)
+			}
+			if got := readStatus(t, connection); got != test.want {
+				t.Errorf("got %d, want %d", got, test.want)
+			}
+		})
+	}
+}
+
+func TestAClientThatHasClosedItsHalfIsAnswered(t *testing.T) {
+	connection := dial(t, serve(t, strict()), "")
+	send(t, connection, request)
+	if err := connection.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	if got := readStatus(t, connection); got != 200 {
+		t.Errorf("got %d, want 200", got)
+	}
+	expectEnd(t, connection)
+}
+
+func TestOneClientCannotKeepOthersOut(t *testing.T) {
+	limits := strict()
+	// The client's connections stay for as long as the test.
+	limits.header, limits.request, limits.perSource = patience, patience, 3
+	address := serve(t, limits)
+	var held []net.Conn
+	for range limits.perSource {
+		connection := dial(t, address, "127.0.0.1")
+		send(t, connection, request)
+		if got := readStatus(t, connection); got != 200 {
+			t.Errorf("got %d, want 200", got)
+		}
+		send(t, connection, "GET")
+		held = append(held, connection)
+	}
+	for range 2 * limits.connections {
+		expectEnd(t, dial(t, address, "127.0.0.1"))
+	}
+	other := dial(t, address, "127.0.0.2")
+	send(t, other, request)
+	if got := readStatus(t, other); got != 200 {
+		t.Errorf("another source: got %d, want 200", got)
+	}
+	send(t, held[0], strings.TrimPrefix(request, "GET"))
+	if got := readStatus(t, held[0]); got != 200 {
+		t.Errorf("the first connection: got %d, want 200", got)
+	}
+}
+
+func TestConnectionsBeyondTheLimitWaitForTheirTurn(t *testing.T) {
+	limits := strict()
+	limits.connections = 2
+	address := serve(t, limits)
+	began := time.Now()
+	for range limits.connections {
+		dial(t, address, "")
+	}
+	waiting := dial(t, address, "")
+	send(t, waiting, request)
+	if got := readStatus(t, waiting); got != 200 {
+		t.Errorf("got %d, want 200", got)
+	}
+	// The others are cut off no sooner than this.
+	if waited := time.Since(began); waited < limits.header {
+		t.Errorf("answered after %s, while the others were still connected", waited)
+	}
+}
+
+func TestServeEndsInTimeWhateverClientsDo(t *testing.T) {
+	for name, text := range map[string]string{
+		"a client in its header": "GET /healthz HT",
+		"a client in its body":   "GET /healthz HTTP/1.1\r\nHost: lifeline\r\nContent-Length: 9\r\n\r\nx",
+		"a client that is idle":  request,
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := New(Options{})
+			s.limits.shutdown = 100 * time.Millisecond
+			listener := listen(t)
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			done := make(chan error, 1)
+			go func() { done <- s.Serve(ctx, listener) }()
+
+			// Connections are accepted in their order, so the silent one is
+			// known to the server when the other is answered.
+			silent := dial(t, listener.Addr().String(), "")
+			connection := dial(t, listener.Addr().String(), "")
+			send(t, connection, request)
+			readStatus(t, connection)
+			send(t, connection, text)
+			began := time.Now()
+			cancel()
+			if err := <-done; err != nil {
+				t.Errorf("got %v, want nil", err)
+			}
+			if took := time.Since(began); took < s.limits.shutdown || took > s.limits.header {
+				t.Errorf("it took %s, want at least the %s that clients are given, and less than a client can stretch", took, s.limits.shutdown)
+			}
+			expectEnd(t, silent)
+			expectEnd(t, connection)
+			if _, err := net.DialTimeout("tcp", listener.Addr().String(), time.Second); err == nil {
+				t.Error("the listener is still open")
+			}
+		})
+	}
+}
+
+// brokenListener fails with one error after the other, then as the listener
+// within.
+type brokenListener struct {
+	net.Listener
+	failures []error
+}
+
+func (l *brokenListener) Accept() (net.Conn, error) {
+	if len(l.failures) > 0 {
+		failure := l.failures[0]
+		l.failures = l.failures[1:]
+		return nil, failure
+	}
+	return l.Listener.Accept()
+}
+
+func TestAListenerThatFailsIsReported(t *testing.T) {
+	listener := listen(t)
+	err := New(Options{}).Serve(t.Context(), &brokenListener{listener, []error{io.ErrUnexpectedEOF}})
+	if !errors.Is(err, io.ErrUnexpectedEOF) || !strings.Contains(fmt.Sprint(err), listener.Addr().String()) {
+		t.Errorf("got %v, want the listener's address and error", err)
+	}
+}
+
+// lockedBuffer is a buffer that goroutines share.
+type lockedBuffer struct {
+	mu     sync.Mutex
+	buffer bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buffer.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buffer.String()
+}
+
+func TestServingGoesOnWhenFilesRunOutAndTheLogSaysSo(t *testing.T) {
+	listener := listen(t)
+	var log lockedBuffer
+	s := New(Options{ErrorLog: &log})
+	s.Publish(healthy())
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- s.Serve(ctx, &brokenListener{listener, []error{syscall.EMFILE, syscall.EMFILE}}) }()
+
+	connection := dial(t, listener.Addr().String(), "")
+	send(t, connection, request)
+	if got := readStatus(t, connection); got != 200 {
+		t.Errorf("got %d, want 200", got)
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Errorf("Serve returned %v", err)
+	}
+	if !strings.Contains(log.String(), syscall.EMFILE.Error()) {
+		t.Errorf("the log has %q", log.String())
+	}
+}
