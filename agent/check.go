@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -16,6 +15,7 @@ import (
 	"github.com/kube-lifeline/lifeline/checks"
 	"github.com/kube-lifeline/lifeline/checks/judge"
 	"github.com/kube-lifeline/lifeline/checks/text"
+	"github.com/kube-lifeline/lifeline/server"
 )
 
 // runCheck looks once at every link and prints the report.
@@ -52,9 +52,8 @@ func exitCode(report *checks.Report) int {
 func (p program) print(report *checks.Report, format string) error {
 	switch format {
 	case "json":
-		encoder := json.NewEncoder(p.out)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(report)
+		_, err := p.out.Write(server.JSON(report))
+		return err
 	case "short":
 		for _, result := range report.Checks {
 			if _, err := fmt.Fprintln(p.out, strings.TrimRight(fmt.Sprintf("%s %s %s", result.Name, result.Status, result.Reason), " ")); err != nil {

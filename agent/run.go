@@ -25,7 +25,7 @@ func runAgent(ctx context.Context, p program) int {
 	}
 	build := currentBuild()
 	log.Info().Str("version", build.Version).Str("listen", listener.Addr().String()).
-		Dur("interval_ms", config.Interval).Dur("timeout_ms", config.Timeout).Msg("lifeline started")
+		Stringer("interval", config.Interval).Stringer("timeout", config.Timeout).Msg("lifeline started")
 
 	surface := server.New(server.Options{
 		Interval: config.Interval,

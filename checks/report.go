@@ -1,6 +1,9 @@
 package checks
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // APIVersion is the version of a Report's JSON. Fields are added under the
 // same version; one that changes its meaning or goes away makes a new one.
@@ -144,10 +147,17 @@ type Finding struct {
 	Title    string `json:"title"`
 	// Evidence are sentences with the observed values.
 	Evidence []string `json:"evidence"`
-	// Remedy are sentences and commands, the first to try first.
+	// Remedy are sentences and commands, the first to try first; IsCommand
+	// tells them apart.
 	Remedy []string `json:"remedy"`
 	// Consequences are the checks that do not pass only because of this.
 	Consequences []Name `json:"consequences"`
+}
+
+// IsCommand tells a step of a remedy that is to be copied into a shell from a
+// sentence, which ends in a full stop or a colon.
+func IsCommand(step string) bool {
+	return !strings.HasSuffix(step, ".") && !strings.HasSuffix(step, ":")
 }
 
 // Access says whether one way of reaching the API would work right now.

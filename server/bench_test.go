@@ -95,11 +95,10 @@ func BenchmarkPublish(b *testing.B) {
 // next ones.
 func BenchmarkRender(b *testing.B) {
 	report := failing()
-	s := New(Options{})
 	for name, render := range map[string]func(){
 		"json": func() { JSON(report) },
 		"text": func() { textStatus(report, "") },
-		"html": func() { s.htmlStatus(report, "") },
+		"html": func() { htmlStatus(report, "") },
 	} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()

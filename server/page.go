@@ -1,70 +1,34 @@
 package server
 
 import (
-	"bytes"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
-	"html/template"
 	"net/http"
+	"strconv"
 
 	"github.com/kube-lifeline/lifeline/checks"
 	"github.com/kube-lifeline/lifeline/checks/text"
 )
 
-//go:embed page.html
-var pageTemplate string
-
 //go:embed page.css
 var pageStyle string
 
-// page is what the template is executed on.
-type page struct {
-	*checks.Report
-	Style template.CSS
-	// Notice is a sentence to be read before the report, or empty.
-	Notice string
-}
-
-// parsePage is called when the first browser comes; most servers never see one.
-func parsePage() *template.Template {
-	return template.Must(template.New("page").Funcs(template.FuncMap{
-		"clean":    clean,
-		"duration": text.Duration,
-		"subject":  text.Subject,
-		"time":     text.Time,
-		"verdict":  text.Verdict,
-	}).Parse(pageTemplate))
-}
-
-// clean is text.Clean for all types of string in a report: in a page too,
-// invisible characters can make words show as others.
-func clean(value any) string {
-	switch value := value.(type) {
-	case string:
-		return text.Clean(value)
-	case checks.Name:
-		return text.Clean(string(value))
-	case checks.Reason:
-		return text.Clean(string(value))
-	case checks.Status:
-		return text.Clean(string(value))
-	case checks.Certainty:
-		return text.Clean(string(value))
-	default:
-		return ""
-	}
-}
-
 // htmlStatus is the report as a page, with a notice if there is one.
-func (s *Server) htmlStatus(report *checks.Report, notice string) *prepared {
-	var body bytes.Buffer
-	style := template.CSS(pageStyle) //nolint:gosec // the style is this package's own, not out of a report
-	err := s.page().Execute(&body, page{Report: report, Style: style, Notice: notice})
-	if err != nil {
-		return textStatus(report, notice)
-	}
-	p := status("text/html; charset=utf-8", body.Bytes())
+func htmlStatus(report *checks.Report, notice string) *prepared {
+	var page document
+	page.head(report)
+	page.heading(report, notice)
+	page.write("<main>\n")
+	page.diagnosis(report.Diagnosis)
+	page.checks(report.Checks)
+	page.access(report.Access)
+	page.write("</main>\n")
+	page.write(`<footer><p>The same as <a href="?format=json">JSON</a> and <a href="?format=text">text</a>. Reload the page for the present round.</p></footer>
+</body>
+</html>
+`)
+	p := status("text/html; charset=utf-8", []byte(page.content.String()))
 	p.header = withPolicy(p.header)
 	return p
 }
@@ -78,4 +42,155 @@ func withPolicy(header http.Header) http.Header {
 		"'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 	header.Set("Referrer-Policy", "no-referrer")
 	return header
+}
+
+func (d *document) head(report *checks.Report) {
+	d.write(`<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>% · % · Lifeline</title>
+<link rel="icon" href="data:,">
+<style>`, string(report.Status), text.Subject(report.Pod))
+	d.write(markup(pageStyle))
+	d.write(`</style>
+</head>
+<body>
+`)
+}
+
+func (d *document) heading(report *checks.Report, notice string) {
+	d.write(`<header>
+<p class="product">Lifeline</p>
+<h1 class="%"><span class="status">%</span> %</h1>
+<p>From % to the Kubernetes API.`, string(report.Status), string(report.Status), text.Verdict(report), text.Subject(report.Pod))
+	if report.Status != checks.Unknown {
+		d.write(" Round %, begun <time>%</time>, took %.",
+			strconv.FormatUint(report.Round, 10), text.Time(report.Time), text.Duration(report.DurationSeconds))
+	}
+	d.write("</p>\n")
+	if notice != "" {
+		d.write("<p class=\"notice\" role=\"alert\">%</p>\n", notice)
+	}
+	d.write("</header>\n")
+}
+
+func (d *document) diagnosis(findings []checks.Finding) {
+	if len(findings) == 0 {
+		return
+	}
+	d.write("<section aria-labelledby=\"diagnosis\">\n<h2 id=\"diagnosis\">Diagnosis</h2>\n")
+	for _, finding := range findings {
+		d.write("<article class=\"%\">\n<h3>%</h3>\n<p><code>%</code>, %",
+			string(finding.Severity), finding.Title, string(finding.Reason), string(finding.Certainty))
+		if len(finding.Consequences) > 0 {
+			d.write("; because of it also: %", text.Names(finding.Consequences))
+		}
+		d.write("</p>\n")
+		d.evidence(finding.Evidence)
+		d.remedy(finding.Remedy)
+		d.write("</article>\n")
+	}
+	d.write("</section>\n")
+}
+
+func (d *document) evidence(sentences []string) {
+	if len(sentences) == 0 {
+		return
+	}
+	d.write("<h4>Evidence</h4>\n<ul>\n")
+	for _, sentence := range sentences {
+		d.write("<li>%</li>\n", sentence)
+	}
+	d.write("</ul>\n")
+}
+
+func (d *document) remedy(steps []string) {
+	if len(steps) == 0 {
+		return
+	}
+	d.write("<h4>Remedy</h4>\n")
+	for _, step := range steps {
+		if checks.IsCommand(step) {
+			d.write("<pre>%</pre>\n", step)
+		} else {
+			d.write("<p>%</p>\n", step)
+		}
+	}
+}
+
+func (d *document) checks(results []checks.Result) {
+	if len(results) == 0 {
+		return
+	}
+	d.write(`<section aria-labelledby="checks">
+<h2 id="checks">Checks</h2>
+<table role="table">
+<thead role="rowgroup">
+<tr role="row"><th role="columnheader" scope="col">Check</th><th role="columnheader" scope="col">Status</th><th role="columnheader" scope="col">Result</th><th role="columnheader" scope="col">Since</th></tr>
+</thead>
+<tbody role="rowgroup">
+`)
+	for _, result := range results {
+		d.result(result)
+	}
+	d.write("</tbody>\n</table>\n</section>\n")
+}
+
+func (d *document) result(result checks.Result) {
+	status := string(result.Status)
+	d.write(`<tr role="row" class="%">
+<th role="rowheader" scope="row">%</th>
+<td role="cell"><span class="status">%</span></td>
+<td role="cell">%`, status, string(result.Name), status, result.Message)
+	if result.Status != checks.OK {
+		d.circumstances(result)
+	}
+	d.write("</td>\n<td role=\"cell\">")
+	if !result.Since.IsZero() {
+		d.write("<time>%</time>", text.Time(result.Since))
+	}
+	if result.Consecutive > 1 {
+		d.write(` <span class="rounds">% rounds</span>`, strconv.FormatUint(result.Consecutive, 10))
+	}
+	d.write("</td>\n</tr>\n")
+}
+
+// circumstances tell more of a check that does not pass.
+func (d *document) circumstances(result checks.Result) {
+	const row markup = "<div><dt>%</dt><dd>%</dd></div>"
+	d.write("\n<dl>")
+	switch {
+	case result.WaitsFor != "":
+		d.write(row, "waits for", string(result.WaitsFor))
+	case result.Reason != "":
+		d.write("<div><dt>reason</dt><dd><code>%</code></dd></div>", string(result.Reason))
+	}
+	if result.Expected != "" {
+		d.write(row, "expected", result.Expected)
+	}
+	if result.Found != "" {
+		d.write(row, "found", result.Found)
+	}
+	for _, other := range result.Others {
+		d.write("<div><dt>also</dt><dd><code>%</code> %</dd></div>", string(other.Reason), other.Message)
+	}
+	d.write("</dl>")
+}
+
+func (d *document) access(paths []checks.Access) {
+	if len(paths) == 0 {
+		return
+	}
+	d.write("<section aria-labelledby=\"access\">\n<h2 id=\"access\">Ways in which an application reaches the API</h2>\n<ul>\n")
+	for _, path := range paths {
+		works := "works"
+		if !path.Works {
+			works = "does not work"
+		}
+		d.write("<li><strong>%</strong> %: %</li>\n", path.Path, works, path.Why)
+	}
+	d.write("</ul>\n</section>\n")
 }

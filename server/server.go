@@ -9,7 +9,6 @@ package server
 
 import (
 	"cmp"
-	"html/template"
 	"io"
 	"net/http"
 	"slices"
@@ -45,7 +44,6 @@ type Server struct {
 	limits  limits
 	metrics http.Handler
 	alive   *prepared
-	page    func() *template.Template
 
 	// current is never nil: before the first round its report is unknown.
 	current atomic.Pointer[snapshot]
@@ -70,7 +68,6 @@ func New(options Options) *Server {
 		options:   options,
 		limits:    defaultLimits(),
 		alive:     plain(http.StatusOK, "ok"),
-		page:      sync.OnceValue(parsePage),
 		readiness: readiness{policy: options.Ready.withDefaults()},
 	}
 	s.metrics = s.metricsHandler()

@@ -43,7 +43,7 @@ func (s *Server) newSnapshot(report *checks.Report, past history) *snapshot {
 			return status("application/json", JSON(report))
 		}),
 		text: sync.OnceValue(func() *prepared { return textStatus(report, "") }),
-		html: sync.OnceValue(func() *prepared { return s.htmlStatus(report, "") }),
+		html: sync.OnceValue(func() *prepared { return htmlStatus(report, "") }),
 	}
 }
 
@@ -58,7 +58,7 @@ func (p *prepared) write(w http.ResponseWriter) {
 	maps.Copy(w.Header(), p.header)
 	w.WriteHeader(p.status)
 	// The client may be gone; there is nobody to tell.
-	_, _ = w.Write(p.body) //nolint:gosec // plain text, JSON, or made by html/template, and never sniffed
+	_, _ = w.Write(p.body) //nolint:gosec // plain text, JSON, or escaped HTML, and never sniffed
 }
 
 // prepare makes an answer that no cache keeps and no browser takes for another

@@ -39,7 +39,7 @@ func (s *Server) status(w http.ResponseWriter, r *http.Request) {
 	case notice == "":
 		current.html().write(w)
 	default:
-		s.htmlStatus(current.report, notice).write(w)
+		htmlStatus(current.report, notice).write(w)
 	}
 }
 

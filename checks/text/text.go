@@ -180,22 +180,28 @@ func (p *printer) finding(finding checks.Finding) {
 	heading := fmt.Sprintf("%s (%s)", label, p.quote(string(finding.Certainty)))
 	fmt.Fprintf(&p.out, "%s: %s [%s]\n", p.paint(finding.Severity, heading), p.quote(finding.Title), p.quote(string(finding.Reason)))
 	p.list("Evidence", finding.Evidence)
-	p.list("Remedy", finding.Remedy)
+	p.list(remedy, finding.Remedy)
 	if len(finding.Consequences) > 0 {
-		p.list("Consequences", []string{joinNames(finding.Consequences)})
+		p.list("Consequences", []string{Names(finding.Consequences)})
 	}
 	p.out.WriteByte('\n')
 }
 
-// list puts nothing before its lines but space, so that a command among them
-// can be copied with its line.
+const remedy = "Remedy"
+
+// list puts nothing before its lines but space, of which a command gets more,
+// so that it is seen at once and can be copied with its line.
 func (p *printer) list(heading string, lines []string) {
 	if len(lines) == 0 {
 		return
 	}
 	fmt.Fprintf(&p.out, "  %s:\n", heading)
 	for _, line := range lines {
-		fmt.Fprintf(&p.out, "    %s\n", p.quote(line))
+		indent := "    "
+		if heading == remedy && checks.IsCommand(line) {
+			indent += "  "
+		}
+		fmt.Fprintf(&p.out, "%s%s\n", indent, p.quote(line))
 	}
 }
 
@@ -219,7 +225,8 @@ func (p *printer) verdict(report *checks.Report) {
 	fmt.Fprintf(&p.out, "%s: %s\n", p.paint(report.Status, p.quote(word)), p.quote(Verdict(report)))
 }
 
-func joinNames(names []checks.Name) string {
+// Names puts commas between names.
+func Names(names []checks.Name) string {
 	joined := make([]string, len(names))
 	for i, name := range names {
 		joined[i] = string(name)
