@@ -1,0 +1,133 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/kube-lifeline/lifeline/checks"
+)
+
+// output is what a process wrote so far.
+type output struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (o *output) Write(b []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(b)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
+// wait waits until the output has so many of a word.
+func (o *output) wait(t *testing.T, word string, count int) {
+	t.Helper()
+	deadline := time.Now().Add(10 * time.Second)
+	for strings.Count(o.String(), word) < count {
+		if time.Now().After(deadline) {
+			t.Fatalf("the output is %q, want %d times %q", o.String(), count, word)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// script is an agent that is a shell script.
+func script(t *testing.T, log *output, text string) *agent {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "lifeline")
+	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+text), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return &agent{
+		binary:      path,
+		environment: func() []string { return []string{"PATH=" + checks.ThisPod().Environment["PATH"], "GREETING=hello"} },
+		log:         log,
+		grace:       100 * time.Millisecond,
+		again:       make(chan struct{}, 1),
+	}
+}
+
+// runInBackground runs an agent; stop ends it and returns what run did.
+func runInBackground(a *agent) (stop func() error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- a.run(ctx) }()
+	return func() error {
+		cancel()
+		return <-done
+	}
+}
+
+const obedient = `trap 'echo stopped; exit 0' TERM
+echo "$GREETING"
+while :; do sleep 0.01; done
+`
+
+func TestTheAgentIsAskedToStop(t *testing.T) {
+	log := new(output)
+	stop := runInBackground(script(t, log, obedient))
+	log.wait(t, "hello", 1)
+	if err := stop(); err != nil {
+		t.Errorf("stopping gives %v, want no error", err)
+	}
+	if got, want := log.String(), "hello\nstopped\n"; got != want {
+		t.Errorf("the agent wrote %q, want %q", got, want)
+	}
+}
+
+func TestAnAgentThatDoesNotStopIsKilled(t *testing.T) {
+	log := new(output)
+	stop := runInBackground(script(t, log, "trap '' TERM\necho hello\nexec sleep 60\n"))
+	log.wait(t, "hello", 1)
+	start := time.Now()
+	if err := stop(); err != nil {
+		t.Errorf("stopping gives %v, want no error", err)
+	}
+	if took := time.Since(start); took < 100*time.Millisecond || took > 10*time.Second {
+		t.Errorf("the agent ended after %v, want it to be killed after 100ms", took)
+	}
+}
+
+func TestRestartStartsTheAgentAgain(t *testing.T) {
+	log := new(output)
+	a := script(t, log, obedient)
+	stop := runInBackground(a)
+	log.wait(t, "hello", 1)
+	a.restart()
+	log.wait(t, "hello", 2)
+	if err := stop(); err != nil {
+		t.Errorf("stopping gives %v, want no error", err)
+	}
+	if got, want := log.String(), "hello\nstopped\nhello\nstopped\n"; got != want {
+		t.Errorf("the agent wrote %q, want %q", got, want)
+	}
+}
+
+func TestAnAgentThatEndsByItselfIsAnError(t *testing.T) {
+	for code, want := range map[string]string{"0": "exit status 0", "3": "exit status 3"} {
+		err := script(t, new(output), "exit "+code+"\n").run(context.Background())
+		if err == nil || !strings.Contains(err.Error(), "by itself") || !strings.Contains(err.Error(), want) {
+			t.Errorf("an agent that exits with %s gives %v, want an error with %s", code, err, want)
+		}
+	}
+}
+
+func TestAnAgentThatIsNotThereIsAnError(t *testing.T) {
+	a := script(t, new(output), "")
+	a.binary += "-not-there"
+	if err := a.run(context.Background()); err == nil || !strings.Contains(err.Error(), "starting the agent") {
+		t.Errorf("an agent that is not there gives %v, want an error that says so", err)
+	}
+}

@@ -1,0 +1,144 @@
+package world_test
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/netip"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"github.com/kube-lifeline/lifeline/checks"
+	"github.com/kube-lifeline/lifeline/e2e/sandbox/world"
+)
+
+// maxBody is how much of a body is read.
+const maxBody = 64 << 10
+
+// client is an application in the pod.
+type client struct {
+	pod     checks.Pod
+	base    string
+	timeout time.Duration
+	http1   bool
+}
+
+func newClient(t testing.TB, w *world.World) *client {
+	t.Helper()
+	pod := w.Pod()
+	// The port in KUBERNETES_PORT stays when a fault unsets the others.
+	return &client{
+		pod:     pod,
+		base:    strings.Replace(pod.Environment["KUBERNETES_PORT"], "tcp://", "https://", 1),
+		timeout: time.Second,
+	}
+}
+
+func (c *client) token(t testing.TB) string {
+	t.Helper()
+	token, err := os.ReadFile(c.pod.TokenFile())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(token)
+}
+
+// response is what came of a request, its body read.
+type response struct {
+	*http.Response
+	body string
+}
+
+// get makes one request on a fresh connection. The header is sent where it is
+// not empty.
+func (c *client) get(ctx context.Context, path, token string) (response, error) {
+	header := http.Header{}
+	if token != "" {
+		header.Set("Authorization", "Bearer "+token)
+	}
+	return c.send(ctx, c.base+path, header)
+}
+
+func (c *client) send(ctx context.Context, url string, header http.Header) (response, error) {
+	bundle, problem := readRegular(c.pod.CAFile())
+	if problem != "" {
+		return response{}, errors.New(problem)
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM([]byte(bundle))
+	transport := &http.Transport{
+		DisableKeepAlives:      true,
+		ForceAttemptHTTP2:      !c.http1,
+		TLSClientConfig:        &tls.Config{RootCAs: roots},
+		MaxResponseHeaderBytes: 64 << 10,
+	}
+	defer transport.CloseIdleConnections()
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return response{}, err
+	}
+	request.Header = header
+	answer, err := transport.RoundTrip(request)
+	if err != nil {
+		return response{}, err
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(answer.Body, maxBody))
+	return response{answer, string(body)}, err
+}
+
+// certificate is what the server shows, whether it is to be trusted or not.
+func (c *client) certificate(ctx context.Context) (*x509.Certificate, error) {
+	dialer := tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}} // the certificate is what is looked at
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	conn, err := dialer.DialContext(ctx, "tcp", strings.TrimPrefix(c.base, "https://"))
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	return conn.(*tls.Conn).ConnectionState().PeerCertificates[0], nil
+}
+
+// ask asks the first nameserver of resolv.conf.
+func (c *client) ask(ctx context.Context, network, name, rrtype string) (*dns.Msg, error) {
+	conf, err := dns.ClientConfigFromFile(c.pod.ResolvConf)
+	if err != nil {
+		return nil, err
+	}
+	question := new(dns.Msg).SetQuestion(name, dns.StringToType[rrtype])
+	server := netip.AddrPortFrom(netip.MustParseAddr(conf.Servers[0]), c.pod.DNSPort).String()
+	resolver := dns.Client{Net: network, Timeout: c.timeout}
+	reply, _, err := resolver.ExchangeContext(ctx, question, server)
+	return reply, err
+}
+
+// readRegular reads a small regular file, and says why it does not.
+func readRegular(path string) (content, problem string) {
+	info, err := os.Stat(path)
+	switch {
+	case os.IsNotExist(err):
+		return "", "missing"
+	case err != nil:
+		return "", err.Error()
+	case !info.Mode().IsRegular():
+		return "", info.Mode().Type().String()
+	case info.Size() > 1<<20:
+		return "", fmt.Sprintf("%d bytes", info.Size())
+	}
+	bytes, err := os.ReadFile(path)
+	if err != nil {
+		return "", err.Error()
+	}
+	return string(bytes), ""
+}
