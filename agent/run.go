@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -18,6 +19,7 @@ func runAgent(ctx context.Context, p program) int {
 		return exitUsage
 	}
 	log := newLogger(config, p.err)
+	p.keepHeapSmall()
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", config.Listen)
 	if err != nil {
 		log.Error().Err(err).Msg("cannot listen on " + config.Listen)
@@ -60,6 +62,15 @@ func runAgent(ctx context.Context, p program) int {
 	}
 	log.Info().Msg("lifeline stopped")
 	return exitHealthy
+}
+
+// keepHeapSmall has garbage collected sooner than by default, unless the
+// operator set GOGC. A round allocates about 0.2 MB and keeps almost nothing, so
+// a collection every few rounds costs little and saves 3 MB of resident memory.
+func (p program) keepHeapSmall() {
+	if p.pod.Environment["GOGC"] == "" {
+		debug.SetGCPercent(40)
+	}
 }
 
 // podIdentity is what tells this pod from the others of a fleet: the UID where

@@ -27,7 +27,8 @@ type TokenFacts struct {
 	Claims    *TokenClaims `json:"claims,omitempty"`
 	// PodUIDFromMounts is the pod's UID as the mount of /etc/hosts tells it.
 	PodUIDFromMounts string `json:"podUIDFromMounts,omitempty"`
-	// ChangedDuringRound tells that the file was replaced after it was read.
+	// ChangedDuringRound tells that the token was rejected and that the file has
+	// been replaced since it was read.
 	ChangedDuringRound bool    `json:"changedDuringRound,omitempty"`
 	Seconds            float64 `json:"seconds"`
 }

@@ -78,8 +78,11 @@ func (r *round) send(request *http.Request, recorder *recorder) {
 // serves both the tls and the api check. It trusts ca.crt and nothing else:
 // without a certificate in it the handshake fails, and shows the chain.
 func (r *round) transport(dialer *dialer) *http.Transport {
-	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(r.bundle)
+	roots := r.roots
+	if roots == nil {
+		// A nil pool would mean the system's roots.
+		roots = x509.NewCertPool()
+	}
 	return &http.Transport{
 		DialContext:            dialer.dial,
 		TLSClientConfig:        &tls.Config{RootCAs: roots, Time: r.pod.Now, MinVersion: tls.VersionTLS12},

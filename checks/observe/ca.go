@@ -16,45 +16,51 @@ const (
 	maxBlocks = 256
 )
 
-// authorities reads ca.crt and keeps it for the handshake.
+// authorities reads ca.crt and keeps its certificates for the handshake.
 func (r *round) authorities() *checks.CAFacts {
 	start := time.Now()
 	facts := &checks.CAFacts{Blocks: []checks.PEMBlock{}}
-	facts.File, r.bundle = readFile(r.pod.CAFile(), maxBundle)
-	facts.Headers = bytes.Count(r.bundle, []byte("-----BEGIN CERTIFICATE-----"))
-	for rest := r.bundle; ; {
+	file, bundle := readFile(r.pod.CAFile(), maxBundle)
+	facts.File = file
+	facts.Headers = bytes.Count(bundle, []byte("-----BEGIN CERTIFICATE-----"))
+	r.roots = x509.NewCertPool()
+	for rest := bundle; ; {
 		var block *pem.Block
 		if block, rest = pem.Decode(rest); block == nil {
 			break
+		}
+		root, why := rootIn(block)
+		if root != nil {
+			r.roots.AddCert(root)
 		}
 		if len(facts.Blocks) == maxBlocks {
 			facts.Omitted++
 			continue
 		}
-		facts.Blocks = append(facts.Blocks, r.pemBlock(block))
+		told := checks.PEMBlock{Type: clip(block.Type, maxNameLength), Error: why}
+		if root != nil {
+			certificate := r.certificate(root)
+			told.Certificate = &certificate
+		}
+		facts.Blocks = append(facts.Blocks, told)
 	}
 	facts.Seconds = time.Since(start).Seconds()
 	return facts
 }
 
-// pemBlock follows CertPool.AppendCertsFromPEM in what it holds for a root: the
-// type CERTIFICATE, no headers, and DER that parses.
-func (r *round) pemBlock(block *pem.Block) checks.PEMBlock {
-	told := checks.PEMBlock{Type: clip(block.Type, maxNameLength)}
+// rootIn is the certificate that a block holds, or why it is none that serves as
+// a root. It follows CertPool.AppendCertsFromPEM: the type CERTIFICATE, no
+// headers, and DER that parses.
+func rootIn(block *pem.Block) (root *x509.Certificate, why string) {
 	if block.Type != "CERTIFICATE" {
-		told.Error = "a block of this type is passed over"
-		return told
+		return nil, "a block of this type is passed over"
 	}
 	if len(block.Headers) > 0 {
-		told.Error = "a block with PEM headers is passed over"
-		return told
+		return nil, "a block with PEM headers is passed over"
 	}
-	parsed, err := x509.ParseCertificate(block.Bytes)
+	root, err := x509.ParseCertificate(block.Bytes)
 	if err != nil {
-		told.Error = clip(err.Error(), maxMessage)
-		return told
+		return nil, clip(err.Error(), maxMessage)
 	}
-	certificate := r.certificate(parsed)
-	told.Certificate = &certificate
-	return told
+	return root, ""
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -135,5 +136,28 @@ func BenchmarkPulse(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		judge.Judge(observer.Observe(b.Context()), nil)
+	}
+}
+
+// TestATokenReplacedInMidFlightIsTold replaces a token that was rejected while a
+// slow lookup keeps the round going.
+func TestATokenReplacedInMidFlightIsTold(t *testing.T) {
+	pretend, observer := start(t)
+	for _, fault := range []string{"token-expired", "dns-slow"} {
+		if err := pretend.Inject(fault); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var rotation sync.WaitGroup
+	rotation.Go(func() {
+		time.Sleep(300 * time.Millisecond)
+		if err := pretend.Restore("token-expired"); err != nil {
+			t.Error(err)
+		}
+	})
+	facts := observer.Observe(t.Context())
+	rotation.Wait()
+	if !facts.Token.ChangedDuringRound {
+		t.Errorf("the facts do not tell that the token was replaced; the answer was %+v", facts.API.ServiceHost.Last().Response)
 	}
 }

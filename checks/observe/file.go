@@ -1,6 +1,7 @@
 package observe
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"io/fs"
@@ -32,16 +33,17 @@ func readFile(path string, limit int64) (checks.File, []byte) {
 		return withProblem(file, err), nil
 	}
 	defer handle.Close()
-	content, err := io.ReadAll(io.LimitReader(handle, limit+1))
-	if err != nil {
+	// The size is a hint: files of /proc have none, and any may grow.
+	content := bytes.NewBuffer(make([]byte, 0, min(file.Size, limit)+bytes.MinRead))
+	if _, err := content.ReadFrom(io.LimitReader(handle, limit+1)); err != nil {
 		return withProblem(file, err), nil
 	}
-	if int64(len(content)) > limit {
+	if int64(content.Len()) > limit {
 		file.Problem = checks.FileTooLarge
 		return file, nil
 	}
-	file.Size = int64(len(content))
-	return file, content
+	file.Size = int64(content.Len())
+	return file, content.Bytes()
 }
 
 // lookAtFile tells what a path leads to without opening it.

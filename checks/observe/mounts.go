@@ -14,14 +14,22 @@ const (
 	maxMounts = 16
 )
 
-type mountTable []checks.Mount
-
-// readMounts reads a table of mounts; none where it cannot be read, as on
-// systems other than Linux.
-func readMounts(path string) mountTable {
-	_, content := readFile(path, maxMountInfo)
-	return parseMounts(string(content))
+// mountFacts are what the table of mounts tells of a pod.
+type mountFacts struct {
+	// below are the mounts at the service-account directory and under it.
+	below  []checks.Mount
+	podUID string
 }
+
+// readMounts reads the table of mounts. Where it cannot be read, as on systems
+// other than Linux, it tells nothing.
+func readMounts(pod checks.Pod) *mountFacts {
+	_, content := readFile(pod.MountInfo, maxMountInfo)
+	table := parseMounts(string(content))
+	return &mountFacts{below: table.below(pod.ServiceAccountDir), podUID: table.podUID(pod.Hosts)}
+}
+
+type mountTable []checks.Mount
 
 // parseMounts reads the lines of proc_pid_mountinfo(5): the fourth field is the
 // root within the file system, the fifth the mount point.

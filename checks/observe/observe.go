@@ -9,6 +9,7 @@ package observe
 
 import (
 	"context"
+	"crypto/x509"
 	"fmt"
 	"slices"
 	"sync"
@@ -45,6 +46,9 @@ type memory struct {
 	hold hold
 	// lookups counts lookups, for the option rotate.
 	lookups int
+	// mounts is nil until the table of mounts is read. A container's mounts are
+	// made before it starts, and the kernel takes long to list them.
+	mounts *mountFacts
 }
 
 // Observe looks at every link once. It returns when all is seen, at the latest
@@ -107,8 +111,8 @@ type round struct {
 	mu    sync.Mutex // guards the maps of facts
 	facts *checks.Facts
 
-	token  string
-	bundle []byte
+	token string
+	roots *x509.CertPool
 }
 
 func (r *round) run(ctx context.Context) {
@@ -133,7 +137,7 @@ func (r *round) run(ctx context.Context) {
 	})
 	probes.Wait()
 
-	r.observe(checks.Token, func() { r.noticeRotation() })
+	r.observe(checks.Token, r.noticeRotation)
 }
 
 func (r *round) wants(name checks.Name) bool { return !slices.Contains(r.skip, name) }

@@ -1,6 +1,7 @@
 package observe
 
 import (
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -27,17 +28,21 @@ func (r *round) serviceAccountToken() *checks.TokenFacts {
 	if r.token != "" {
 		decodeToken(r.token, facts)
 	}
-	mounts := readMounts(r.pod.MountInfo)
-	facts.Mounts = mounts.below(r.pod.ServiceAccountDir)
-	facts.PodUIDFromMounts = mounts.podUID(r.pod.Hosts)
+	if r.memory.mounts == nil {
+		r.memory.mounts = readMounts(r.pod)
+	}
+	facts.Mounts, facts.PodUIDFromMounts = r.memory.mounts.below, r.memory.mounts.podUID
 	facts.Seconds = time.Since(start).Seconds()
 	return facts
 }
 
-// noticeRotation tells a token that was replaced while the round went on, so
-// that a rejection of the old one is not blamed on it.
+// noticeRotation tells a token that was rejected and has been replaced since it
+// was read, so that the rejection is not blamed on the new one.
 func (r *round) noticeRotation() {
-	if r.token == "" || r.facts.Token == nil {
+	if r.token == "" || r.facts.Token == nil || r.facts.API == nil {
+		return
+	}
+	if response := r.facts.API.ServiceHost.Last().Response; response == nil || response.Status != http.StatusUnauthorized {
 		return
 	}
 	_, content := readFile(r.pod.TokenFile(), maxToken)
