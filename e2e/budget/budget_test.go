@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -14,29 +15,92 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
+	"github.com/kube-lifeline/lifeline/checks"
+	"github.com/kube-lifeline/lifeline/checks/judge"
+	"github.com/kube-lifeline/lifeline/checks/observe"
 	"github.com/kube-lifeline/lifeline/e2e/agent"
 	"github.com/kube-lifeline/lifeline/e2e/sandbox/world"
+	"github.com/kube-lifeline/lifeline/server"
 )
 
 // bareClient, set in the environment, makes the test binary the floor that the
 // agent is measured beside.
 const bareClient = "LIFELINE_BUDGET_BARE_CLIENT"
 
+// worldApart, set in the environment, makes the test binary a pretend pod, so
+// that its processor time is not counted with that of its client.
+const worldApart = "LIFELINE_BUDGET_WORLD"
+
 func TestMain(m *testing.M) {
-	if os.Getenv(bareClient) != "" {
+	switch {
+	case os.Getenv(bareClient) != "":
 		runBareClient()
-		return
+	case os.Getenv(worldApart) != "":
+		runWorld()
+	default:
+		os.Exit(m.Run())
 	}
-	os.Exit(m.Run())
+}
+
+// runWorld prints the environment of a pretend pod as JSON and lasts until its
+// standard input ends.
+func runWorld() {
+	pretend, err := world.Start(context.Background(), world.Options{})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	_ = json.NewEncoder(os.Stdout).Encode(pretend.Environment())
+	_, _ = io.Copy(io.Discard, os.Stdin)
+	if err := pretend.Close(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
+}
+
+// podApart is a pretend pod in a process of its own.
+func podApart(b *testing.B) checks.Pod {
+	b.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		b.Fatal(err)
+	}
+	command := exec.Command(self)
+	command.Env = append(os.Environ(), worldApart+"=1")
+	input, err := command.StdinPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	output, err := command.StdoutPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		_ = input.Close()
+		_ = command.Wait()
+	})
+	pod := checks.Pod{}
+	if err := json.NewDecoder(output).Decode(&pod.Environment); err != nil {
+		b.Fatal(err)
+	}
+	pod.ServiceAccountDir, pod.ResolvConf = pod.Environment["LIFELINE_SERVICE_ACCOUNT_DIR"], pod.Environment["LIFELINE_RESOLV_CONF"]
+	pod.Hosts = pod.Environment["LIFELINE_HOSTS"]
+	if _, err := fmt.Sscan(pod.Environment["LIFELINE_DNS_PORT"], &pod.DNSPort); err != nil {
+		b.Fatal(err)
+	}
+	return pod
 }
 
 // runBareClient does every second what an application at the least does: read
 // the token and the CA, connect, GET /api.
 func runBareClient() {
-	url := "https://" + net.JoinHostPort(os.Getenv("KUBERNETES_SERVICE_HOST"), os.Getenv("KUBERNETES_SERVICE_PORT")) + "/api"
+	url := apiURL(os.Getenv("KUBERNETES_SERVICE_HOST"), os.Getenv("KUBERNETES_SERVICE_PORT"))
 	for {
 		if err := bareRoundTrip(url, os.Getenv("LIFELINE_SERVICE_ACCOUNT_DIR")); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -45,6 +109,8 @@ func runBareClient() {
 		time.Sleep(time.Second)
 	}
 }
+
+func apiURL(host, port string) string { return "https://" + net.JoinHostPort(host, port) + "/api" }
 
 func bareRoundTrip(url, directory string) error {
 	token, err := os.ReadFile(filepath.Join(directory, "token"))
@@ -110,7 +176,52 @@ func BenchmarkStartToFirstReport(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 }
 
-func BenchmarkPulseCPU(b *testing.B) {
+// BenchmarkRound is a round in full, observed, judged and published, beside the
+// round trip alone.
+func BenchmarkRound(b *testing.B) {
+	pod := podApart(b)
+	url := apiURL(pod.Environment["KUBERNETES_SERVICE_HOST"], pod.Environment["KUBERNETES_SERVICE_PORT"])
+	observer, surface := &observe.Observer{Pod: pod}, server.New(server.Options{})
+	for _, program := range []struct {
+		name string
+		once func() error
+	}{
+		{"lifeline", func() error {
+			report := judge.Judge(observer.Observe(b.Context()), nil)
+			surface.Publish(report)
+			if report.Status != checks.OK {
+				return fmt.Errorf("the report is %s: %+v", report.Status, report.Diagnosis)
+			}
+			return nil
+		}},
+		{"bare-client", func() error { return bareRoundTrip(url, pod.ServiceAccountDir) }},
+	} {
+		b.Run(program.name, func(b *testing.B) {
+			b.ReportAllocs()
+			before := ownCPU(b)
+			for b.Loop() {
+				if err := program.once(); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric((ownCPU(b)-before).Seconds()*1e3/float64(b.N), "ms-cpu/op")
+		})
+	}
+}
+
+// ownCPU is the processor time of this process.
+func ownCPU(b *testing.B) time.Duration {
+	b.Helper()
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
+
+// BenchmarkProcess is what the processes cost at a round a second, between which
+// they sleep and wake anew.
+func BenchmarkProcess(b *testing.B) {
 	binary := agent.Build(b)
 	self, err := os.Executable()
 	if err != nil {
