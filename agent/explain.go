@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/kube-lifeline/lifeline/checks"
 	"github.com/kube-lifeline/lifeline/checks/catalogue"
@@ -47,6 +46,10 @@ func explainSteps(out io.Writer, title string, steps []string) {
 	}
 	fmt.Fprintf(out, "\n%s:\n", title)
 	for _, step := range steps {
-		fmt.Fprintf(out, "  - %s\n", strings.ReplaceAll(step, "\n", "\n    "))
+		indent := "  "
+		if checks.IsCommand(step) {
+			indent = "    "
+		}
+		fmt.Fprintf(out, "%s%s\n", indent, step)
 	}
 }

@@ -147,6 +147,9 @@ type Finding struct {
 	Title    string `json:"title"`
 	// Evidence are sentences with the observed values.
 	Evidence []string `json:"evidence"`
+	// Confirm are sentences and commands that tell this cause from those that
+	// look like it. The commands change nothing.
+	Confirm []string `json:"confirm"`
 	// Remedy are sentences and commands, the first to try first; IsCommand
 	// tells them apart.
 	Remedy []string `json:"remedy"`

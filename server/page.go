@@ -90,7 +90,8 @@ func (d *document) diagnosis(findings []checks.Finding) {
 		}
 		d.write("</p>\n")
 		d.evidence(finding.Evidence)
-		d.remedy(finding.Remedy)
+		d.steps("Confirm", finding.Confirm)
+		d.steps("Remedy", finding.Remedy)
 		d.write("</article>\n")
 	}
 	d.write("</section>\n")
@@ -107,11 +108,11 @@ func (d *document) evidence(sentences []string) {
 	d.write("</ul>\n")
 }
 
-func (d *document) remedy(steps []string) {
+func (d *document) steps(heading string, steps []string) {
 	if len(steps) == 0 {
 		return
 	}
-	d.write("<h4>Remedy</h4>\n")
+	d.write("<h4>%</h4>\n", heading)
 	for _, step := range steps {
 		if checks.IsCommand(step) {
 			d.write("<pre>%</pre>\n", step)

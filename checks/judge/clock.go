@@ -23,7 +23,9 @@ func skew(facts *checks.Facts) (time.Duration, bool) {
 	for _, attempt := range []*checks.Attempt{facts.API.ServiceHost, facts.API.ByName} {
 		response := attempt.Last().Response
 		if response != nil && !response.Date.IsZero() {
-			return response.Date.Sub(response.ReceivedAt), true
+			// A Date is cut to the second; half of one is the mean of what is
+			// cut off.
+			return response.Date.Add(time.Second / 2).Sub(response.ReceivedAt), true
 		}
 	}
 	return 0, false

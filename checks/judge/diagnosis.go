@@ -35,6 +35,7 @@ func explain(problem problem, names catalogue.Names) checks.Finding {
 		Severity:     problem.Status,
 		Title:        string(problem.Reason),
 		Evidence:     []string{problem.Message},
+		Confirm:      []string{},
 		Remedy:       []string{},
 		Consequences: []checks.Name{},
 	}
@@ -43,7 +44,7 @@ func explain(problem problem, names catalogue.Names) checks.Finding {
 	}
 	if entry, ok := catalogue.Lookup(problem.Reason); ok {
 		entry = entry.For(names)
-		finding.Title, finding.Remedy = entry.Title, entry.Mend
+		finding.Title, finding.Confirm, finding.Remedy = entry.Title, entry.Confirm, entry.Mend
 	}
 	return finding
 }

@@ -180,14 +180,13 @@ func (p *printer) finding(finding checks.Finding) {
 	heading := fmt.Sprintf("%s (%s)", label, p.quote(string(finding.Certainty)))
 	fmt.Fprintf(&p.out, "%s: %s [%s]\n", p.paint(finding.Severity, heading), p.quote(finding.Title), p.quote(string(finding.Reason)))
 	p.list("Evidence", finding.Evidence)
-	p.list(remedy, finding.Remedy)
+	p.list("Confirm", finding.Confirm)
+	p.list("Remedy", finding.Remedy)
 	if len(finding.Consequences) > 0 {
 		p.list("Consequences", []string{Names(finding.Consequences)})
 	}
 	p.out.WriteByte('\n')
 }
-
-const remedy = "Remedy"
 
 // list puts nothing before its lines but space, of which a command gets more,
 // so that it is seen at once and can be copied with its line.
@@ -198,7 +197,7 @@ func (p *printer) list(heading string, lines []string) {
 	fmt.Fprintf(&p.out, "  %s:\n", heading)
 	for _, line := range lines {
 		indent := "    "
-		if heading == remedy && checks.IsCommand(line) {
+		if heading != "Evidence" && checks.IsCommand(line) {
 			indent += "  "
 		}
 		fmt.Fprintf(&p.out, "%s%s\n", indent, p.quote(line))

@@ -63,6 +63,7 @@ func warning() *checks.Report {
 		Reason: checks.TokenRotationStalled, Certainty: checks.Likely, Severity: checks.Warn,
 		Title:    "Kubelet has stopped to replace the pod's token",
 		Evidence: []string{"The token was issued at 2026-05-04T02:00:45Z.", "Kubelet last wrote the volume at 2026-05-04T02:00:45Z."},
+		Confirm:  []string{"kubectl get pods"},
 		Remedy:   []string{"See why kubelet on worker-2 cannot ask for tokens:", "kubectl get --raw /api/v1/nodes/worker-2/proxy/logs/kubelet.log | grep token"},
 	}}
 	return report
@@ -91,6 +92,7 @@ func failing() *checks.Report {
 			Reason: checks.TCPTimeout, Certainty: checks.Certain, Severity: checks.Fail,
 			Title:        "No packet comes back from the API server",
 			Evidence:     []string{"A connection to 10.96.0.1:443 got no answer in 5s."},
+			Confirm:      []string{"kubectl get pods"},
 			Remedy:       []string{"kubectl get networkpolicies --namespace shop"},
 			Consequences: []checks.Name{checks.TLS},
 		},
