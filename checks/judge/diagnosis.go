@@ -44,7 +44,9 @@ func explain(problem problem, names catalogue.Names) checks.Finding {
 	}
 	if entry, ok := catalogue.Lookup(problem.Reason); ok {
 		entry = entry.For(names)
-		finding.Title, finding.Confirm, finding.Remedy = entry.Title, entry.Confirm, entry.Mend
+		finding.Title = entry.Title
+		finding.Confirm = append(finding.Confirm, entry.Confirm...)
+		finding.Remedy = append(finding.Remedy, entry.Mend...)
 	}
 	return finding
 }
