@@ -52,7 +52,7 @@ func logTransitions(log zerolog.Logger, previous, report *checks.Report) {
 			event = event.Str("reason", string(result.Reason))
 		}
 		if known {
-			event = event.Str("was", string(before.Status)).Float64("lasted_seconds", result.Since.Sub(before.Since).Round(time.Millisecond).Seconds())
+			event = event.Str("was", string(before.Status)).Stringer("lasted", result.Since.Sub(before.Since).Round(10*time.Millisecond))
 		}
 		event.Msg(result.Message)
 	}

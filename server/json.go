@@ -60,6 +60,7 @@ func withLists(report *checks.Report) *checks.Report {
 	for i := range whole.Diagnosis {
 		finding := &whole.Diagnosis[i]
 		finding.Evidence = append([]string{}, finding.Evidence...)
+		finding.Confirm = append([]string{}, finding.Confirm...)
 		finding.Remedy = append([]string{}, finding.Remedy...)
 		finding.Consequences = append([]checks.Name{}, finding.Consequences...)
 	}
