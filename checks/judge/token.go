@@ -125,7 +125,7 @@ func rotationStalled(claims *checks.TokenClaims) time.Time {
 	return due.Add(min(rotationSlack, lifetime*15/100))
 }
 
-func rotation(token *checks.TokenDetails, now time.Time) (problems []problem) {
+func rotation(token *checks.TokenDetails, now time.Time) []problem {
 	claims := token.Claims
 	if token.RotationDueAt.IsZero() || !now.After(token.RotationStalledAt) || now.After(claims.ExpiresAt.Add(leeway)) {
 		return nil
@@ -137,12 +137,12 @@ func rotation(token *checks.TokenDetails, now time.Time) (problems []problem) {
 		written = fmt.Sprintf(" The volume was last written at %s.", moment(token.WrittenAt))
 	}
 	if !claims.WarnAfter.IsZero() && now.After(claims.WarnAfter) {
-		problems = append(problems, warning(checks.TokenPastWarnAfter,
-			fmt.Sprintf("The token should have been gone since %s; the API server still accepts it until %s.%s", moment(claims.WarnAfter), moment(claims.ExpiresAt), written), expected, found))
+		return []problem{warning(checks.TokenPastWarnAfter,
+			fmt.Sprintf("kubelet has not replaced the token, which should have been gone since %s; the API server still accepts it until %s.%s", moment(claims.WarnAfter), moment(claims.ExpiresAt), written), expected, found)}
 	}
-	return append(problems, warning(checks.TokenRotationStalled,
+	return []problem{warning(checks.TokenRotationStalled,
 		fmt.Sprintf("kubelet should have replaced the token %s ago and has not; it was issued at %s and expires at %s.%s",
-			span(now.Sub(token.RotationDueAt)), moment(claims.IssuedAt), moment(claims.ExpiresAt), written), expected, found))
+			span(now.Sub(token.RotationDueAt)), moment(claims.IssuedAt), moment(claims.ExpiresAt), written), expected, found)}
 }
 
 // owner compares whose token it is with whose pod this is.
