@@ -3,7 +3,6 @@ package observe
 import (
 	"context"
 	"net/netip"
-	"sync"
 	"time"
 
 	"github.com/miekg/dns"
@@ -34,15 +33,14 @@ func (r *round) lookups(ctx context.Context) *checks.DNSFacts {
 	facts := &checks.DNSFacts{ResolvConf: conf, HostsFile: hostsFile}
 
 	resolver := newResolver(conf, string(hosts), r)
-	var both sync.WaitGroup
-	both.Go(func() { facts.Lookup = resolver.lookup(ctx, checks.ServiceName) })
-	if host := r.serviceHost(); host != "" && !isAddress(host) {
-		both.Go(func() {
+	together(func() {
+		facts.Lookup = resolver.lookup(ctx, checks.ServiceName)
+	}, func() {
+		if host := r.serviceHost(); host != "" && !isAddress(host) {
 			lookup := resolver.lookup(ctx, host)
 			facts.ServiceHost = &lookup
-		})
-	}
-	both.Wait()
+		}
+	})
 	facts.Seconds = time.Since(start).Seconds()
 	return facts
 }
@@ -117,13 +115,11 @@ func (r resolver) lookup(ctx context.Context, name string) checks.Lookup {
 }
 
 func (r resolver) bothFamilies(ctx context.Context, name string) ([]checks.Query, []netip.Addr) {
-	var (
-		asked      sync.WaitGroup
-		ipv4, ipv6 []checks.Query
+	var ipv4, ipv6 []checks.Query
+	together(
+		func() { ipv4 = r.ask(ctx, name, dns.TypeA) },
+		func() { ipv6 = r.ask(ctx, name, dns.TypeAAAA) },
 	)
-	asked.Go(func() { ipv4 = r.ask(ctx, name, dns.TypeA) })
-	asked.Go(func() { ipv6 = r.ask(ctx, name, dns.TypeAAAA) })
-	asked.Wait()
 
 	queries := append(ipv4, ipv6...)
 	var addresses []netip.Addr

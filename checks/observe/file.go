@@ -64,6 +64,15 @@ func lookAtFile(path string) checks.File {
 	return file
 }
 
+// lookAtDirectory is lookAtFile for a path that should be a directory.
+func lookAtDirectory(path string) checks.File {
+	file := lookAtFile(path)
+	if file.Problem == checks.FileIrregular && strings.HasPrefix(file.Mode, fs.ModeDir.String()[:1]) {
+		file.Problem = ""
+	}
+	return file
+}
+
 func withProblem(file checks.File, err error) checks.File {
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):

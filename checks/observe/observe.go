@@ -122,20 +122,17 @@ func (r *round) run(ctx context.Context) {
 	r.observe(checks.Token, func() { r.facts.Token = r.serviceAccountToken() })
 	r.observe(checks.CA, func() { r.facts.CA = r.authorities() })
 
-	var probes sync.WaitGroup
 	named := make(chan struct{})
-	probes.Go(func() {
+	together(func() {
 		defer close(named)
 		if r.wants(checks.DNS) || r.needsLookup() {
 			r.observe(checks.DNS, func() { r.facts.DNS = r.lookups(ctx) })
 		}
-	})
-	probes.Go(func() {
+	}, func() {
 		if r.wants(checks.TLS) || r.wants(checks.API) {
 			r.observe(checks.API, func() { r.facts.API = r.api(ctx, named) })
 		}
 	})
-	probes.Wait()
 
 	r.observe(checks.Token, r.noticeRotation)
 }
@@ -152,4 +149,28 @@ func (r *round) observe(name checks.Name, look func()) {
 		}
 	}()
 	look()
+}
+
+// together runs functions at once and returns when all have ended. A panic of
+// any becomes a panic of the caller, whose check it then fails; in a goroutine
+// of its own it would end the process.
+func together(functions ...func()) {
+	var running sync.WaitGroup
+	panics := make(chan any, len(functions))
+	for _, function := range functions {
+		running.Go(func() {
+			defer func() {
+				if value := recover(); value != nil {
+					panics <- value
+				}
+			}()
+			function()
+		})
+	}
+	running.Wait()
+	select {
+	case value := <-panics:
+		panic(value)
+	default:
+	}
 }

@@ -18,7 +18,7 @@ const maxToken = 64 << 10
 func (r *round) serviceAccountToken() *checks.TokenFacts {
 	start := time.Now()
 	facts := &checks.TokenFacts{
-		Directory: lookAtFile(r.pod.ServiceAccountDir),
+		Directory: lookAtDirectory(r.pod.ServiceAccountDir),
 		WrittenAt: projectionTime(r.pod.ServiceAccountDir),
 	}
 	var content []byte

@@ -1,0 +1,220 @@
+package observe
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/miekg/dns"
+
+	"github.com/kube-lifeline/lifeline/checks"
+)
+
+// nameserver answers on one loopback address, over UDP and TCP, what its rule
+// says. A nil answer is silence.
+type nameserver struct {
+	address netip.AddrPort
+	rule    func(*dns.Msg) *dns.Msg
+
+	mu    sync.Mutex
+	asked []string
+}
+
+// startNameservers listens on the same port of each address.
+func startNameservers(t *testing.T, rules map[string]func(*dns.Msg) *dns.Msg) (port uint16, servers map[string]*nameserver) {
+	t.Helper()
+	servers = make(map[string]*nameserver)
+	for address, rule := range rules {
+		server := &nameserver{rule: rule}
+		packets, err := net.ListenPacket("udp", net.JoinHostPort(address, portText(port)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		server.address = netip.MustParseAddrPort(packets.LocalAddr().String())
+		port = server.address.Port()
+		stream, err := net.Listen("tcp", server.address.String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, running := range []*dns.Server{{PacketConn: packets, Handler: server.over("udp")}, {Listener: stream, Handler: server.over("tcp")}} {
+			ended := make(chan error, 1)
+			go func() { ended <- running.ActivateAndServe() }()
+			t.Cleanup(func() {
+				_ = running.Shutdown()
+				<-ended
+			})
+		}
+		servers[address] = server
+	}
+	return port, servers
+}
+
+func portText(port uint16) string {
+	return strings.TrimPrefix(netip.AddrPortFrom(netip.IPv4Unspecified(), port).String(), "0.0.0.0:")
+}
+
+func (s *nameserver) over(transport string) dns.Handler {
+	return dns.HandlerFunc(func(w dns.ResponseWriter, asked *dns.Msg) {
+		question := asked.Question[0]
+		s.mu.Lock()
+		s.asked = append(s.asked, strings.Join([]string{transport, dns.TypeToString[question.Qtype], question.Name}, " "))
+		s.mu.Unlock()
+		if reply := s.rule(asked); reply != nil {
+			_ = w.WriteMsg(reply)
+		}
+	})
+}
+
+// questions are those of A alone: A and AAAA come in no order.
+func (s *nameserver) questions() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	found := []string{}
+	for _, question := range s.asked {
+		if strings.Contains(question, " A ") {
+			found = append(found, question)
+		}
+	}
+	return found
+}
+
+func rcode(code int) func(*dns.Msg) *dns.Msg {
+	return func(asked *dns.Msg) *dns.Msg { return new(dns.Msg).SetRcode(asked, code) }
+}
+
+// only knows an address for one name and says NXDOMAIN to others.
+func only(name string) func(*dns.Msg) *dns.Msg {
+	return func(asked *dns.Msg) *dns.Msg {
+		question := asked.Question[0]
+		if question.Name != name {
+			return rcode(dns.RcodeNameError)(asked)
+		}
+		reply := new(dns.Msg).SetReply(asked)
+		reply.Authoritative = true
+		if question.Qtype == dns.TypeA {
+			reply.Answer = append(reply.Answer, &dns.A{
+				Hdr: dns.RR_Header{Name: name, Rrtype: dns.TypeA, Class: dns.ClassINET, Ttl: 5},
+				A:   net.IPv4(10, 96, 0, 1),
+			})
+		}
+		return reply
+	}
+}
+
+func silent(*dns.Msg) *dns.Msg { return nil }
+
+const found = "kubernetes.default.svc.cluster.local."
+
+// lookUp looks kubernetes.default.svc up by a resolv.conf on loopback.
+func lookUp(t *testing.T, resolvConf string, port uint16, limit time.Duration) checks.Lookup {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	r := &round{timeout: limit, pod: checks.Pod{DNSPort: port}, memory: &memory{}}
+	return newResolver(parseResolvConf(resolvConf), "", r).lookup(ctx, checks.ServiceName)
+}
+
+func TestALookupAsksAsAnApplicationDoes(t *testing.T) {
+	const search = "search a.svc.cluster.local cluster.local\n"
+	for _, test := range []struct {
+		name       string
+		resolvConf string
+		rules      map[string]func(*dns.Msg) *dns.Msg
+		// want are the questions for A that each nameserver gets.
+		want     map[string][]string
+		resolves bool
+	}{
+		{
+			name: "the search list in its order, and no further than the answer", resolvConf: search + "nameserver 127.0.0.1\noptions ndots:5\n",
+			rules:    map[string]func(*dns.Msg) *dns.Msg{"127.0.0.1": only(found)},
+			want:     map[string][]string{"127.0.0.1": {"udp A kubernetes.default.svc.a.svc.cluster.local.", "udp A " + found}},
+			resolves: true,
+		},
+		{
+			name: "the name as it stands first, where it has dots enough", resolvConf: search + "nameserver 127.0.0.1\noptions ndots:2\n",
+			rules:    map[string]func(*dns.Msg) *dns.Msg{"127.0.0.1": only("kubernetes.default.svc.")},
+			want:     map[string][]string{"127.0.0.1": {"udp A kubernetes.default.svc."}},
+			resolves: true,
+		},
+		{
+			name: "NXDOMAIN is final for a name, whatever the next nameserver knows", resolvConf: "nameserver 127.0.0.1\nnameserver 127.0.0.2\n",
+			rules: map[string]func(*dns.Msg) *dns.Msg{"127.0.0.1": rcode(dns.RcodeNameError), "127.0.0.2": only("kubernetes.default.svc.")},
+			want:  map[string][]string{"127.0.0.1": {"udp A kubernetes.default.svc."}, "127.0.0.2": {}},
+		},
+		{
+			name: "after SERVFAIL the next nameserver is asked", resolvConf: "nameserver 127.0.0.1\nnameserver 127.0.0.2\n",
+			rules:    map[string]func(*dns.Msg) *dns.Msg{"127.0.0.1": rcode(dns.RcodeServerFailure), "127.0.0.2": only("kubernetes.default.svc.")},
+			want:     map[string][]string{"127.0.0.1": {"udp A kubernetes.default.svc."}, "127.0.0.2": {"udp A kubernetes.default.svc."}},
+			resolves: true,
+		},
+		{
+			name: "all nameservers as often as attempts says", resolvConf: "nameserver 127.0.0.1\noptions attempts:3\n",
+			rules: map[string]func(*dns.Msg) *dns.Msg{"127.0.0.1": rcode(dns.RcodeRefused)},
+			want:  map[string][]string{"127.0.0.1": {"udp A kubernetes.default.svc.", "udp A kubernetes.default.svc.", "udp A kubernetes.default.svc."}},
+		},
+		{
+			name: "TCP alone with use-vc", resolvConf: "nameserver 127.0.0.1\noptions use-vc\n",
+			rules:    map[string]func(*dns.Msg) *dns.Msg{"127.0.0.1": only("kubernetes.default.svc.")},
+			want:     map[string][]string{"127.0.0.1": {"tcp A kubernetes.default.svc."}},
+			resolves: true,
+		},
+		{
+			name: "never a fourth nameserver", resolvConf: "nameserver 127.0.0.1\nnameserver 127.0.0.1\nnameserver 127.0.0.1\nnameserver 127.0.0.2\noptions attempts:1\n",
+			rules: map[string]func(*dns.Msg) *dns.Msg{"127.0.0.1": rcode(dns.RcodeServerFailure), "127.0.0.2": only("kubernetes.default.svc.")},
+			want:  map[string][]string{"127.0.0.1": {"udp A kubernetes.default.svc.", "udp A kubernetes.default.svc.", "udp A kubernetes.default.svc."}, "127.0.0.2": {}},
+		},
+		{
+			name: "a second time after silence", resolvConf: "nameserver 127.0.0.1\nnameserver 127.0.0.2\noptions attempts:1\n",
+			rules:    map[string]func(*dns.Msg) *dns.Msg{"127.0.0.1": silent, "127.0.0.2": only("kubernetes.default.svc.")},
+			want:     map[string][]string{"127.0.0.1": {"udp A kubernetes.default.svc."}, "127.0.0.2": {"udp A kubernetes.default.svc."}},
+			resolves: true,
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			port, servers := startNameservers(t, test.rules)
+			lookup := lookUp(t, test.resolvConf, port, time.Second)
+			for address, want := range test.want {
+				if diff := cmp.Diff(want, servers[address].questions()); diff != "" {
+					t.Errorf("the questions to %s differ (-want +got):\n%s", address, diff)
+				}
+			}
+			if got := len(lookup.Addresses) > 0; got != test.resolves {
+				t.Errorf("got the addresses %v, want some: %t", lookup.Addresses, test.resolves)
+			}
+		})
+	}
+}
+
+func TestEveryNameserverHasItsTurnWithinTheTimeLimit(t *testing.T) {
+	port, servers := startNameservers(t, map[string]func(*dns.Msg) *dns.Msg{"127.0.0.1": silent, "127.0.0.2": silent, "127.0.0.3": silent})
+	began := time.Now()
+	lookup := lookUp(t, "nameserver 127.0.0.1\nnameserver 127.0.0.2\nnameserver 127.0.0.3\nsearch a b c d e f\noptions ndots:5\n", port, time.Second)
+	if took := time.Since(began); took > 1500*time.Millisecond {
+		t.Errorf("the lookup took %s, more than its limit of 1s", took)
+	}
+	if !lookup.Cut {
+		t.Error("the lookup does not tell that it was cut short")
+	}
+	for address, server := range servers {
+		if len(server.questions()) == 0 {
+			t.Errorf("%s was not asked", address)
+		}
+	}
+}
+
+func TestRotateBeginsAtTheNextNameserver(t *testing.T) {
+	conf := parseResolvConf("nameserver 127.0.0.1\nnameserver 127.0.0.2\noptions rotate\n")
+	r := &round{timeout: time.Second, memory: &memory{}}
+	var got []string
+	for range 3 {
+		got = append(got, newResolver(conf, "", r).servers[0].String())
+	}
+	if diff := cmp.Diff([]string{"127.0.0.1", "127.0.0.2", "127.0.0.1"}, got); diff != "" {
+		t.Errorf("the first nameservers differ (-want +got):\n%s", diff)
+	}
+}
