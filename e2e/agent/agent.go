@@ -74,7 +74,9 @@ func Run(t testing.TB, pretend *world.World, command *exec.Cmd, environment ...s
 	}
 	command.Env = append(command.Env, environment...)
 	command.Env = append(command.Env, "LIFELINE_LISTEN="+listen)
-	command.Stderr = t.Output()
+	if command.Stderr == nil {
+		command.Stderr = t.Output()
+	}
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
 	}
