@@ -2,6 +2,7 @@ package observe
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/netip"
 	"strings"
@@ -46,7 +47,9 @@ func startNameservers(t *testing.T, rules map[string]func(*dns.Msg) *dns.Msg) (p
 			go func() { ended <- running.ActivateAndServe() }()
 			t.Cleanup(func() {
 				_ = running.Shutdown()
-				<-ended
+				if err := <-ended; err != nil && !errors.Is(err, net.ErrClosed) {
+					t.Error(err)
+				}
 			})
 		}
 		servers[address] = server
