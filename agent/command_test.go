@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"io"
@@ -11,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -20,26 +18,8 @@ import (
 	"github.com/kube-lifeline/lifeline/e2e/sandbox/world"
 )
 
-// output may be written by the agent while a test reads it.
-type output struct {
-	mu      sync.Mutex
-	content bytes.Buffer
-}
-
-func (o *output) Write(part []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.content.Write(part)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.content.String()
-}
-
 // inWorld is the program in a pretend pod, with the faults given.
-func inWorld(t *testing.T, faults ...string) (p program, pretend *world.World, out, err *output) {
+func inWorld(t *testing.T, faults ...string) (p program, pretend *world.World, out, err *agent.Log) {
 	t.Helper()
 	pretend = agent.World(t, world.Options{})
 	for _, fault := range faults {
@@ -47,7 +27,7 @@ func inWorld(t *testing.T, faults ...string) (p program, pretend *world.World, o
 			t.Fatal(err)
 		}
 	}
-	out, err = &output{}, &output{}
+	out, err = &agent.Log{}, &agent.Log{}
 	environment := maps.Clone(pretend.Environment())
 	environment["LIFELINE_INTERVAL"] = "1s"
 	environment["LIFELINE_LISTEN"] = "127.0.0.1:0"
@@ -140,7 +120,7 @@ func TestAnAddressInUseIsNamed(t *testing.T) {
 
 // serving runs the agent until stop is called, which returns how long the end
 // took.
-func serving(t *testing.T, p program, log *output) (url string, stop func() time.Duration) {
+func serving(t *testing.T, p program, log *agent.Log) (url string, stop func() time.Duration) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan int, 1)

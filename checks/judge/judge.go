@@ -30,7 +30,7 @@ func Judge(facts *checks.Facts, previous *checks.Report) *checks.Report {
 	}
 	verdicts := make(map[checks.Name]verdict)
 	for _, name := range checks.Names() {
-		if slices.Contains(facts.Skipped, name) {
+		if skipped(facts, name) {
 			continue
 		}
 		verdicts[name] = verdictOn(name, facts)

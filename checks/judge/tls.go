@@ -3,6 +3,7 @@ package judge
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/kube-lifeline/lifeline/checks"
@@ -112,14 +113,7 @@ func bundleAtFault(facts *checks.Facts, details *checks.TLSDetails) (bool, strin
 	return false, ""
 }
 
-func skipped(facts *checks.Facts, name checks.Name) bool {
-	for _, left := range facts.Skipped {
-		if left == name {
-			return true
-		}
-	}
-	return false
-}
+func skipped(facts *checks.Facts, name checks.Name) bool { return slices.Contains(facts.Skipped, name) }
 
 // distrusted makes a problem of each facet that does not hold.
 func distrusted(handshake *checks.TLSFacts, details *checks.TLSDetails) (problems []problem) {

@@ -3,7 +3,6 @@
 package faults
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"os/exec"
@@ -53,29 +52,12 @@ func TestEachFaultShowsEverywhereWithinAnIntervalAndClears(t *testing.T) {
 // watched is an agent and what it has logged.
 type watched struct {
 	agent.Process
-	log *lockedBuffer
-}
-
-type lockedBuffer struct {
-	mu      sync.Mutex
-	content bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(part []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.content.Write(part)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.content.String()
+	log *agent.Log
 }
 
 func start(t *testing.T, binary string, pretend *world.World) watched {
 	t.Helper()
-	log := &lockedBuffer{}
+	log := &agent.Log{}
 	command := exec.Command(binary)
 	command.Stderr = log
 	return watched{log: log, Process: agent.Run(t, pretend, command,

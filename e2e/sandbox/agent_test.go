@@ -1,35 +1,19 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/kube-lifeline/lifeline/checks"
+	agenttest "github.com/kube-lifeline/lifeline/e2e/agent"
 )
 
 // output is what a process wrote so far.
-type output struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (o *output) Write(b []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.Write(b)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.String()
-}
+type output struct{ agenttest.Log }
 
 // wait waits until the output has so many of a word.
 func (o *output) wait(t *testing.T, word string, count int) {
