@@ -52,13 +52,21 @@ func logTransitions(log zerolog.Logger, previous, report *checks.Report) {
 			event = event.Str("reason", string(result.Reason))
 		}
 		if known {
-			event = event.Str("was", string(before.Status)).Stringer("lasted", result.Since.Sub(before.Since).Round(10*time.Millisecond))
+			event = event.Str("was", string(before.Status)).Stringer("was_for", result.Since.Sub(before.Since).Round(10*time.Millisecond))
 		}
 		event.Msg(result.Message)
 	}
-	if previous == nil || previous.Status != report.Status {
+	if previous == nil || previous.Status != report.Status || cause(previous) != cause(report) {
 		logVerdict(log, report)
 	}
+}
+
+// cause is the first reason of a report, empty where nothing is wrong.
+func cause(report *checks.Report) checks.Reason {
+	if len(report.Diagnosis) == 0 {
+		return ""
+	}
+	return report.Diagnosis[0].Reason
 }
 
 func logVerdict(log zerolog.Logger, report *checks.Report) {
@@ -67,16 +75,17 @@ func logVerdict(log zerolog.Logger, report *checks.Report) {
 		event.Msg("the way to the Kubernetes API is in order")
 		return
 	}
-	cause := report.Diagnosis[0]
-	event.Str("cause", string(cause.Reason)).
-		Str("certainty", string(cause.Certainty)).
-		Strs("remedy", cause.Remedy).
-		Msg(cause.Title)
+	first := report.Diagnosis[0]
+	event.Str("cause", string(first.Reason)).
+		Str("certainty", string(first.Certainty)).
+		Str("remedy", "lifeline explain "+string(first.Reason)).
+		Msg(first.Title)
 }
 
 func levelOf(log zerolog.Logger, status checks.Status) *zerolog.Event {
 	switch status {
-	case checks.Fail:
+	case checks.Fail, checks.Skip:
+		// A check is skipped because another fails.
 		return log.Error()
 	case checks.Warn:
 		return log.Warn()

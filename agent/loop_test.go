@@ -152,6 +152,7 @@ func TestOnlyTransitionsAreLogged(t *testing.T) {
 		"error dns fail dns-timeout",
 		"error  fail dns-timeout",
 		"error dns fail dns-refused-no-zone",
+		"error  fail dns-refused-no-zone",
 		"info dns ok ",
 		"info  ok ",
 	}

@@ -32,7 +32,7 @@ func judgeCA(facts *checks.Facts) verdict {
 		v.problems = append(v.problems, warning(checks.CAWeakerTrust,
 			fmt.Sprintf("%s trusts %d authorities; a cluster has one, or two while it rotates.", ca.File.Path, len(certificates)), "the cluster's own authority", fmt.Sprintf("%d authorities", len(certificates))).likely())
 	}
-	v.well = fmt.Sprintf("ca.crt holds %s; %s of its lifetime is left.", describe(certificates), percent(longestLeft(certificates, facts.Time)))
+	v.well = fmt.Sprintf("ca.crt holds %s, valid until %s.", describe(certificates), longestLived(certificates).NotAfter.UTC().Format(time.DateOnly))
 	return v
 }
 
@@ -114,12 +114,7 @@ func validAuthorities(certificates []checks.Certificate, now time.Time) []proble
 			future++
 		}
 	}
-	latest := certificates[0]
-	for _, certificate := range certificates {
-		if certificate.NotAfter.After(latest.NotAfter) {
-			latest = certificate
-		}
-	}
+	latest := longestLived(certificates)
 	switch {
 	case expired == len(certificates):
 		return []problem{failing(checks.CAExpired,
@@ -165,12 +160,14 @@ func firstToEnd(certificates []checks.Certificate) *checks.Certificate {
 	return &earliest
 }
 
-func longestLeft(certificates []checks.Certificate, now time.Time) float64 {
-	left := 0.0
+func longestLived(certificates []checks.Certificate) checks.Certificate {
+	latest := certificates[0]
 	for _, certificate := range certificates {
-		left = max(left, certificate.LifetimeLeft(now))
+		if certificate.NotAfter.After(latest.NotAfter) {
+			latest = certificate
+		}
 	}
-	return left
+	return latest
 }
 
 func describe(certificates []checks.Certificate) string {

@@ -8,12 +8,19 @@ import (
 	"github.com/kube-lifeline/lifeline/checks/catalogue"
 )
 
+// byReach are the checks in the order in which a failing keeps an application
+// from the API. The official clients go by address, so the name comes last; a
+// token is of use only once there is a server to show it to.
+func byReach() []checks.Name {
+	return []checks.Name{checks.Environment, checks.CA, checks.TLS, checks.API, checks.Token, checks.DNS}
+}
+
 // diagnose makes a finding of each problem, those that fail first and, among
-// them, in the order of the links, since a later link rests on the earlier.
+// them, those first that keep more from working.
 func diagnose(facts *checks.Facts, verdicts map[checks.Name]verdict, report *checks.Report) []checks.Finding {
 	findings := []checks.Finding{}
 	names := namesOf(facts, report.Pod)
-	for _, name := range checks.Names() {
+	for _, name := range byReach() {
 		for i, problem := range verdicts[name].ranked() {
 			finding := explain(problem, names)
 			if i == 0 && problem.Status == checks.Fail {
@@ -38,9 +45,6 @@ func explain(problem problem, names catalogue.Names) checks.Finding {
 		Confirm:      []string{},
 		Remedy:       []string{},
 		Consequences: []checks.Name{},
-	}
-	if problem.Expected != "" && problem.Found != "" {
-		finding.Evidence = append(finding.Evidence, "Expected "+problem.Expected+", found "+problem.Found+".")
 	}
 	if entry, ok := catalogue.Lookup(problem.Reason); ok {
 		entry = entry.For(names)

@@ -111,11 +111,12 @@ func nameUnknown(lookup checks.Lookup, conf checks.ResolvConf, outcomes outcomes
 	}
 	zone := searchedZone(conf)
 	for _, authority := range outcomes.authorities {
-		cluster, ok := strings.CutPrefix(authority, "ns.dns.")
+		rooted, ok := strings.CutPrefix(authority, "ns.dns.")
 		if !ok {
 			continue
 		}
-		if slices.ContainsFunc(conf.Search, func(domain string) bool { return strings.EqualFold(domain, "svc."+cluster) }) {
+		cluster := strings.TrimSuffix(rooted, ".")
+		if slices.ContainsFunc(conf.Search, func(domain string) bool { return strings.EqualFold(domain, "svc."+rooted) }) {
 			return unknown(checks.DNSNXDomainServiceHidden,
 				fmt.Sprintf("%s serves the zone %s and says that the name is not in it (NXDOMAIN)", servers, cluster), "the Service kubernetes in zone "+cluster, "NXDOMAIN from "+authority)
 		}
@@ -139,7 +140,7 @@ func nameUnknown(lookup checks.Lookup, conf checks.ResolvConf, outcomes outcomes
 func searchedZone(conf checks.ResolvConf) string {
 	for _, domain := range conf.Search {
 		if zone, ok := strings.CutPrefix(domain, "svc."); ok {
-			return zone
+			return strings.TrimSuffix(zone, ".")
 		}
 	}
 	return ""

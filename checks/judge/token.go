@@ -188,11 +188,11 @@ func isTokenMount(mount checks.Mount, token *checks.TokenFacts) bool {
 func freshness(token *checks.TokenDetails, now time.Time) string {
 	claims := token.Claims
 	if token.RotationDueAt.IsZero() {
-		return fmt.Sprintf("The token of %s is readable.", first(claims.ServiceAccount, claims.Subject))
+		return fmt.Sprintf("The token of service account %s is readable.", first(claims.ServiceAccount, claims.Subject))
 	}
 	due := "rotation is due in " + span(token.RotationDueAt.Sub(now))
 	if now.After(token.RotationDueAt) {
 		due = "rotation has been due for " + span(now.Sub(token.RotationDueAt))
 	}
-	return fmt.Sprintf("The token of %s was issued %s ago; %s.", first(claims.ServiceAccount, claims.Subject), span(now.Sub(claims.IssuedAt)), due)
+	return fmt.Sprintf("The token of service account %s was issued %s ago; %s.", first(claims.ServiceAccount, claims.Subject), span(now.Sub(claims.IssuedAt)), due)
 }

@@ -139,6 +139,30 @@ func BenchmarkPulse(b *testing.B) {
 	}
 }
 
+func TestATokenIsNeverMissingWhileItIsReplaced(t *testing.T) {
+	pretend, observer := start(t)
+	observer.Skip = []checks.Name{checks.DNS, checks.TLS, checks.API}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	var rotating sync.WaitGroup
+	rotating.Go(func() {
+		for ctx.Err() == nil {
+			if err := pretend.RotateToken(); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	})
+	for ctx.Err() == nil {
+		if report := judge.Judge(observer.Observe(ctx), nil); report.Status != checks.OK {
+			t.Errorf("got %s while kubelet replaced the token:\n%s", report.Status, summary(report))
+			break
+		}
+	}
+	cancel()
+	rotating.Wait()
+}
+
 // TestATokenReplacedInMidFlightIsTold replaces a token that was rejected while a
 // slow lookup keeps the round going.
 func TestATokenReplacedInMidFlightIsTold(t *testing.T) {

@@ -17,7 +17,18 @@ const maxMessage = 512
 
 // readFile reads a regular file of at most limit bytes. It does not wait for
 // the other end of a FIFO and reads no device.
+//
+// kubelet swaps ..data and at once removes the folder that it led to, so a file
+// that is missing behind a link is looked for once more.
 func readFile(path string, limit int64) (checks.File, []byte) {
+	file, content := readOnce(path, limit)
+	if file.Problem == checks.FileMissing && file.Link != "" {
+		return readOnce(path, limit)
+	}
+	return file, content
+}
+
+func readOnce(path string, limit int64) (checks.File, []byte) {
 	file := lookAtFile(path)
 	if file.Problem != "" {
 		return file, nil

@@ -94,7 +94,7 @@ func Verdict(report *checks.Report) string {
 		fmt.Fprintf(&sentence, " With a warning: %s.", strings.Join(warning, ", "))
 	}
 	if len(skipped) > 0 {
-		fmt.Fprintf(&sentence, " Not tried: %s.", strings.Join(skipped, ", "))
+		fmt.Fprintf(&sentence, " Not judged: %s.", strings.Join(skipped, ", "))
 	}
 	return Clean(sentence.String())
 }
@@ -179,12 +179,12 @@ func (p *printer) finding(finding checks.Finding) {
 	}
 	heading := fmt.Sprintf("%s (%s)", label, p.quote(string(finding.Certainty)))
 	fmt.Fprintf(&p.out, "%s: %s [%s]\n", p.paint(finding.Severity, heading), p.quote(finding.Title), p.quote(string(finding.Reason)))
+	if len(finding.Consequences) > 0 {
+		fmt.Fprintf(&p.out, "  Because of it also: %s\n", p.quote(Names(finding.Consequences)))
+	}
 	p.list("Evidence", finding.Evidence)
 	p.list("Confirm", finding.Confirm)
 	p.list("Remedy", finding.Remedy)
-	if len(finding.Consequences) > 0 {
-		p.list("Consequences", []string{Names(finding.Consequences)})
-	}
 	p.out.WriteByte('\n')
 }
 

@@ -266,9 +266,9 @@ func TestTheVerdictIsOneSentenceForEachCase(t *testing.T) {
 		{named(checks.OK), "The one check passes."},
 		{named(checks.OK, checks.OK), "All 2 checks pass."},
 		{named(checks.OK, checks.Warn), "All 2 checks pass. With a warning: dns."},
-		{named(checks.OK, checks.Skip), "1 of 2 checks pass. Not tried: dns."},
+		{named(checks.OK, checks.Skip), "1 of 2 checks pass. Not judged: dns."},
 		{named(checks.OK, checks.Fail), "1 of 2 checks fails: dns."},
-		{named(checks.Fail, checks.Warn, checks.Fail, checks.Skip), "2 of 4 checks fail: environment, token. With a warning: dns. Not tried: ca."},
+		{named(checks.Fail, checks.Warn, checks.Fail, checks.Skip), "2 of 4 checks fail: environment, token. With a warning: dns. Not judged: ca."},
 	} {
 		if got := text.Verdict(test.report); got != test.want {
 			t.Errorf("got %q, want %q", got, test.want)

@@ -50,7 +50,7 @@ func (s *sandbox) serveInject(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	writeText(w, http.StatusOK, fmt.Sprintf(
-		"on: %s\nWithin %v the check %s is to say %s, %s:\n     curl %s/healthz/%s\n",
+		"on: %s\nAfter the next round, due within %v, the check %s is to say %s, %s:\n     curl %s/healthz/%s\n",
 		fault.Title, s.options.interval, fault.Check, fault.Status, fault.Reason, s.agentURL(), fault.Check))
 }
 
@@ -108,7 +108,8 @@ A pretend pod on loopback, with Lifeline in it:
 
 Watch it:
   open %[4]s/status
-  curl %[4]s/healthz?verbose
+  curl '%[4]s/status?format=text'
+  curl '%[4]s/healthz?verbose'
   curl %[4]s/metrics
 
 `, pod.DNSPort, api, pod.ServiceAccountDir, s.agentURL())
@@ -121,9 +122,11 @@ Watch it:
   curl -X DELETE %s/faults
   curl %[3]s/     for all %d faults
 
+A change shows in the next round, which is due within %s.
+
 Stop it with Ctrl-C.
 
-`, s.faultURL("dns-timeout"), s.faultURL("token-expired"), s.control, len(world.Faults()))
+`, s.faultURL("dns-timeout"), s.faultURL("token-expired"), s.control, len(world.Faults()), s.options.interval)
 	return text.String()
 }
 
@@ -131,11 +134,7 @@ Stop it with Ctrl-C.
 func list(faults []world.Fault) string {
 	var text strings.Builder
 	for _, fault := range faults {
-		fmt.Fprintf(&text, "%s\n    %s\n    %s %s", fault.Name, fault.Title, fault.Check, fault.Status)
-		if string(fault.Reason) != fault.Name {
-			text.WriteString(" " + string(fault.Reason))
-		}
-		text.WriteString("\n")
+		fmt.Fprintf(&text, "%s\n    %s\n    Lifeline says: %s %s, %s\n", fault.Name, fault.Title, fault.Check, fault.Status, fault.Reason)
 	}
 	return text.String()
 }

@@ -97,7 +97,7 @@ func TestTheBannerSaysWhatToOpenAndWhatIsBroken(t *testing.T) {
 	pod := s.world.Pod()
 	for _, want := range []string{
 		"open http://127.0.0.1:8080/status",
-		"curl http://127.0.0.1:8080/healthz?verbose",
+		"curl 'http://127.0.0.1:8080/healthz?verbose'",
 		"curl -X PUT http://127.0.0.1:8081/faults/dns-timeout",
 		"curl -X DELETE http://127.0.0.1:8081/faults\n",
 		"curl -X DELETE http://127.0.0.1:8081/faults/env-service-vars-missing",

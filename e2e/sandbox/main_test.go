@@ -75,7 +75,7 @@ func TestListNamesEachFaultWithWhatItLeadsTo(t *testing.T) {
 	if at < 0 {
 		t.Fatal("the list does not name token-fifo")
 	}
-	want := []string{"token-fifo", "    The token is a named pipe that nobody writes to.", "    token fail token-not-a-file"}
+	want := []string{"token-fifo", "    The token is a named pipe that nobody writes to.", "    Lifeline says: token fail, token-not-a-file"}
 	if diff := cmp.Diff(want, lines[at:at+3]); diff != "" {
 		t.Errorf("the entry of token-fifo (-want +got):\n%s", diff)
 	}

@@ -76,6 +76,9 @@ func (s *sandbox) run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return unlessStopped(ctx, fmt.Errorf("opening the control address, which -control changes: %w", err))
 	}
+	if err := free(ctx, s.options.listen); err != nil {
+		return errors.Join(unlessStopped(ctx, err), listener.Close())
+	}
 	s.control = "http://" + listener.Addr().String()
 	server := &http.Server{Handler: s.handler(), ReadHeaderTimeout: 5 * time.Second}
 	served := make(chan error, 1)
@@ -93,6 +96,15 @@ func (s *sandbox) run(ctx context.Context, out io.Writer) error {
 		failure = errors.Join(failure, fmt.Errorf("serving the control address: %w", err))
 	}
 	return failure
+}
+
+// free tells early, and by the flag's name, that the agent could not listen.
+func free(ctx context.Context, address string) error {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	if err != nil {
+		return fmt.Errorf("trying the agent's address, which -listen changes: %w", err)
+	}
+	return listener.Close()
 }
 
 // turn changes the world and starts the agent again where its environment is

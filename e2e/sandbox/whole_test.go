@@ -56,33 +56,22 @@ func TestTheSandboxShowsAHealthyAgentAndEachSwitch(t *testing.T) {
 	}
 }
 
-func TestAnAgentThatCannotListenEndsTheSandbox(t *testing.T) {
+func TestATakenAddressIsToldByItsFlag(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = taken.Close() })
-	log := new(output)
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	code := run(ctx, []string{"-listen", taken.Addr().String(), "-control", "127.0.0.1:0"}, checks.ThisPod(), new(output), log)
-	if code != 1 || !strings.Contains(log.String(), "the agent has ended by itself") {
-		t.Errorf("the exit code is %d and the log %q, want 1 and that the agent has ended", code, log)
-	}
-}
-
-func TestATakenControlAddressEndsTheSandbox(t *testing.T) {
-	t.Setenv("TMPDIR", t.TempDir())
-	taken, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = taken.Close() })
-	log := new(output)
-	code := run(context.Background(), []string{"-control", taken.Addr().String()}, checks.ThisPod(), new(output), log)
-	if code != 1 || !strings.Contains(log.String(), "-control") {
-		t.Errorf("the exit code is %d and the log %q, want 1 and that -control changes it", code, log)
+	for _, flags := range [][]string{
+		{"-listen", taken.Addr().String(), "-control", "127.0.0.1:0"},
+		{"-control", taken.Addr().String()},
+	} {
+		log := new(output)
+		code := run(t.Context(), flags, checks.ThisPod(), new(output), log)
+		if code != 1 || !strings.Contains(log.String(), flags[0]) {
+			t.Errorf("%v: the exit code is %d and the log %q, want 1 and the flag's name", flags, code, log)
+		}
 	}
 }
 

@@ -50,6 +50,7 @@ func tokenFaults() []Fault {
 			Reason: checks.TokenPastWarnAfter,
 			change: func(c *conditions) {
 				c.token.age, c.token.requested = 2*time.Hour, time.Hour
+				c.volume.age = 2 * time.Hour
 			},
 		},
 		{
