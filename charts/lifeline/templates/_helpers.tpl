@@ -144,3 +144,21 @@ env:
   {{- toYaml . | nindent 2 }}
   {{- end }}
 {{- end -}}
+
+{{/*
+The length of a Go duration. dateModify reads it as the agent does.
+*/}}
+{{- define "lifeline.nanoseconds" -}}
+{{- (toDate "2006-01-02T15:04:05Z07:00" "1970-01-01T00:00:00Z" | mustDateModify .).UnixNano -}}
+{{- end -}}
+
+{{/*
+The size of a memory quantity of Kubernetes (48Mi) or of GOMEMLIMIT (43MiB).
+*/}}
+{{- define "lifeline.bytes" -}}
+{{- $factors := dict "m" 1e-3 "k" 1e3 "M" 1e6 "G" 1e9 "T" 1e12 "P" 1e15 "E" 1e18
+  "Ki" 0x1p10 "Mi" 0x1p20 "Gi" 0x1p30 "Ti" 0x1p40 "Pi" 0x1p50 "Ei" 0x1p60 -}}
+{{- $quantity := trimSuffix "B" . -}}
+{{- $unit := regexFind "[A-Za-z]*$" $quantity -}}
+{{- mulf (trimSuffix $unit $quantity) (get $factors $unit | default 1) -}}
+{{- end -}}
