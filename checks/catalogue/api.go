@@ -41,6 +41,7 @@ func apiConnection() []Entry {
 				"Which API servers are listed, and which ports:",
 				apiSlices,
 				apiService,
+				debugImage,
 				"One listed that refuses by itself is down, or its lease (15 s) has not run out yet:",
 				askEndpoint,
 				"A sidecar, by the container's name (istio-proxy, linkerd-proxy):",
@@ -48,6 +49,8 @@ func apiConnection() []Entry {
 				"Where kubectl is refused as well, on a control-plane node, as root:",
 				apiServerProcess,
 				apiServerLog,
+				fromNodeSentence,
+				fromNode,
 			},
 			Mend: []string{
 				"Mend kube-apiserver by what its log says; a certificate, etcd and a full disk are the usual ends of it.",
@@ -65,6 +68,7 @@ func apiConnection() []Entry {
 				"node, when all ClusterIPs are silent; an API server that has no way back to the pod; one dead server among several, " +
 				"when only some connections fail; or, in the first seconds of a pod, policies not in force yet.",
 			Confirm: []string{
+				debugImage,
 				"Does another ClusterIP answer? If so, the datapath works and the API alone is dropped:",
 				inPod + "dig +search +tcp +time=3 +tries=1 kubernetes.default.svc A",
 				"The Service against an API server itself: only the latter answering means a policy before DNAT or no datapath, " +
@@ -78,6 +82,8 @@ func apiConnection() []Entry {
 				kubeProxyOnNode,
 				onNode,
 				"sysctl net.netfilter.nf_conntrack_count net.netfilter.nf_conntrack_max",
+				fromNodeSentence,
+				fromNode,
 			},
 			Mend: []string{
 				allowAPI,
@@ -98,11 +104,14 @@ func apiConnection() []Entry {
 				"others drop, firewalld or ufw with rules before those of Kubernetes, is the usual cause; a router or a neighbour " +
 				"that does not answer ARP is another. As a rule all pods of the node are hit.",
 			Confirm: []string{
+				debugImage,
 				askService,
 				onNode,
 				"nft list ruleset | grep -iE 'reject|admin-prohibited|host-prohibited'",
 				"sysctl net.ipv4.ip_forward",
 				"ip neighbour show nud failed",
+				fromNodeSentence,
+				fromNode,
 			},
 			Mend: []string{
 				"Where forwarding is off (0 above), turn it on, on the node, and keep it so in /etc/sysctl.d:",
@@ -121,6 +130,7 @@ func apiConnection() []Entry {
 				"no address of the family of KUBERNETES_SERVICE_HOST. The network add-on failed while it set the pod up, or the " +
 				"address is IPv6 and the pod has IPv4 only.",
 			Confirm: []string{
+				debugImage,
 				inPod + "ip address",
 				inPod + "ip route get {host}",
 				"kubectl -n {namespace} get pod {pod} -o jsonpath='{.status.podIPs}'",
@@ -141,11 +151,14 @@ func apiConnection() []Entry {
 				"refuses the session, as a mesh, a load balancer or a firewall does, or a server or a node has lost it. Within the " +
 				"TLS handshake it is tls-eof-or-reset.",
 			Confirm: []string{
+				debugImage,
 				"Does it happen each time, or to some:",
 				askPhases,
 				apiSlices,
 				askEndpoint,
 				networkPolicies,
+				fromNodeSentence,
+				fromNode,
 			},
 			Mend: []string{
 				"Where one API server alone does it, read its log; where all do, look at what stands between.",
@@ -160,6 +173,7 @@ func apiConnection() []Entry {
 				"words. \"Operation not permitted\" is a filter within the pod or on the node, \"cannot assign requested address\" " +
 				"means that all local ports are in use, \"too many open files\" a limit of this process.",
 			Confirm: []string{
+				debugImage,
 				askService,
 				inPod + "ss -s",
 				networkPolicies,
@@ -179,6 +193,7 @@ func apiConnection() []Entry {
 				"should, while it does at the other. The official clients are not touched; curl and scripts that go by the name " +
 				"are. A hosts entry, a search domain with a wildcard, or an override of the variable parts the two.",
 			Confirm: []string{
+				debugImage,
 				lookupName,
 				apiService,
 				inPod + `curl -skv --max-time 5 "https://kubernetes.default.svc/version"`,
@@ -197,6 +212,7 @@ func apiConnection() []Entry {
 				"server's clock and go on working, certificates by the node's: it is they that fail first, as expired or not valid " +
 				"yet. Which of the two is wrong, a third clock tells.",
 			Confirm: []string{
+				debugImage,
 				"The server's clock and the pod's:",
 				inPod + `sh -c 'curl -skD - -o /dev/null --max-time 5 "https://{host}:{port}/version" | grep -i ^date; date -u'`,
 				onNode,
@@ -217,7 +233,7 @@ func apiConnection() []Entry {
 				"ended and the next round, with the new one, passes. Where it does not pass, the 401 has another cause.",
 			Confirm: []string{
 				"Is the check well by now:",
-				statusOf + `'.checks[] | select(.name == "api") | {status, reason, since, consecutive}'`,
+				freshLook + `'.checks[] | select(.name == "api") | {status, reason, message}'`,
 				tokenFiles,
 			},
 			Mend: []string{

@@ -3,10 +3,8 @@ package catalogue
 import "github.com/kube-lifeline/lifeline/checks"
 
 const (
-	// tokenReview pipes the token to the API server and shows the verdict only.
-	tokenReview = "kubectl -n {namespace} exec {pod} -- cat " + directory + "/token | " +
-		`jq -Rs '{apiVersion: "authentication.k8s.io/v1", kind: "TokenReview", spec: {token: rtrimstr("\n")}}' | ` +
-		"kubectl create --raw /apis/authentication.k8s.io/v1/tokenreviews -f - | jq .status"
+	// auditID is that of the last request of a fresh look.
+	auditID = freshLook + `'.checks[] | select(.name == "api") | .details.serviceHost.exchanges[-1].response.auditID'`
 	// badToken is answered 401 where Authorization headers arrive.
 	badToken = inPod + `curl -ski --max-time 5 -H "Authorization: Bearer not-a-token" "https://{host}:{port}/api"`
 	// namesOfUIDs resolves the X-Kubernetes-PF headers.
@@ -25,14 +23,18 @@ func apiRefusal() []Entry {
 				"audience, pod. What is left is known to the server alone: the service account was deleted or made anew, the " +
 				"signing key or issuer was changed, one of several API servers has other keys.",
 			Confirm: []string{
-				"Ask the API server why (an administrator may; the token goes through the pipe and is not shown):",
-				tokenReview,
-				"Was the service account made anew? Its UID now, and in the token:",
-				"kubectl -n {namespace} get serviceaccount {serviceaccount} -o jsonpath='{.metadata.uid}'",
+				"What the token says of itself; id is its credential id, and the token is not shown:",
 				tokenClaims,
-				"Was the issuer changed? What is issued now (the token is not shown):",
+				"Was the service account made anew? Its UID now, against serviceAccountUID in the token:",
+				"kubectl -n {namespace} get serviceaccount {serviceaccount} -o jsonpath='{.metadata.uid}'",
+				"Was the issuer changed? What is issued now, against issuer in the token (an administrator may ask; the token is not shown):",
 				freshClaims,
-				"Does each API server say so, on a control-plane node, as root:",
+				"The Audit-Id of a refused request:",
+				auditID,
+				"Where audit logs are kept, at --audit-log-path of each control-plane node, the refusal by its Audit-Id, and by the " +
+					"credential id when the token was issued and last accepted:",
+				"grep -hE 'AUDIT-ID|JTI=CREDENTIAL-ID' AUDIT-LOG",
+				"Why each API server refuses, on its control-plane node, as root:",
 				`crictl logs "$(crictl ps -q --name kube-apiserver | head -n 1)" 2>&1 | grep "Unable to authenticate" | tail -n 20`,
 			},
 			Mend: []string{
@@ -52,7 +54,7 @@ func apiRefusal() []Entry {
 			Means: "The answer is 401 without the Audit-Id that a kube-apiserver sets on every response, so a proxy, gateway or load " +
 				"balancer gave it. The token was not judged by Kubernetes at all. Applications cannot tell the difference and say " +
 				"\"Unauthorized\".",
-			Confirm: []string{noAuditID, bodyOfAPI, apiService},
+			Confirm: []string{debugImage, noAuditID, bodyOfAPI, apiService},
 			Mend:    []string{findAnswerer, "Where a gateway is meant to be there, have it pass the Authorization header on untouched."},
 			Page:    pageAccess,
 		},
@@ -63,6 +65,7 @@ func apiRefusal() []Entry {
 				"the header has another scheme than Bearer or two spaces after it, or a proxy strips it. An application reads " +
 				"\"forbidden: User system:anonymous cannot get path\".",
 			Confirm: []string{
+				debugImage,
 				"A bad token on purpose: 401 means that headers arrive and the token was not sent, 403 that they are stripped on the way:",
 				badToken,
 				tokenFiles,
@@ -102,7 +105,7 @@ func apiRefusal() []Entry {
 			Means: "The answer is 403 without the Audit-Id that a kube-apiserver sets on every response. A proxy, a mesh (\"RBAC: access " +
 				"denied\" from envoy) or the filter of kubectl proxy (a bare \"Forbidden\") gave it, and Kubernetes' RBAC has nothing " +
 				"to do with it.",
-			Confirm: []string{noAuditID, bodyOfAPI, environmentOfPod + " | grep -i proxy"},
+			Confirm: []string{debugImage, noAuditID, bodyOfAPI, environmentOfPod + " | grep -i proxy"},
 			Mend: []string{
 				"In a mesh allow the pod to reach the API server, or exclude its address from the interception.",
 				findAnswerer,
@@ -114,7 +117,7 @@ func apiRefusal() []Entry {
 			Title:  "There is no /api at this address",
 			Means: "The answer is 404 for a path that every API server has. With an Audit-Id it is one whose paths begin elsewhere, as " +
 				"with a path prefix of Rancher or a virtual cluster; without, another server answers.",
-			Confirm: []string{bodyOfAPI, headersAnonymous, apiService},
+			Confirm: []string{debugImage, bodyOfAPI, headersAnonymous, apiService},
 			Mend: []string{
 				"Where the API has a path prefix, clients need a kubeconfig with that path; KUBERNETES_SERVICE_HOST cannot hold one.",
 				findAnswerer,
@@ -154,10 +157,13 @@ func apiStatus() []Entry {
 			Means: "The answer is 429 from a kube-apiserver without the X-Kubernetes-PF headers: priority and fairness is off there, and " +
 				"--max-requests-inflight is reached. All clients share the one limit, so any of them can starve the others.",
 			Confirm: []string{
+				debugImage,
 				headersAnonymous,
 				"kubectl get --raw /metrics | grep '^apiserver_current_inflight_requests'",
 				onControlPlane,
 				"grep -E 'enable-priority-and-fairness|max-requests-inflight' /etc/kubernetes/manifests/kube-apiserver.yaml",
+				fromNodeSentence,
+				fromNode,
 			},
 			Mend: []string{
 				"Let clients obey Retry-After, and find the one that asks too much.",
@@ -187,7 +193,7 @@ func apiStatus() []Entry {
 			Title:  "Something before the API server limits requests",
 			Means: "The answer is 429 without the Audit-Id that a kube-apiserver sets on every response: a gateway, load balancer or proxy " +
 				"counts requests and turns this one away. Kubernetes' priority and fairness has nothing to do with it.",
-			Confirm: []string{noAuditID, headersAnonymous},
+			Confirm: []string{debugImage, noAuditID, headersAnonymous},
 			Mend: []string{
 				"Raise the limit where it is set, or take pods inside the cluster past that gateway.",
 				findAnswerer,
@@ -203,9 +209,11 @@ func apiStatus() []Entry {
 			Confirm: []string{
 				readyz,
 				"The Audit-Id to look for:",
-				statusOf + `'.checks[] | select(.name == "api") | .details.serviceHost.exchanges[-1].response.auditID'`,
+				auditID,
 				onControlPlane,
 				apiServerLog,
+				fromNodeSentence,
+				fromNode,
 			},
 			Mend: []string{
 				"Where readyz shows etcd failing, mend etcd first: its disk, its quorum, its certificates.",
@@ -221,6 +229,8 @@ func apiStatus() []Entry {
 			Confirm: []string{
 				readyz,
 				"kubectl -n kube-system get pods -l component=kube-apiserver -o wide",
+				fromNodeSentence,
+				fromNode,
 			},
 			Mend: []string{
 				"Wait for some seconds and retry.",
@@ -241,6 +251,8 @@ func apiStatus() []Entry {
 				"kubectl get --raw /metrics | grep -E '^(authentication_duration_seconds|apiserver_authorization_webhook_duration_seconds)_(sum|count)'",
 				onControlPlane,
 				apiServerLog,
+				fromNodeSentence,
+				fromNode,
 			},
 			Mend: []string{
 				"Mend the slow webhook, or take it out of the API server's configuration.",
@@ -255,11 +267,14 @@ func apiStatus() []Entry {
 				"cloud's load balancer gave it. It holds no API server behind it for healthy, or could not reach the one that it " +
 				"chose. Its health check may be wrong while the servers are well.",
 			Confirm: []string{
+				debugImage,
 				noAuditID,
 				headersAnonymous,
 				"The API servers themselves, past the load balancer:",
 				apiSlices,
 				askEndpoint,
+				fromNodeSentence,
+				fromNode,
 			},
 			Mend: []string{
 				"Where the servers answer by themselves, mend the load balancer's health check (HTTPS GET /readyz, 200) or its way to them.",
@@ -273,7 +288,7 @@ func apiStatus() []Entry {
 			Title:  "The answer has a status that is not expected",
 			Means: "The status of GET /api is none of those that have a code of their own here. With an Audit-Id a kube-apiserver gave it " +
 				"and its body says why; without, something between did.",
-			Confirm: []string{bodyOfAPI, headersAnonymous, apiService},
+			Confirm: []string{debugImage, bodyOfAPI, headersAnonymous, apiService},
 			Mend: []string{
 				"Where a kube-apiserver answers, look for the Audit-Id in its log, on a control-plane node, as root:",
 				apiServerLog,

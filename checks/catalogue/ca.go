@@ -5,10 +5,9 @@ import "github.com/kube-lifeline/lifeline/checks"
 const (
 	listCertificates = "openssl crl2pkcs7 -nocrl -certfile /dev/stdin | openssl pkcs7 -print_certs -text -noout | " +
 		`grep -E "Subject:|Issuer:|Not Before|Not After|CA:|Signature Algorithm"`
-	podBundle       = "kubectl -n {namespace} exec {pod} -- cat " + directory + "/ca.crt | " + listCertificates
+	podBundle       = freshLook + `'.checks[] | select(.name == "ca") | .details | {file, headers, blocks}'`
 	rootConfigMap   = "kubectl -n {namespace} get configmap kube-root-ca.crt"
 	publishedBundle = rootConfigMap + ` -o jsonpath='{.data.ca\.crt}' | ` + listCertificates
-	countBlocks     = `kubectl -n {namespace} exec {pod} -- grep -c "BEGIN CERTIFICATE" ` + directory + "/ca.crt"
 	projectCA       = "Project the ConfigMap kube-root-ca.crt, key ca.crt, to path ca.crt in the volume, or drop the volume of " +
 		"your own and let Kubernetes mount its default one."
 	publishCA = "Where the ConfigMap itself is wrong, correct the file of kube-controller-manager's --root-ca-file and restart " +
@@ -26,7 +25,7 @@ func ca() []Entry {
 				"image's own roots, so that every request ends in \"certificate signed by unknown authority\"; the Python " +
 				"client stops with \"Service certification file does not exist\". A projected volume of one's own without the " +
 				"ConfigMap kube-root-ca.crt leaves it out.",
-			Confirm: []string{tokenFiles, podMounts, rootConfigMap},
+			Confirm: []string{podBundle, podMounts, rootConfigMap},
 			Mend:    []string{projectCA},
 			Page:    pageAccess,
 		},
@@ -36,9 +35,11 @@ func ca() []Entry {
 			Means: "ca.crt is there but may not be read by this user, is no regular file, or reading it fails. Clients behave as " +
 				"if it were missing. It has the same owner and mode as the token, so look at the token check as well.",
 			Confirm: []string{
-				"kubectl -n {namespace} exec {pod} -- ls -lanL " + directory + "/",
-				"kubectl -n {namespace} exec {pod} -- id",
+				podBundle,
+				"Lifeline's image runs as 65532 where the pod names no user:",
 				podUsers,
+				inApplication,
+				execInPod + "sh -c 'id; ls -lanL " + directory + "/'",
 			},
 			Mend: []string{
 				"Set securityContext.fsGroup on the pod, or one runAsUser for all its containers.",
@@ -53,7 +54,8 @@ func ca() []Entry {
 				"client goes on without it and ends in \"certificate signed by unknown authority\"; the Python client refuses an " +
 				"empty file, and fails in its TLS library for others.",
 			Confirm: []string{
-				"kubectl -n {namespace} exec {pod} -- head -c 200 " + directory + "/ca.crt",
+				podBundle,
+				"The one that the cluster publishes:",
 				publishedBundle,
 				podMounts,
 			},
@@ -71,7 +73,7 @@ func ca() []Entry {
 			Means: "A cluster's bundle has one certificate, or a few while the CA is rotated, and this file is larger than is read. " +
 				"A ConfigMap cannot hold more than 1 MiB, so it is not kubelet's projection of one. Clients read it whole at " +
 				"their start, with the memory that this takes.",
-			Confirm: []string{tokenFiles, podMounts},
+			Confirm: []string{podBundle, podMounts},
 			Mend:    []string{projectCA},
 			Page:    pageAccess,
 		},
@@ -83,9 +85,9 @@ func ca() []Entry {
 				"own CA is among those passed over, clients read \"certificate signed by unknown authority\" though it is in the " +
 				"file. Files joined without a newline between them are the usual cause.",
 			Confirm: []string{
-				"So many begin, and so many are read:",
-				countBlocks,
-				podBundle + ` | grep -c "Subject:"`,
+				"So many begin, so many are read, and why the others are not:",
+				freshLook + `'.checks[] | select(.name == "ca") | .details | {headers, read: ([.blocks[]? | select(.error == null)] | length), ` +
+					`errors: [.blocks[]?.error | values]}'`,
 			},
 			Mend: []string{
 				"Build the bundle anew from whole PEM files, each with a newline at its end:",
@@ -105,6 +107,8 @@ func ca() []Entry {
 				publishedBundle,
 				onNode,
 				timeOnNode,
+				fromNodeSentence,
+				fromNode,
 			},
 			Mend: []string{
 				clocksRight,
@@ -168,7 +172,7 @@ func ca() []Entry {
 			Means: "ca.crt holds public or company roots, or far more CAs than a rotation needs. Clients then take a certificate of " +
 				"any of these for the API server's, and send it their token. It works, which is why nobody notices; as a rule it " +
 				"was done to get through an inspecting proxy.",
-			Confirm: []string{countBlocks, podBundle, publishedBundle},
+			Confirm: []string{podBundle, publishedBundle},
 			Mend: []string{
 				"Leave only the cluster's CA in the bundle, and give roots for other servers to the programs that need them in a " +
 					"file of their own.",

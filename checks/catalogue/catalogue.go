@@ -145,7 +145,7 @@ func anyCheck() []Entry {
 				"It is neither well nor ill, and runs again by itself as soon as the check that it waits for passes.",
 			Confirm: []string{
 				"The report names the check that it waits for:",
-				statusOf + `'.checks[] | select(.status == "skip") | {name, waitsFor}'`,
+				freshLook + `'.checks[] | select(.status == "skip") | {name, waitsFor}'`,
 			},
 			Mend: []string{"Mend the check that it waits for; there is nothing to do here."},
 		},
@@ -156,12 +156,29 @@ func anyCheck() []Entry {
 const (
 	directory = "/var/run/secrets/kubernetes.io/serviceaccount"
 
-	// inPod runs a command beside the containers of the pod, which may have no
-	// shell. Any image with dig, curl and openssl serves.
-	inPod = "kubectl -n {namespace} debug -it {pod} --image=nicolaka/netshoot -- "
-	// statusOf is Lifeline's report by way of the API server, at the port of
-	// LIFELINE_LISTEN's default.
-	statusOf = "kubectl get --raw /api/v1/namespaces/{namespace}/pods/{pod}:8080/proxy/status | jq "
+	// debugPod runs a command beside the containers of the pod, which may have
+	// no shell. Any image with dig, curl and openssl serves.
+	debugPod = "kubectl -n {namespace} debug -it {pod} --image=nicolaka/netshoot "
+	// inPod does so for commands that need no privilege, in namespaces of every
+	// Pod Security Standard. The profile sets runAsNonRoot, which kubelet
+	// refuses for an image of root, as that one is, unless the pod names a user.
+	inPod = debugPod + "--profile=restricted -- "
+	// debugImage stands once in every entry that uses kubectl debug.
+	debugImage = "The image of kubectl debug, here nicolaka/netshoot, must be one that the nodes can pull; the restricted " +
+		"profile needs a runAsUser of the pod, or an image of a numbered user other than root: leave --profile out where " +
+		"there is neither."
+	// freshLook is the report of a new look in Lifeline's container, by the
+	// name that the chart and the README give it. The image has nothing but
+	// /lifeline. A check that fails makes kubectl add, on stderr, that it
+	// exited with 1.
+	freshLook = "kubectl -n {namespace} exec {pod} -c lifeline -- /lifeline check -o json | jq "
+	// inApplication leads to a command that Lifeline's own image does not have.
+	inApplication = "In a container of the pod that has a shell, with -c CONTAINER:"
+	execInPod     = "kubectl -n {namespace} exec {pod} -c CONTAINER -- "
+
+	fromNodeSentence = "Where kubectl gets no answer either, on the node {node}, by the pod's address (crictl inspectp has it) " +
+		"and the port of LIFELINE_LISTEN:"
+	fromNode = "curl 'http://POD-IP:8080/status?format=text'"
 
 	onNode         = "On the node {node}, as root:"
 	onControlPlane = "On a control-plane node, as root:"
@@ -175,7 +192,7 @@ const (
 	kubeProxyOnNode = "kubectl -n kube-system get pods -l k8s-app=kube-proxy --field-selector spec.nodeName={node} -o wide"
 	podEvents       = "kubectl -n {namespace} events --for pod/{pod}"
 	podMounts       = "kubectl -n {namespace} get pod {pod} -o json | " +
-		"jq '.spec | {volumes, mounts: [.containers[] | {name, volumeMounts}]}'"
+		"jq '.spec | {volumes, mounts: [(.initContainers + .containers)[] | {name, volumeMounts}]}'"
 )
 
 // Official pages.

@@ -180,6 +180,47 @@ func TestConfirmingChangesNothing(t *testing.T) {
 	}
 }
 
+// Lifeline's image is made from scratch: it has neither a shell nor cat.
+func TestNothingButLifelineIsRunInItsOwnContainer(t *testing.T) {
+	exec := regexp.MustCompile(`kubectl -n \{namespace\} exec \{pod\} (-c \S+)? ?-- (\S+)`)
+	for _, entry := range All() {
+		for i, text := range entry.Confirm {
+			found := exec.FindStringSubmatch(text)
+			switch {
+			case found == nil:
+				if strings.Contains(text, " exec ") {
+					t.Errorf("%s: executes in no container that is known: %s", entry.Reason, text)
+				}
+			case found[1] == "-c CONTAINER":
+				if i == 0 || entry.Confirm[i-1] != inApplication {
+					t.Errorf("%s: no sentence says in which container: %s", entry.Reason, text)
+				}
+			case found[2] != "/lifeline":
+				t.Errorf("%s: Lifeline's container has no %s: %s", entry.Reason, found[2], text)
+			}
+		}
+		for _, text := range entry.Mend {
+			if strings.Contains(text, " exec ") {
+				t.Errorf("%s: mends by a command in a container: %s", entry.Reason, text)
+			}
+		}
+	}
+}
+
+func TestAnEntryThatDebugsSaysOnceBeforeWhatImageItTakes(t *testing.T) {
+	for _, entry := range All() {
+		steps := slices.Concat(entry.Confirm, entry.Mend)
+		first := slices.IndexFunc(steps, func(step string) bool { return strings.Contains(step, " debug -i") })
+		said := slices.Index(steps, debugImage)
+		if (first < 0) != (said < 0) || said > first {
+			t.Errorf("%s: the first kubectl debug is step %d and the sentence on its image step %d", entry.Reason, first, said)
+		}
+		if said >= 0 && slices.Contains(steps[said+1:], debugImage) {
+			t.Errorf("%s: the sentence on the image stands twice", entry.Reason)
+		}
+	}
+}
+
 func TestWhatTakesSomethingDownIsNamedAsSuchAndComesLast(t *testing.T) {
 	for _, entry := range All() {
 		warned, begun := false, false

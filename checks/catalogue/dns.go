@@ -4,8 +4,11 @@ import "github.com/kube-lifeline/lifeline/checks"
 
 const (
 	resolvConf = inPod + "cat /etc/resolv.conf"
-	lookupName = inPod + "dig +search +showsearch +time=2 +tries=1 kubernetes.default.svc"
-	dnsOfPod   = "kubectl -n {namespace} get pod {pod} " +
+	// resolvConfSeen is the file of Lifeline's own container, with what is
+	// mounted or written over it there.
+	resolvConfSeen = freshLook + `'.checks[] | select(.name == "dns") | .details.resolvConf'`
+	lookupName     = inPod + "dig +search +showsearch +time=2 +tries=1 kubernetes.default.svc"
+	dnsOfPod       = "kubectl -n {namespace} get pod {pod} " +
 		"-o jsonpath='{.spec.dnsPolicy} {.spec.hostNetwork} {.spec.dnsConfig}'"
 	dnsService    = "kubectl -n kube-system get service kube-dns"
 	coreDNSPods   = "kubectl -n kube-system get pods -l k8s-app=kube-dns -o wide"
@@ -36,7 +39,9 @@ func dnsServers() []Entry {
 				"of an address is passed over in silence. An image or an init container that overwrites the file, or " +
 				"dnsPolicy None without nameservers, are the usual causes.",
 			Confirm: []string{
-				"kubectl -n {namespace} exec {pod} -- cat /etc/resolv.conf",
+				"What Lifeline's container has:",
+				resolvConfSeen,
+				debugImage,
 				"What kubelet gave the pod, without any mount or overwriting in its containers:",
 				resolvConf,
 				dnsOfPod,
@@ -55,8 +60,10 @@ func dnsServers() []Entry {
 				"Resolvers then behave as if it were empty and ask 127.0.0.1. Kubelet writes it readable to all, so " +
 				"something in the pod has replaced it or lies over it.",
 			Confirm: []string{
-				"kubectl -n {namespace} exec {pod} -- ls -laL /etc/resolv.conf",
+				resolvConfSeen,
 				podMounts,
+				inApplication,
+				execInPod + "ls -laL /etc/resolv.conf",
 			},
 			Mend: []string{
 				"Remove the mount at /etc/resolv.conf, or the script that rewrites it, and use dnsConfig for what it was to do.",
@@ -74,6 +81,7 @@ func dnsServers() []Entry {
 				"ClusterFirst, which degrades to Default; a kubelet without clusterDNS, where all pods of the node " +
 				"are hit and have the event MissingClusterDNS.",
 			Confirm: []string{
+				debugImage,
 				resolvConf,
 				dnsOfPod,
 				"kubectl get events -A --field-selector reason=MissingClusterDNS",
@@ -96,7 +104,7 @@ func dnsServers() []Entry {
 			Means: "The nameserver is the cluster's, but the search domains or ndots that make a short name whole are " +
 				"not there, so kubernetes.default.svc is asked for as it stands and is NXDOMAIN. With dnsPolicy None a " +
 				"pod has only what its dnsConfig says. The full name with the cluster domain still resolves.",
-			Confirm: []string{dnsOfPod, resolvConf, lookupName},
+			Confirm: []string{dnsOfPod, debugImage, resolvConf, lookupName},
 			Mend: []string{
 				"Use ClusterFirst and leave in dnsConfig only what is to be added; kubelet merges the two.",
 				clusterFirstSentence,
@@ -115,6 +123,7 @@ func dnsServers() []Entry {
 				"link-local one (169.254.0.0/16), by a Service datapath that is not programmed, or because CoreDNS is " +
 				"gone and still listed.",
 			Confirm: []string{
+				debugImage,
 				"Is it all DNS, or UDP only:",
 				inPod + "dig +search +tcp +time=3 +tries=1 kubernetes.default.svc A",
 				"Does the API answer by its address? If it does, only port 53 is dropped; if not, suspect the Service datapath:",
@@ -170,6 +179,7 @@ func dnsServers() []Entry {
 				"of the way: a host firewall that rejects, a pod without a default route or without an address of the " +
 				"nameserver's family, a filter within the pod.",
 			Confirm: []string{
+				debugImage,
 				inPod + "ip address",
 				inPod + "ip route get NAMESERVER",
 				resolvConf,
@@ -192,6 +202,7 @@ func dnsServers() []Entry {
 				"small answers come, and large ones, such as those of headless Services, do not. In a plain cluster the " +
 				"API server's name never needs it. A NetworkPolicy or firewall that allows only 53/UDP is the usual cause.",
 			Confirm: []string{
+				debugImage,
 				inPod + "dig +search +tcp +time=3 +tries=1 kubernetes.default.svc A",
 				"kubectl -n {namespace} get networkpolicies -o yaml | grep -B3 -A3 'port: 53'",
 			},
@@ -209,6 +220,7 @@ func dnsServers() []Entry {
 				"Go; musl asks all at once and takes the first answer. As a rule servers of the cluster and others are " +
 				"mixed there.",
 			Confirm: []string{
+				debugImage,
 				resolvConf,
 				"Ask each by itself:",
 				inPod + "dig +search +time=2 +tries=1 @NAMESERVER kubernetes.default.svc A",
@@ -227,6 +239,7 @@ func dnsServers() []Entry {
 				"answer is due. getaddrinfo asks for both and waits for both, so lookups are slow or fail altogether. A " +
 				"forwarder, a template in the Corefile or a middlebox mistreats AAAA.",
 			Confirm: []string{
+				debugImage,
 				inPod + "dig +search +time=3 +tries=1 kubernetes.default.svc A",
 				inPod + "dig +search +time=3 +tries=1 kubernetes.default.svc AAAA",
 				"With glibc, two queries from one socket can race in conntrack; then AAAA alone, as above, does not fail.",
@@ -245,6 +258,7 @@ func dnsServers() []Entry {
 				"takes six. More than three nameservers are dropped by kubelet, glibc and Go alike. Names then resolve in " +
 				"some images and not in others, since the node's own domains fill the list.",
 			Confirm: []string{
+				debugImage,
 				resolvConf,
 				"kubectl get events -A --field-selector reason=DNSConfigForming",
 			},
@@ -263,14 +277,17 @@ func dnsServers() []Entry {
 				"names slow means a CoreDNS short of CPU; external names only, a slow upstream; a whole multiple of the " +
 				"resolver's timeout, lost packets; many queries for one name, the search list with ndots 5.",
 			Confirm: []string{
+				debugImage,
 				lookupName,
 				"kubectl -n kube-system top pods -l k8s-app=kube-dns",
 				"Twenty lookups on fresh ports; one slow replica shows as two groups of times:",
 				inPod + `sh -c 'for i in $(seq 20); do dig +search +time=5 kubernetes.default.svc | grep "Query time"; done'`,
 			},
 			Mend: []string{
-				"Give CoreDNS more CPU, or more replicas than it has, which 3 stands for here:",
-				"kubectl -n kube-system scale deployment/coredns --replicas=3",
+				"Give CoreDNS more CPU, or more replicas than it has now:",
+				"kubectl -n kube-system get deployment coredns",
+				"Changes the cluster: one more than now:",
+				"kubectl -n kube-system scale deployment/coredns --replicas=REPLICAS",
 				"Run NodeLocal DNSCache, which also ends the conntrack race of glibc.",
 				"In applications write names that are asked for often with a dot at the end.",
 			},

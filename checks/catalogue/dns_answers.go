@@ -13,6 +13,7 @@ func dnsAnswers() []Entry {
 				"misbehaving\". Neighbours: an upstream that fails for a search candidate outside the cluster's zone, and a " +
 				"SERVFAIL kept in a cache for some seconds after the repair.",
 			Confirm: []string{
+				debugImage,
 				"A static record, under cluster.local or what the cluster's domain is, still answers from a CoreDNS that is not synced:",
 				inPod + "dig +short dns-version.cluster.local. TXT",
 				"SERVFAIL within the cluster's zone means CoreDNS, outside it alone the upstream:",
@@ -37,6 +38,7 @@ func dnsAnswers() []Entry {
 				"server block of its Corefile matches the name, or where its acl plugin forbids; a resolver that is not " +
 				"the cluster's does so to strangers. Go applications read \"server misbehaving\", as for SERVFAIL.",
 			Confirm: []string{
+				debugImage,
 				"Is it the cluster's DNS that is asked:",
 				resolvConf,
 				dnsService,
@@ -58,6 +60,7 @@ func dnsAnswers() []Entry {
 				"\"server misbehaving\". FORMERR points to a server or a middlebox that does not bear EDNS0, NOTIMP to something " +
 				"that is hardly a DNS server. SERVFAIL is dns-servfail-coredns-unsynced, REFUSED dns-refused-no-zone.",
 			Confirm: []string{
+				debugImage,
 				"Which candidate of the search list gets which code:",
 				lookupName,
 				"With EDNS0 and without it:",
@@ -81,6 +84,7 @@ func dnsAnswers() []Entry {
 				"serves: kubelet's clusterDomain and the Corefile disagree, or cluster.local is written somewhere by hand. " +
 				"The name exists under the zone that CoreDNS does serve.",
 			Confirm: []string{
+				debugImage,
 				"The reverse name of the API server's address ends in the real zone:",
 				inPod + "dig +short -x {host}",
 				resolvConf,
@@ -102,6 +106,7 @@ func dnsAnswers() []Entry {
 				"the query went to a server that knows nothing of Services. External names resolve. A VPN, an entry " +
 				"point that edits resolv.conf, dnsConfig.nameservers or a wrong clusterDNS of kubelet put it there.",
 			Confirm: []string{
+				debugImage,
 				resolvConf,
 				dnsService,
 				dnsOfPod,
@@ -127,6 +132,7 @@ func dnsAnswers() []Entry {
 			Confirm: []string{
 				apiService,
 				corefile,
+				debugImage,
 				"Another Service resolves:",
 				inPod + "dig +search +short kube-dns.kube-system.svc A",
 			},
@@ -144,6 +150,7 @@ func dnsAnswers() []Entry {
 				"family only, so no address at all points to a rewrite or template in the Corefile, to a proxy that " +
 				"captures DNS, or to an answer cached from before the Service was there.",
 			Confirm: []string{
+				debugImage,
 				inPod + "dig +search kubernetes.default.svc A",
 				inPod + "dig +search kubernetes.default.svc AAAA",
 				apiService,
@@ -163,6 +170,7 @@ func dnsAnswers() []Entry {
 				"and go on waiting, so applications see a timeout. Something other than a DNS server holds port 53, or " +
 				"a middlebox rewrites the packets.",
 			Confirm: []string{
+				debugImage,
 				resolvConf,
 				lookupName,
 				"Over TCP middleboxes interfere less:",
@@ -182,6 +190,7 @@ func dnsAnswers() []Entry {
 				"or ends at a name that does not exist. kubernetes.default.svc has no alias in a plain cluster, so a rewrite or " +
 				"template in the Corefile, or a wildcard record of a search domain, has made one. Applications read \"no such host\".",
 			Confirm: []string{
+				debugImage,
 				inPod + "dig +search +showsearch kubernetes.default.svc CNAME",
 				corefile,
 				resolvConf,
@@ -203,6 +212,7 @@ func dnsAnswers() []Entry {
 			Confirm: []string{
 				apiService,
 				environmentOfPod + " | grep KUBERNETES_",
+				debugImage,
 				lookupName,
 			},
 			Mend: []string{
@@ -220,7 +230,10 @@ func dnsAnswers() []Entry {
 			Means: "/etc/hosts has a line for kubernetes.default.svc, so resolvers never ask DNS for it and stay on that " +
 				"address when the cluster's changes. hostAliases of the pod or an image wrote it.",
 			Confirm: []string{
-				"kubectl -n {namespace} exec {pod} -- grep kubernetes /etc/hosts",
+				freshLook + `'.checks[] | select(.name == "dns") | .details | {hostsFile, fromHosts: .lookup.fromHosts, addresses: .lookup.addresses}'`,
+				inApplication,
+				execInPod + "grep kubernetes /etc/hosts",
+				"Whether the pod's manifest writes it:",
 				"kubectl -n {namespace} get pod {pod} -o jsonpath='{.spec.hostAliases}'",
 				apiService,
 			},

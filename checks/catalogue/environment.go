@@ -6,7 +6,7 @@ const (
 	environmentOfPod = "kubectl -n {namespace} set env pod/{pod} --list"
 	apiService       = "kubectl -n default get service kubernetes -o wide"
 	removeSetting    = "Take the setting out of the pod template, so that kubelet's own value stands (this rolls the pods out anew):"
-	namespaceFile    = "kubectl -n {namespace} exec {pod} -- ls -laL " + directory + "/"
+	namespaceFile    = freshLook + `'.checks[] | select(.name == "environment") | .details | {namespaceFile, namespace}'`
 	projectNamespace = "Add to the projected volume a downwardAPI source with path namespace and fieldRef metadata.namespace, " +
 		"or drop the volume of your own and let Kubernetes mount its default one."
 )
@@ -22,8 +22,11 @@ func environment() []Entry {
 				"every container of an ordinary pod, whatever enableServiceLinks says, so something has cleaned the " +
 				"environment: env -i, sudo, a login shell, an init system. Only a static pod may lack them by right.",
 			Confirm: []string{
-				"See whether the container's first process still has them; if so, the start script drops them:",
-				`kubectl -n {namespace} exec {pod} -- sh -c 'tr "\0" "\n" </proc/1/environ | grep ^KUBERNETES_'`,
+				"What a new process in Lifeline's container has:",
+				freshLook + `'.checks[] | select(.name == "environment") | .details | {serviceHost, servicePort, serviceAddress}'`,
+				"Whether the first process of the application's container still has them; if so, its start script drops them.",
+				inApplication,
+				execInPod + `sh -c 'tr "\0" "\n" </proc/1/environ | grep ^KUBERNETES_'`,
 				"This prints file or http for a static pod, and nothing or api for an ordinary one:",
 				`kubectl -n {namespace} get pod {pod} -o jsonpath='{.metadata.annotations.kubernetes\.io/config\.source}'`,
 			},
@@ -51,6 +54,24 @@ func environment() []Entry {
 				removeSetting,
 				"kubectl -n {namespace} set env deployment/NAME KUBERNETES_SERVICE_HOST-",
 				"Where the address has to be given by hand, give the bare address or name.",
+			},
+			Page: pageAccess,
+		},
+		{
+			Reason: checks.EnvServiceHostUnresolvable,
+			Title:  "KUBERNETES_SERVICE_HOST is a name that nobody knows",
+			Means: "The variable holds a name in the place of an address, and the pod's nameservers say that it has none. " +
+				"In-cluster clients dial what the variable says, so they fail with \"no such host\". Kubelet writes an " +
+				"address; a name comes from the pod's manifest, a webhook, or a platform that prefers one, as AKS does on " +
+				"request. Either it is misspelt, or the zone that it is in cannot be asked from here.",
+			Confirm: []string{
+				"Where the variable is set:",
+				"kubectl -n {namespace} get pod {pod} -o yaml | grep -B 1 -A 1 KUBERNETES_SERVICE_HOST",
+				apiService,
+			},
+			Mend: []string{
+				"Correct the name where it is set, or take the setting out and let kubelet give the address.",
+				"Where the name is right, let the cluster's DNS forward its zone to a nameserver that knows it.",
 			},
 			Page: pageAccess,
 		},
@@ -101,6 +122,7 @@ func environment() []Entry {
 				"address, and kubernetes.default.svc does not end in .cluster.local.",
 			Confirm: []string{
 				environmentOfPod + " | grep -i proxy",
+				debugImage,
 				"A container without the proxy variables reaches the server directly:",
 				inPod + `curl -skS --noproxy "*" --max-time 5 "https://{host}:{port}/version"`,
 			},
@@ -149,12 +171,9 @@ func environment() []Entry {
 			Means: "A namespace is at most 63 lower-case letters, digits and dashes (RFC 1123), and the file holds " +
 				"something else or nothing. Kubelet would not write that, so the file was made by hand or another " +
 				"volume lies over it. Programs that read it ask for objects in a namespace that cannot be, and get 403 or 404.",
-			Confirm: []string{
-				"kubectl -n {namespace} exec {pod} -- od -c " + directory + "/namespace",
-				podMounts,
-			},
-			Mend: []string{projectNamespace},
-			Page: pageProjected,
+			Confirm: []string{namespaceFile, podMounts},
+			Mend:    []string{projectNamespace},
+			Page:    pageProjected,
 		},
 	}
 }

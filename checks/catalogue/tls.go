@@ -35,9 +35,12 @@ func tlsHandshake() []Entry {
 				"KUBERNETES_SERVICE_PORT leads to a port without TLS, or a captive proxy or a mesh has taken the connection. " +
 				"kube-apiserver has had no plain port since 1.20.",
 			Confirm: []string{
+				debugImage,
 				inPod + `curl -sv --max-time 5 "http://{host}:{port}/"`,
 				apiService,
 				environmentOfPod + " | grep -E 'KUBERNETES_|PROXY'",
+				fromNodeSentence,
+				fromNode,
 			},
 			Mend: []string{
 				"Take an override of KUBERNETES_SERVICE_HOST or _PORT out of the pod template.",
@@ -52,6 +55,7 @@ func tlsHandshake() []Entry {
 				"\"connection reset by peer\". Something between accepts connections that it cannot or may not pass on: a mesh " +
 				"sidecar whose policy knows no such host, a load balancer without healthy API servers, a firewall that inspects.",
 			Confirm: []string{
+				debugImage,
 				"Does it close by itself, and only for one TLS version:",
 				handshake,
 				inPod + `sh -c 'openssl s_client -connect "{host}:{port}" -tls1_2 -brief </dev/null'`,
@@ -60,6 +64,8 @@ func tlsHandshake() []Entry {
 				"The API servers behind the Service; ask one of them directly:",
 				apiSlices,
 				askEndpoint,
+				fromNodeSentence,
+				fromNode,
 			},
 			Mend: []string{
 				"In Istio exclude the API server (annotation traffic.sidecar.istio.io/excludeOutboundIPRanges: {host}/32) or add a ServiceEntry.",
@@ -75,15 +81,18 @@ func tlsHandshake() []Entry {
 				"ones are lost, where the path's MTU is smaller than the pod's and the notice of it is filtered; or a middlebox " +
 				"chokes on the large first message of newer Go programs; or the API server is too busy to answer.",
 			Confirm: []string{
+				debugImage,
 				"A small first message, and a large one as newer Go programs send it (OpenSSL 3.5 or later); only the second failing " +
 					"means that a middlebox or the way out cannot bear its size:",
 				inPod + `sh -c 'timeout 10 openssl s_client -connect "{host}:{port}" -groups X25519 -brief </dev/null'`,
 				inPod + `sh -c 'timeout 10 openssl s_client -connect "{host}:{port}" -groups X25519MLKEM768 -brief </dev/null'`,
 				"The pod's MTU, and the path's by pings that may not be cut, to an API server's own address:",
 				inPod + "ip link show eth0",
-				inPod + "ping -M do -c 3 -s 1372 ENDPOINT",
+				debugPod + "-- ping -M do -c 3 -s 1372 ENDPOINT",
 				"Is the API server slow for others too:",
 				"kubectl get --raw '/livez?verbose'",
+				fromNodeSentence,
+				fromNode,
 			},
 			Mend: []string{
 				"Set the network add-on's MTU to the path's, less its own overhead: 50 bytes for VXLAN, 20 for IPIP, 60 to 80 for WireGuard.",
@@ -99,9 +108,12 @@ func tlsHandshake() []Entry {
 				"certificate demanded, a name that the other side does not serve. kube-apiserver speaks TLS 1.2 and 1.3 to any " +
 				"current client, so either its --tls-min-version or --tls-cipher-suites are very strict, or somebody else answers.",
 			Confirm: []string{
+				debugImage,
 				handshake,
 				inPod + `sh -c 'openssl s_client -connect "{host}:{port}" -tls1_2 -brief </dev/null'`,
 				servedCertificate,
+				fromNodeSentence,
+				fromNode,
 			},
 			Mend: []string{
 				"Widen --tls-min-version and --tls-cipher-suites of kube-apiserver to what its clients can do.",
@@ -117,11 +129,15 @@ func tlsHandshake() []Entry {
 				"CA was generated anew and the pod's copy is stale, or the pod talks to another cluster, as every kubeadm CA is " +
 				"called kubernetes. A running program may have kept the old file in memory as well.",
 			Confirm: []string{
+				debugImage,
 				servedChain,
 				"The bundle in the pod, and the one that the cluster publishes now:",
 				podBundle,
 				publishedBundle,
+				"When kubelet last wrote the pod's, as writtenAt:",
 				tokenFiles,
+				fromNodeSentence,
+				fromNode,
 			},
 			Mend: []string{
 				publishCA,
@@ -140,6 +156,7 @@ func tlsHandshake() []Entry {
 				"Applications read \"certificate signed by unknown authority\". Lifeline sends no token on such a connection; a " +
 				"program that does not verify would hand its token over.",
 			Confirm: []string{
+				debugImage,
 				"The subject and issuer tell who it is:",
 				servedCertificate,
 				apiService,
@@ -160,7 +177,7 @@ func tlsHandshake() []Entry {
 			Means: "The server presents its own certificate alone, and that was issued by an intermediate CA which neither the server " +
 				"sends nor ca.crt holds. Clients cannot build the chain and read \"certificate signed by unknown authority\". Browsers " +
 				"and some libraries fetch the missing link by themselves, which hides the fault.",
-			Confirm: []string{servedChain, podBundle},
+			Confirm: []string{debugImage, servedChain, podBundle},
 			Mend: []string{
 				"Append the intermediate certificates to the file of kube-apiserver's --tls-cert-file, the server's own first.",
 				"Or add the intermediate to the file of kube-controller-manager's --root-ca-file.",
@@ -174,9 +191,10 @@ func tlsHandshake() []Entry {
 				"chain too long, a CA that may sign no further CA, a policy. The message of the check has the words of the " +
 				"verifier. Applications fail with the same words.",
 			Confirm: []string{
+				debugImage,
 				servedChain,
 				"Another verifier's opinion, with the published bundle:",
-				rootConfigMap + ` -o jsonpath='{.data.ca\.crt}' | kubectl -n {namespace} debug -i {pod} --image=nicolaka/netshoot -- ` +
+				rootConfigMap + ` -o jsonpath='{.data.ca\.crt}' | kubectl -n {namespace} debug -i {pod} --image=nicolaka/netshoot --profile=restricted -- ` +
 					`sh -c 'cat >/tmp/ca.crt; openssl s_client -connect "{host}:{port}" -CAfile /tmp/ca.crt -x509_strict -brief </dev/null'`,
 			},
 			Mend: []string{

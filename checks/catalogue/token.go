@@ -3,9 +3,11 @@ package catalogue
 import "github.com/kube-lifeline/lifeline/checks"
 
 const (
-	tokenFiles   = "kubectl -n {namespace} exec {pod} -- ls -la " + directory + "/ " + directory + "/..data/"
-	tokenClaims  = statusOf + `'.checks[] | select(.name == "token") | .details.claims'`
-	podUsers     = "kubectl -n {namespace} get pod {pod} -o json | jq '.spec | {securityContext, containers: [.containers[] | {name, securityContext}]}'"
+	// tokenFiles is the token as a file: whether it is one and a link into
+	// ..data, when kubelet wrote it, and what is mounted there.
+	tokenFiles   = freshLook + `'.checks[] | select(.name == "token") | .details | {directory, file, writtenAt, mounts}'`
+	tokenClaims  = freshLook + `'.checks[] | select(.name == "token") | .details.claims'`
+	podUsers     = "kubectl -n {namespace} get pod {pod} -o json | jq '.spec | {securityContext, containers: [(.initContainers + .containers)[] | {name, securityContext}]}'"
 	kubeletLog   = "journalctl -u kubelet --since -2h --no-pager"
 	dropOwnMount = "Take the volume of your own at " + directory + " out of the pod template; Kubernetes then mounts its default one."
 	useProjected = "Let the program read " + directory + "/token itself, each time or at least every minute, and no copy of it."
@@ -76,9 +78,11 @@ func tokenFile() []Entry {
 				"defaultMode does not change the first two. A container with another user, or a process that drops its group " +
 				"after the start, is left outside.",
 			Confirm: []string{
-				"kubectl -n {namespace} exec {pod} -- ls -lanL " + directory + "/",
-				"kubectl -n {namespace} exec {pod} -- id",
+				tokenFiles,
+				"Lifeline's image runs as 65532 where the pod names no user:",
 				podUsers,
+				inApplication,
+				execInPod + "sh -c 'id; ls -lanL " + directory + "/'",
 			},
 			Mend: []string{
 				"Give the pod a group that all its containers are in (this rolls the pods out anew):",
@@ -115,7 +119,7 @@ func tokenFile() []Entry {
 				"error or a stale handle. The projected volume is a tmpfs in the node's memory, where that does not happen, so " +
 				"the token comes from another file system or the node is in trouble.",
 			Confirm: []string{
-				"kubectl -n {namespace} exec {pod} -- grep serviceaccount /proc/self/mountinfo",
+				tokenFiles,
 				podEvents,
 				onNode,
 				"dmesg --ctime --level=err,crit | tail -n 30",
@@ -145,7 +149,7 @@ func tokenFile() []Entry {
 				"token ends, and then every request gets 401.",
 			Confirm: []string{
 				"A mount point that ends in /token shows it:",
-				"kubectl -n {namespace} exec {pod} -- grep serviceaccount /proc/self/mountinfo",
+				tokenFiles,
 				podMounts,
 			},
 			Mend: []string{
@@ -163,8 +167,8 @@ func tokenFile() []Entry {
 				"client takes the space away; the Python client sends the content as it is, and raw clients fail with \"invalid " +
 				"header field value\". So some programs in the pod work and others do not.",
 			Confirm: []string{
-				"This prints 1 where the last byte is a newline:",
-				"kubectl -n {namespace} exec {pod} -- tail -c 1 " + directory + "/token | wc -l",
+				"This prints true where there is white space, and null where there is none:",
+				freshLook + `'.checks[] | select(.name == "token") | .details.surroundingSpace'`,
 				podMounts,
 			},
 			Mend: []string{
@@ -180,7 +184,7 @@ func tokenFile() []Entry {
 				"but programs that take their namespace from the file ask in the wrong one and get 403 or 404. Kubelet writes " +
 				"both of one pod, so at least one of them was put there by hand.",
 			Confirm: []string{
-				"kubectl -n {namespace} exec {pod} -- cat " + directory + "/namespace",
+				namespaceFile,
 				tokenClaims,
 				podMounts,
 			},

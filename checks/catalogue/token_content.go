@@ -12,8 +12,8 @@ func tokenContent() []Entry {
 				"over, and answers 401. A copy that was cut short, a template that was not filled in, or another file (a " +
 				"kubeconfig, a PEM file, JSON of a cloud) lies at this path.",
 			Confirm: []string{
-				"Count the parts without showing them; a token has three:",
-				"kubectl -n {namespace} exec {pod} -- cat " + directory + "/token | tr '.' '\\n' | grep -c ''",
+				"Why it is none, without showing it, and the size and origin of the file:",
+				freshLook + `'.checks[] | select(.name == "token") | .details | {decodeError, file, mounts}'`,
 				podMounts,
 			},
 			Mend: []string{dropOwnMount, useProjected},
@@ -26,7 +26,7 @@ func tokenContent() []Entry {
 				"replaces a token at 80 % of its lifetime, so either rotation has stalled for long, or this file is a copy, a " +
 				"subPath mount or a Secret that kubelet does not renew.",
 			Confirm: []string{
-				"The name that ..data points to is the time, in UTC, of kubelet's last write:",
+				"The time of kubelet's last write is writtenAt, which a copy or a subPath mount has not:",
 				tokenFiles,
 				tokenClaims,
 				podMounts,
@@ -63,11 +63,11 @@ func tokenContent() []Entry {
 			Reason: checks.TokenRotationStalled,
 			Title:  "The token was not rotated in time",
 			Means: "Kubelet replaces a token at 80 % of the lifetime it asked for, 48 minutes for a default one, and at 24 hours at " +
-				"the latest; this one is older. It works as yet, since the API server extends it, so applications see nothing " +
-				"until it ends. Kubelet is down, cannot reach the API server or may not ask for tokens, or another source of the " +
-				"same volume fails: without the ConfigMap kube-root-ca.crt the token is not written either.",
+				"the latest; this one is older. It works until it expires: a default token for a year, since the API server " +
+				"extends it, one with a lifetime of its own much sooner; applications see nothing before. Kubelet is down, cannot " +
+				"reach the API server or may not ask for tokens, or another source of the same volume fails: without the ConfigMap kube-root-ca.crt the token is not written either.",
 			Confirm: []string{
-				"The name that ..data points to is the time, in UTC, of kubelet's last write, which is as old:",
+				"The time of kubelet's last write is writtenAt, and it is as old:",
 				tokenFiles,
 				"kubectl get node {node}",
 				podEvents,
@@ -134,6 +134,7 @@ func tokenContent() []Entry {
 				"no rule for this and keeps the token until its ordinary renewal.",
 			Confirm: []string{
 				tokenClaims,
+				debugImage,
 				"The server's clock, several times, since each connection may meet another server:",
 				inPod + `sh -c 'for i in 1 2 3 4 5 6; do curl -skD - -o /dev/null --max-time 5 "https://{host}:{port}/version" | grep -i ^date; done; date -u'`,
 				onControlPlane,
