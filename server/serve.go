@@ -6,10 +6,9 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
-
-	"golang.org/x/net/netutil"
 )
 
 // limits bound what clients can stretch. All together hold 128 connections to
@@ -23,9 +22,7 @@ type limits struct {
 	shutdown time.Duration
 	// headerBytes is the size of a request's head.
 	headerBytes int
-	// connections is how many are held in all; further ones wait to be
-	// accepted. A source, by its address, has at most perSource; further ones
-	// are closed, so that no one client keeps kubelet's probes out.
+	// connections is how many are held in all, perSource of one address.
 	connections, perSource int
 }
 
@@ -46,7 +43,7 @@ func defaultLimits() limits {
 // requests finish for three seconds at most. It returns nil when ctx has ended
 // and an error when the listener fails before. No goroutine outlives it.
 func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
-	connections := connections{perSource: s.limits.perSource}
+	connections := connections{limits: s.limits}
 	server := &http.Server{
 		Handler:                      s.Handler(),
 		ReadHeaderTimeout:            s.limits.header,
@@ -62,7 +59,7 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
-		failure = server.Serve(netutil.LimitListener(listener, s.limits.connections))
+		failure = server.Serve(listener)
 	}()
 
 	select {
@@ -83,42 +80,67 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	return nil
 }
 
-// connections counts those that are open, in all and by source.
+// connections knows those that are open, so that there are never more than the
+// limits say. A new one past a limit takes the place of the one that has waited
+// longest with no request, of the same source where that has too many; where
+// all are being answered the new one is closed. So clients that hold on to
+// connections, or dawdle over a request, keep nobody out.
 type connections struct {
-	perSource int
-	open      sync.WaitGroup
-	mu        sync.Mutex
-	bySource  map[string]int
+	limits limits
+	open   sync.WaitGroup
+
+	mu       sync.Mutex
+	held     int
+	bySource map[string]int
+	// waiting are the connections of which no whole request head has come
+	// since the last answer, the longest waiting first.
+	waiting []net.Conn
 }
 
 // changed is called by net/http whenever a connection changes its state, before
 // it does anything with a new one and after its last use of a closed one.
 func (c *connections) changed(connection net.Conn, state http.ConnState) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.waiting = slices.DeleteFunc(c.waiting, func(other net.Conn) bool { return other == connection })
 	switch state {
 	case http.StateNew:
 		c.open.Add(1)
-		if c.add(source(connection), 1) > c.perSource {
-			_ = connection.Close()
-		}
+		c.count(connection, 1)
+		c.makeRoom(connection)
+		c.waiting = append(c.waiting, connection)
+	case http.StateIdle:
+		c.waiting = append(c.waiting, connection)
 	case http.StateClosed:
-		c.add(source(connection), -1)
+		c.count(connection, -1)
 		c.open.Done()
 	}
 }
 
-// add changes the number of a source's connections and returns it.
-func (c *connections) add(source string, change int) int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+func (c *connections) count(connection net.Conn, change int) {
 	if c.bySource == nil {
 		c.bySource = make(map[string]int)
 	}
-	c.bySource[source] += change
-	count := c.bySource[source]
-	if count == 0 {
-		delete(c.bySource, source)
+	c.held += change
+	c.bySource[source(connection)] += change
+	if c.bySource[source(connection)] == 0 {
+		delete(c.bySource, source(connection))
 	}
-	return count
+}
+
+func (c *connections) makeRoom(added net.Conn) {
+	crowded := c.bySource[source(added)] > c.limits.perSource
+	if !crowded && c.held <= c.limits.connections {
+		return
+	}
+	gone := added
+	for _, connection := range c.waiting {
+		if !crowded || source(connection) == source(added) {
+			gone = connection
+			break
+		}
+	}
+	_ = gone.Close()
 }
 
 // wait returns when no connection is open. It is to be called when none is

@@ -216,51 +216,42 @@ func TestAClientThatHasClosedItsHalfIsAnswered(t *testing.T) {
 	expectEnd(t, connection)
 }
 
-func TestOneClientCannotKeepOthersOut(t *testing.T) {
-	limits := strict()
-	// The client's connections stay for as long as the test.
-	limits.header, limits.request, limits.perSource = patience, patience, 3
-	address := serve(t, limits)
-	var held []net.Conn
-	for range limits.perSource {
-		connection := dial(t, address, "127.0.0.1")
-		send(t, connection, request)
-		if got := readStatus(t, connection); got != 200 {
-			t.Errorf("got %d, want 200", got)
+func TestClientsThatHoldOnToConnectionsKeepNobodyOut(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		// holders and newcomer are the addresses that connect.
+		holders, newcomer string
+		change            func(*limits)
+	}{
+		{"of one source", "127.0.0.1", "127.0.0.1", func(l *limits) { l.perSource = 3 }},
+		{"of all sources", "127.0.0.1", "127.0.0.2", func(l *limits) { l.connections = 3 }},
+	} {
+		for manner, text := range map[string]string{"silent": "", "in their header": "GET /healthz HT", "idle": request} {
+			t.Run(test.name+", "+manner, func(t *testing.T) {
+				limits := strict()
+				// They stay for as long as the test, unless they are ended.
+				limits.header, limits.request, limits.idle = patience, patience, patience
+				test.change(&limits)
+				address := serve(t, limits)
+				var held []net.Conn
+				for range 3 {
+					connection := dial(t, address, test.holders)
+					send(t, connection, text)
+					if text == request {
+						readStatus(t, connection)
+					}
+					held = append(held, connection)
+				}
+				newcomer := dial(t, address, test.newcomer)
+				send(t, newcomer, request)
+				if got := readStatus(t, newcomer); got != 200 {
+					t.Errorf("the newcomer: got %d, want 200", got)
+				}
+				if text != "" {
+					expectEnd(t, held[0])
+				}
+			})
 		}
-		send(t, connection, "GET")
-		held = append(held, connection)
-	}
-	for range 2 * limits.connections {
-		expectEnd(t, dial(t, address, "127.0.0.1"))
-	}
-	other := dial(t, address, "127.0.0.2")
-	send(t, other, request)
-	if got := readStatus(t, other); got != 200 {
-		t.Errorf("another source: got %d, want 200", got)
-	}
-	send(t, held[0], strings.TrimPrefix(request, "GET"))
-	if got := readStatus(t, held[0]); got != 200 {
-		t.Errorf("the first connection: got %d, want 200", got)
-	}
-}
-
-func TestConnectionsBeyondTheLimitWaitForTheirTurn(t *testing.T) {
-	limits := strict()
-	limits.connections = 2
-	address := serve(t, limits)
-	began := time.Now()
-	for range limits.connections {
-		dial(t, address, "")
-	}
-	waiting := dial(t, address, "")
-	send(t, waiting, request)
-	if got := readStatus(t, waiting); got != 200 {
-		t.Errorf("got %d, want 200", got)
-	}
-	// The others are cut off no sooner than this.
-	if waited := time.Since(began); waited < limits.header {
-		t.Errorf("answered after %s, while the others were still connected", waited)
 	}
 }
 
