@@ -35,6 +35,10 @@ func runCheck(ctx context.Context, arguments []string, p program) int {
 		return exitUsage
 	}
 	report := judge.Judge(config.observer(p.pod, zerolog.Nop()).Observe(ctx), nil)
+	if ctx.Err() != nil {
+		fmt.Fprintln(p.err, "lifeline check: interrupted")
+		return exitFailing
+	}
 	if err := p.print(report, *output); err != nil {
 		fmt.Fprintf(p.err, "lifeline check: cannot write the report: %s\n", err)
 		return exitFailing

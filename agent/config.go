@@ -21,11 +21,12 @@ import (
 
 const prefix = "LIFELINE_"
 
-// Bounds of the interval. A shorter one would load the API server with a fleet,
+// Bounds of the interval and of a probe. A shorter interval would load the API server with a fleet,
 // a longer one would not be watching.
 const (
 	minInterval = time.Second
 	maxInterval = time.Hour
+	minTimeout  = 100 * time.Millisecond
 )
 
 // config is what the environment sets. The tag meaning is the documentation
@@ -37,7 +38,7 @@ type config struct {
 	LogLevel          string        `env:"LOG_LEVEL" envDefault:"info" meaning:"debug, info, warn or error"`
 	LogFormat         string        `env:"LOG_FORMAT" envDefault:"json" meaning:"json or console"`
 	Skip              []checks.Name `env:"SKIP" meaning:"checks to leave out, separated by commas"`
-	ReadyChecks       []checks.Name `env:"READY_CHECKS" envDefault:"environment,token,ca,tls,api" meaning:"checks that gate /readyz"`
+	ReadyChecks       []checks.Name `env:"READY_CHECKS" envDefault:"environment,token,ca,tls,api" meaning:"checks that gate /readyz, or none"`
 	ReadyFailures     int           `env:"READY_FAILURES" envDefault:"3" meaning:"failing rounds in a row until /readyz says no"`
 	ReadySuccesses    int           `env:"READY_SUCCESSES" envDefault:"2" meaning:"good rounds in a row until /readyz says yes again"`
 	ServiceAccountDir string        `env:"SERVICE_ACCOUNT_DIR" envDefault:"/var/run/secrets/kubernetes.io/serviceaccount" meaning:"folder of token, ca.crt and namespace"`
@@ -136,7 +137,7 @@ func (c *config) validate(note func(name, problem string)) {
 		note("LISTEN", "has no port from 0 to 65535")
 	}
 	c.validateTimes(note)
-	if _, err := zerolog.ParseLevel(c.LogLevel); err != nil || c.LogLevel == "" {
+	if !slices.Contains([]string{"debug", "info", "warn", "error"}, c.LogLevel) {
 		note("LOG_LEVEL", "is not debug, info, warn or error")
 	}
 	if c.LogFormat != "json" && c.LogFormat != "console" {
@@ -157,12 +158,16 @@ func (c *config) validateTimes(note func(name, problem string)) {
 	if c.Timeout == 0 {
 		c.Timeout = min(observe.DefaultTimeout, c.Interval/3)
 	}
-	if c.Timeout < 0 || c.Timeout > c.Interval/2 {
-		note("TIMEOUT", fmt.Sprintf("is not above zero and at most half of the interval, %s", c.Interval/2))
+	if c.Timeout < minTimeout || c.Timeout > c.Interval/2 {
+		note("TIMEOUT", fmt.Sprintf("is not from %s to half of the interval, %s", minTimeout, c.Interval/2))
 	}
 }
 
 func (c *config) validateChecks(note func(name, problem string)) {
+	c.Skip, c.ReadyChecks = trimmed(c.Skip), trimmed(c.ReadyChecks)
+	if slices.Equal(c.ReadyChecks, []checks.Name{"none"}) {
+		c.ReadyChecks = []checks.Name{}
+	}
 	if unknown := unknownNames(c.Skip); unknown != "" {
 		note("SKIP", unknown)
 	} else if len(c.Skip) >= len(checks.Names()) {
@@ -177,6 +182,13 @@ func (c *config) validateChecks(note func(name, problem string)) {
 	if c.ReadySuccesses < 1 {
 		note("READY_SUCCESSES", "is not at least 1")
 	}
+}
+
+func trimmed(names []checks.Name) []checks.Name {
+	for i, name := range names {
+		names[i] = checks.Name(strings.TrimSpace(string(name)))
+	}
+	return names
 }
 
 func unknownNames(names []checks.Name) string {

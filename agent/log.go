@@ -7,6 +7,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/kube-lifeline/lifeline/checks"
+	"github.com/kube-lifeline/lifeline/checks/text"
 )
 
 // newLogger writes JSON lines, or coloured ones for a person.
@@ -54,7 +55,7 @@ func logTransitions(log zerolog.Logger, previous, report *checks.Report) {
 		if known {
 			event = event.Str("was", string(before.Status)).Stringer("was_for", result.Since.Sub(before.Since).Round(10*time.Millisecond))
 		}
-		event.Msg(result.Message)
+		event.Msg(text.Clean(result.Message))
 	}
 	if previous == nil || previous.Status != report.Status || cause(previous) != cause(report) {
 		logVerdict(log, report)
@@ -79,7 +80,7 @@ func logVerdict(log zerolog.Logger, report *checks.Report) {
 	event.Str("cause", string(first.Reason)).
 		Str("certainty", string(first.Certainty)).
 		Str("remedy", "lifeline explain "+string(first.Reason)).
-		Msg(first.Title)
+		Msg(text.Clean(first.Title))
 }
 
 func levelOf(log zerolog.Logger, status checks.Status) *zerolog.Event {

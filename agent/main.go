@@ -23,6 +23,8 @@ const (
 )
 
 func main() {
+	// Whoever reads the log may go away; the agent is not to end with it.
+	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	os.Exit(run(ctx, os.Args[1:], program{pod: checks.ThisPod(), out: os.Stdout, err: os.Stderr}))

@@ -55,7 +55,7 @@ func runAgent(ctx context.Context, p program) int {
 	})
 	err = surface.Serve(ctx, listener)
 	cancel()
-	owned.Wait()
+	waitAtMost(&owned, 2*time.Second)
 	if err != nil {
 		log.Error().Err(err).Msg("serving ended")
 		return exitFailing
@@ -70,6 +70,20 @@ func runAgent(ctx context.Context, p program) int {
 func (p program) keepHeapSmall() {
 	if p.pod.Environment["GOGC"] == "" {
 		debug.SetGCPercent(40)
+	}
+}
+
+// waitAtMost returns when all is done, or when a read that nothing can interrupt,
+// as from a file system that hangs, would keep the process from ending.
+func waitAtMost(owned *sync.WaitGroup, limit time.Duration) {
+	done := make(chan struct{})
+	go func() {
+		owned.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-time.After(limit):
 	}
 }
 

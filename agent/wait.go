@@ -20,24 +20,32 @@ func runWait(ctx context.Context, arguments []string, p program) int {
 	if code, done := p.parse(flags, arguments); done {
 		return code
 	}
-	if *limit <= 0 || *every <= 0 {
-		fmt.Fprintln(p.err, "lifeline wait: -timeout and -every must be above zero")
+	if *limit < minWait || *every < minWait {
+		fmt.Fprintf(p.err, "lifeline wait: -timeout and -every must be %s at the least\n", minWait)
 		return exitUsage
 	}
 	config, ok := p.configure()
 	if !ok {
 		return exitUsage
 	}
+	// The first try must end early enough for its report to be of use.
+	config.Timeout = min(config.Timeout, *limit/4)
+	interrupted := ctx
 	ctx, cancel := context.WithTimeout(ctx, *limit)
 	defer cancel()
-	waiting := waiter{program: p, observer: config.observer(p.pod, zerolog.Nop()), every: *every}
+	waiting := waiter{program: p, observer: config.observer(p.pod, zerolog.Nop()), every: *every, interrupted: interrupted}
 	return waiting.run(ctx)
 }
+
+// minWait keeps a wait from becoming a load.
+const minWait = 250 * time.Millisecond
 
 type waiter struct {
 	program
 	observer observer
 	every    time.Duration
+	// interrupted has ended where a signal and not the time limit ended the wait.
+	interrupted context.Context //nolint:containedctx // asked for its end alone
 }
 
 func (w waiter) run(ctx context.Context) int {
@@ -71,7 +79,8 @@ func reachable(report *checks.Report) bool {
 	if !found {
 		return report.Status != checks.Fail
 	}
-	return result.Status == checks.OK || result.Status == checks.Warn
+	details, told := result.Details.(*checks.APIDetails)
+	return told && details.Answered
 }
 
 // progress tells of a cause once, not at every try.
@@ -87,6 +96,10 @@ func (w waiter) progress(previous, report *checks.Report) {
 }
 
 func (w waiter) giveUp(report *checks.Report, after time.Duration) int {
+	if w.interrupted.Err() != nil {
+		fmt.Fprintln(w.err, "lifeline wait: interrupted")
+		return exitFailing
+	}
 	fmt.Fprintf(w.err, "lifeline wait: the API could not be reached within %s\n", after.Round(time.Millisecond))
 	if report != nil {
 		if err := w.print(report, "text"); err != nil {

@@ -1,5 +1,11 @@
 package checks
 
+import (
+	"net/netip"
+	"regexp"
+	"strings"
+)
+
 // EnvironmentFacts are what the process environment and the namespace file say
 // about the way to the API.
 type EnvironmentFacts struct {
@@ -27,4 +33,22 @@ type EnvironmentDetails struct {
 	// ProxyForAPI is the proxy that a client which honours the environment
 	// would send its requests to the API server by.
 	ProxyForAPI string `json:"proxyForAPI,omitempty"`
+}
+
+// IsHostName tells a DNS name that a certificate can name (RFC 1123) from an
+// address and from other text. A last label of digits alone makes no name (RFC
+// 3696 section 2), and some programs read it as an address.
+func IsHostName(host string) bool {
+	if _, err := netip.ParseAddr(host); err == nil || len(host) > 253 {
+		return false
+	}
+	host = strings.TrimSuffix(host, ".")
+	label := regexp.MustCompile(`^[A-Za-z0-9]([-A-Za-z0-9]{0,61}[A-Za-z0-9])?$`)
+	last := ""
+	for last = range strings.SplitSeq(host, ".") {
+		if !label.MatchString(last) {
+			return false
+		}
+	}
+	return strings.Trim(last, "0123456789") != ""
 }

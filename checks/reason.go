@@ -9,6 +9,7 @@ type Reason string
 const (
 	EnvServiceVarsMissing         Reason = "env-service-vars-missing"
 	EnvServiceHostInvalid         Reason = "env-service-host-invalid"
+	EnvServiceHostUnresolvable    Reason = "env-service-host-unresolvable"
 	EnvServicePortInvalid         Reason = "env-service-port-invalid"
 	EnvServiceHostOverridden      Reason = "env-service-host-overridden"
 	EnvHTTPProxyInterceptsAPI     Reason = "env-http-proxy-intercepts-api"

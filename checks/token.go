@@ -83,7 +83,7 @@ func (c TokenClaims) RotationDue() time.Time {
 	if end.IsZero() || c.IssuedAt.IsZero() {
 		return time.Time{}
 	}
-	return c.IssuedAt.Add(min(end.Sub(c.IssuedAt)*8/10, 24*time.Hour))
+	return c.IssuedAt.Add(min(end.Sub(c.IssuedAt)/10*8, 24*time.Hour))
 }
 
 // TokenDetails are the details of the token check.

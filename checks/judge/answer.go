@@ -29,7 +29,7 @@ func answered(facts *checks.Facts, attempt *checks.Attempt, response *checks.Res
 		return one(failing(checks.HTTP404OnAPI, fmt.Sprintf("%s has no /api (%s).", target, origin(response)), expected, status))
 	case code == 429:
 		return one(throttled(target, response))
-	case code >= 500:
+	case code >= 500 && code < 600:
 		return one(serverError(target, response))
 	default:
 		return one(failing(checks.HTTPUnexpectedStatus, fmt.Sprintf("%s answers GET /api with status %d and %s.", target, code, bodyOf(response)), expected, status))

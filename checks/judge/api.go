@@ -3,6 +3,7 @@ package judge
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/kube-lifeline/lifeline/checks"
@@ -43,6 +44,11 @@ func judgeAPI(facts *checks.Facts) verdict {
 		v.problems = answeredWithBlemish(facts, attempt, last)
 	}
 	v.problems = append(v.problems, byName(facts, attempt)...)
+	if held := facts.API.HeldUntil; !held.IsZero() {
+		for i := range v.problems {
+			v.problems[i].Message += fmt.Sprintf(" By its Retry-After it is asked again at %s.", moment(held))
+		}
+	}
 	v.well = fmt.Sprintf("GET /api at %s answered in %s.", hostPort(attempt), seconds(roundTripSeconds(last)))
 	return v
 }
@@ -81,6 +87,9 @@ func unanswered(attempt *checks.Attempt, last checks.Exchange) problem {
 	part := "answer"
 	if last.Stage == checks.StageBody {
 		part = "finish its answer"
+	}
+	if strings.Contains(message, "remote error: tls:") {
+		return failing(checks.TLSHandshakeFailed, fmt.Sprintf("%s ended the TLS session after the handshake: %s.", target, message), expected, message)
 	}
 	switch kind {
 	case checks.TimedOut:

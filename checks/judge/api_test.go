@@ -41,6 +41,16 @@ func brokenAt(stage checks.Stage, kind checks.FailureKind) func(*checks.Facts) {
 	}
 }
 
+// unnamed makes the service host a name that nobody knows.
+func unnamed(f *checks.Facts) {
+	f.API.ServiceHost, f.Environment.ServiceHost = nil, "api.example.com"
+	f.DNS.ServiceHost = &checks.Lookup{Name: "api.example.com", Queries: []checks.Query{query("NXDOMAIN")}}
+}
+
+func leftOut(name checks.Name) func(*checks.Facts) {
+	return func(f *checks.Facts) { f.Skipped = append(f.Skipped, name) }
+}
+
 func TestAPIThatDoesNotAnswer(t *testing.T) {
 	judgeCases(t, checks.API, []verdictCase{
 		{"refused", brokenAt(checks.StageConnect, checks.Refused), want{checks.Fail, checks.TCPRefused}},
@@ -55,7 +65,15 @@ func TestAPIThatDoesNotAnswer(t *testing.T) {
 		{"a response cut short", brokenAt(checks.StageBody, checks.Closed), want{checks.Fail, checks.HTTPResponseCut}},
 		{"an endless body", brokenAt(checks.StageBody, checks.TooLarge), want{checks.Fail, checks.HTTPResponseTooLarge}},
 		{"no HTTP", brokenAt(checks.StageResponse, checks.OtherFailure), want{checks.Fail, checks.HTTPMalformed}},
-		{"a name without an address", func(f *checks.Facts) { f.API.ServiceHost, f.Environment.ServiceHost = nil, "api.example.com" }, want{checks.Skip, checks.WaitsFor}},
+		{"a name without an address", unnamed, want{checks.Skip, checks.WaitsFor}},
+		{"a name without an address, and dns left out", both(unnamed, leftOut(checks.DNS)), want{checks.Fail, checks.EnvServiceHostUnresolvable}},
+		{"no token, and token left out", both(answeredWith(401, unfairly), func(f *checks.Facts) {
+			f.API.ServiceHost.Authenticated, f.Token.Claims = false, nil
+		}, leftOut(checks.Token)), want{checks.Fail, checks.TokenEmpty}},
+		{"a client certificate demanded", func(f *checks.Facts) {
+			brokenAt(checks.StageResponse, checks.OtherFailure)(f)
+			last(f).Failure.Message = "remote error: tls: certificate required"
+		}, want{checks.Fail, checks.TLSHandshakeFailed}},
 	})
 }
 

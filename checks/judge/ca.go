@@ -19,11 +19,20 @@ const (
 func judgeCA(facts *checks.Facts) verdict {
 	ca := facts.CA
 	v := verdict{details: &checks.CADetails{CAFacts: *ca}, seconds: ca.Seconds}
+	if facts.Token != nil && facts.Token.Directory.Problem == checks.FileMissing {
+		return waitFor(checks.Token, "There is no ca.crt, since no service account is mounted.", v.details)
+	}
 	if unusable, found := unusableBundle(ca); found {
 		v.problems = []problem{unusable}
 		return v
 	}
 	certificates := rootsOf(ca)
+	if ca.Omitted > 0 {
+		v.problems = []problem{warning(checks.CAWeakerTrust,
+			fmt.Sprintf("%s holds %d PEM blocks, more than are looked at; a cluster has one authority, or two while it rotates.", ca.File.Path, len(ca.Blocks)+ca.Omitted),
+			"the cluster's own authority", fmt.Sprintf("%d PEM blocks", len(ca.Blocks)+ca.Omitted)).likely()}
+		return v
+	}
 	v.details = &checks.CADetails{CAFacts: *ca, FirstExpiry: firstToEnd(certificates)}
 	v.problems = append(v.problems, authoritiesOnly(certificates, trusted(facts))...)
 	v.problems = append(v.problems, validAuthorities(certificates, facts.Time)...)
@@ -50,12 +59,12 @@ func unusableBundle(ca *checks.CAFacts) (problem, bool) {
 		return failing(checks.CAFileUnreadable,
 			fmt.Sprintf("%s cannot be read: %s.", ca.File.Path, fileTrouble(ca.File)), expected, fileTrouble(ca.File)), true
 	}
-	if len(rootsOf(ca)) > 0 {
+	if len(rootsOf(ca)) > 0 || ca.Omitted > 0 {
 		return problem{}, false
 	}
 	found := fmt.Sprintf("%d bytes without a PEM block", ca.File.Size)
 	if len(ca.Blocks) > 0 {
-		found = fmt.Sprintf("%d PEM blocks, of which none is a certificate that parses", len(ca.Blocks))
+		found = fmt.Sprintf("no certificate that parses among its PEM blocks, of which there are %d", len(ca.Blocks))
 	}
 	if ca.File.Size == 0 {
 		found = "an empty file"
@@ -134,7 +143,7 @@ func validAuthorities(certificates []checks.Certificate, now time.Time) []proble
 // skippedBlocks judges what Go's CertPool.AppendCertsFromPEM leaves out without
 // a word.
 func skippedBlocks(ca *checks.CAFacts, parsed int) []problem {
-	skipped := max(ca.Headers-ca.Omitted, len(ca.Blocks)) - parsed
+	skipped := max(ca.Headers, len(ca.Blocks)) - parsed
 	if skipped <= 0 {
 		return nil
 	}

@@ -9,6 +9,9 @@ import (
 const (
 	// dateResolution is that of a Date header, and some travel time.
 	dateResolution = 2 * time.Second
+	// beyondBelief is a skew by which no token would be accepted, whatever its
+	// times: the header is nonsense.
+	beyondBelief = 24 * time.Hour
 	// leeway is what the API server allows the clocks of tokens to differ by
 	// (go-jose jwt.DefaultLeeway).
 	leeway = time.Minute
@@ -22,7 +25,7 @@ func skew(facts *checks.Facts) (time.Duration, bool) {
 	}
 	for _, attempt := range []*checks.Attempt{facts.API.ServiceHost, facts.API.ByName} {
 		response := attempt.Last().Response
-		if response != nil && !response.Date.IsZero() {
+		if response != nil && !response.Date.IsZero() && fromKubernetes(response) {
 			// A Date is cut to the second; half of one is the mean of what is
 			// cut off.
 			return response.Date.Add(time.Second / 2).Sub(response.ReceivedAt), true
@@ -35,7 +38,7 @@ func skew(facts *checks.Facts) (time.Duration, bool) {
 // known, since tokens are issued and judged by it; else by the pod's.
 func serverTime(facts *checks.Facts) time.Time {
 	ahead, known := skew(facts)
-	if !known || ahead.Abs() <= dateResolution {
+	if !known || ahead.Abs() <= dateResolution || ahead.Abs() > beyondBelief {
 		return facts.Time
 	}
 	return facts.Time.Add(ahead)

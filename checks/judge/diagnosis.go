@@ -8,11 +8,10 @@ import (
 	"github.com/kube-lifeline/lifeline/checks/catalogue"
 )
 
-// byReach are the checks in the order in which a failing keeps an application
-// from the API. The official clients go by address, so the name comes last; a
-// token is of use only once there is a server to show it to.
+// byReach are the checks in the order of the links, but for the name, which
+// comes last: the official clients go by address.
 func byReach() []checks.Name {
-	return []checks.Name{checks.Environment, checks.CA, checks.TLS, checks.API, checks.Token, checks.DNS}
+	return []checks.Name{checks.Environment, checks.Token, checks.CA, checks.TLS, checks.API, checks.DNS}
 }
 
 // diagnose makes a finding of each problem, those that fail first and, among

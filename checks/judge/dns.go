@@ -30,7 +30,7 @@ func judgeDNS(facts *checks.Facts) verdict {
 		v.problems = append(v.problems, failedLookup(dns.Lookup, dns.ResolvConf)...)
 	}
 	if host := dns.ServiceHost; host != nil && len(host.Addresses) == 0 {
-		v.problems = append(v.problems, failedLookup(*host, dns.ResolvConf)...)
+		v.problems = append(v.problems, unresolvableHost(*host, dns.ResolvConf)...)
 	}
 	v.well = fmt.Sprintf("%s resolves to %s in %s.", checks.ServiceName, list(dns.Lookup.Addresses), seconds(dns.Lookup.Seconds))
 	return v
@@ -85,6 +85,8 @@ func failedLookup(lookup checks.Lookup, conf checks.ResolvConf) []problem {
 		return failed(checks.DNSRefusedNoZone, servers+" refuses to answer for this name (REFUSED)", "REFUSED")
 	case outcomes.rcodes["SERVFAIL"] > 0:
 		return likely(checks.DNSServfailCoreDNSUnsynced, servers+" cannot answer (SERVFAIL)", "SERVFAIL")
+	case lookup.Cut && (outcomes.empty != nil || outcomes.rcodes["NXDOMAIN"] > 0):
+		return likely(checks.DNSTimeout, fmt.Sprintf("the time limit of %s ended the search among %d names; answers come late or from some nameservers only", seconds(lookup.Seconds), len(lookup.Candidates)), "no answer in time")
 	case outcomes.empty != nil:
 		return failed(checks.DNSNoData, fmt.Sprintf("%s says that %s exists and has no address, neither A nor AAAA", outcomes.empty.Nameserver, outcomes.empty.Name), "an answer without an address")
 	case outcomes.rcodes["NXDOMAIN"] > 0:
@@ -100,6 +102,18 @@ func failedLookup(lookup checks.Lookup, conf checks.ResolvConf) []problem {
 	default:
 		return likely(checks.DNSUnreachable, fmt.Sprintf("%s cannot be reached: %s", servers, outcomes.message), first(outcomes.message, "no query was made"))
 	}
+}
+
+// unresolvableHost judges KUBERNETES_SERVICE_HOST where it is a name without an
+// address. A negative answer speaks of that name and not of the cluster's DNS.
+func unresolvableHost(lookup checks.Lookup, conf checks.ResolvConf) []problem {
+	outcomes := outcomesOf(lookup.Queries)
+	if lookup.Cut || outcomes.empty == nil && outcomes.rcodes["NXDOMAIN"] == 0 {
+		return failedLookup(lookup, conf)
+	}
+	return []problem{failing(checks.EnvServiceHostUnresolvable,
+		fmt.Sprintf("KUBERNETES_SERVICE_HOST is %s, and %s knows no address of that name.", lookup.Name, list(conf.Nameservers)),
+		"an address, or a name that resolves", lookup.Name)}
 }
 
 // nameUnknown tells by whom the name is not known: the SOA of a negative answer

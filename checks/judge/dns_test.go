@@ -52,6 +52,11 @@ func TestDNSThatDoesNotResolve(t *testing.T) {
 			nodeResolver(f)
 			unresolved(query("NXDOMAIN", authority("ns.dns.cluster.local.")))(f)
 		}, want{checks.Fail, checks.DNSPolicyNoneIncomplete}},
+		{"a search that the time limit ended", func(f *checks.Facts) {
+			unresolved(query("NXDOMAIN", authority("ns.dns.cluster.local.")), broken(checks.TimedOut))(f)
+			f.DNS.Lookup.Cut = true
+		}, want{checks.Fail, checks.DNSTimeout}},
+		{"a service host by a name that nobody knows", unnamed, want{checks.Fail, checks.EnvServiceHostUnresolvable}},
 		{"no resolv.conf", func(f *checks.Facts) {
 			unresolved(broken(checks.Refused))(f)
 			f.DNS.ResolvConf.Nameservers, f.DNS.ResolvConf.File.Problem = nil, checks.FileMissing

@@ -55,12 +55,13 @@ func serviceVariables(env *checks.EnvironmentFacts) (problems []problem) {
 	return problems
 }
 
-// isHost tells an address or a DNS name (RFC 1123) from other text.
+// isHost tells an address or a DNS name from other text. An address with a zone
+// leads nowhere from another host.
 func isHost(host string) bool {
-	if _, err := netip.ParseAddr(host); err == nil {
-		return true
+	if address, err := netip.ParseAddr(host); err == nil {
+		return address.Zone() == ""
 	}
-	return len(host) <= 253 && regexp.MustCompile(`^[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?(\.[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?)*\.?$`).MatchString(host)
+	return checks.IsHostName(host)
 }
 
 // proxyForAPI follows the rule that Go's clients go by (golang.org/x/net
@@ -101,10 +102,15 @@ func namespaceFile(facts *checks.Facts) []problem {
 	case env.NamespaceFile.Problem != "":
 		return []problem{warning(checks.EnvNamespaceFileUnreadable,
 			fmt.Sprintf("The file %s cannot be read: %s.", path, fileTrouble(env.NamespaceFile)), "a file with the pod's namespace", fileTrouble(env.NamespaceFile))}
-	case len(env.Namespace) > 63 || !isHost(env.Namespace):
+	case !isNamespace(env.Namespace):
 		return []problem{warning(checks.EnvNamespaceFileNotANamespace,
 			fmt.Sprintf("The file %s holds %q, which is no namespace's name.", path, cut(env.Namespace)), "the pod's namespace", strconv.Quote(cut(env.Namespace)))}
 	default:
 		return nil
 	}
+}
+
+// isNamespace follows the rule for names of namespaces, a label of RFC 1123.
+func isNamespace(name string) bool {
+	return regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`).MatchString(name)
 }

@@ -13,6 +13,8 @@ func TestEnvironment(t *testing.T) {
 		{"no host", func(f *checks.Facts) { f.Environment.ServiceHost = "" }, want{checks.Fail, checks.EnvServiceVarsMissing}},
 		{"no port", func(f *checks.Facts) { f.Environment.ServicePort = "" }, want{checks.Fail, checks.EnvServiceVarsMissing}},
 		{"a bracketed address", func(f *checks.Facts) { f.Environment.ServiceHost = "[fd00::1]" }, want{checks.Fail, checks.EnvServiceHostInvalid}},
+		{"an address as old programs write it", func(f *checks.Facts) { f.Environment.ServiceHost = "127.1" }, want{checks.Fail, checks.EnvServiceHostInvalid}},
+		{"an address with a zone", func(f *checks.Facts) { f.Environment.ServiceHost = "fe80::1%eth0" }, want{checks.Fail, checks.EnvServiceHostInvalid}},
 		{"a URL as host", func(f *checks.Facts) { f.Environment.ServiceHost = "https://10.96.0.1" }, want{checks.Fail, checks.EnvServiceHostInvalid}},
 		{"a port with its protocol, as a Service named kubernetes would give", func(f *checks.Facts) { f.Environment.ServicePort = "tcp://10.96.0.1:443" }, want{checks.Fail, checks.EnvServicePortInvalid}},
 		{"port zero", func(f *checks.Facts) { f.Environment.ServicePort = "0" }, want{checks.Fail, checks.EnvServicePortInvalid}},

@@ -31,7 +31,7 @@ func facets(facts *checks.Facts, handshake *checks.TLSFacts) []checks.Facet {
 		return nil
 	}
 	leaf := chain[0]
-	judged := []checks.Facet{timeFacet(leaf, facts.Time)}
+	judged := []checks.Facet{timeFacet(chain, facts.Time)}
 	if handshake.ServerName != checks.ServiceName {
 		judged = append(judged, hostFacet(leaf, handshake.ServerName))
 	}
@@ -52,13 +52,20 @@ func parsedChain(facts *checks.Facts, chain []checks.Certificate) []*x509.Certif
 	return parsed
 }
 
-func timeFacet(leaf *x509.Certificate, now time.Time) checks.Facet {
-	facet := checks.Facet{Name: facetTime, OK: true, Expected: "valid at " + moment(now), Found: fmt.Sprintf("%s to %s", moment(leaf.NotBefore), moment(leaf.NotAfter))}
-	switch {
-	case now.After(leaf.NotAfter):
-		facet.OK, facet.Reason = false, checks.CertServingExpired
-	case now.Before(leaf.NotBefore):
-		facet.OK, facet.Reason = false, checks.CertServingNotYetValid
+// timeFacet judges every certificate that was sent, the leaf first; each of them
+// must be valid for the chain to be.
+func timeFacet(chain []*x509.Certificate, now time.Time) checks.Facet {
+	facet := checks.Facet{Name: facetTime, OK: true, Expected: "valid at " + moment(now)}
+	for _, certificate := range chain {
+		facet.Found = fmt.Sprintf("%s, valid from %s to %s", cut(certificate.Subject.String()), moment(certificate.NotBefore), moment(certificate.NotAfter))
+		switch {
+		case now.After(certificate.NotAfter):
+			facet.OK, facet.Reason = false, checks.CertServingExpired
+			return facet
+		case now.Before(certificate.NotBefore):
+			facet.OK, facet.Reason = false, checks.CertServingNotYetValid
+			return facet
+		}
 	}
 	return facet
 }
@@ -197,16 +204,12 @@ func signed(parent, child *x509.Certificate) bool {
 }
 
 // sentence says what a facet that does not hold means.
-func sentence(facet checks.Facet, handshake *checks.TLSFacts) string {
-	leaf := checks.Certificate{Subject: "without a name"}
-	if len(handshake.Chain) > 0 {
-		leaf = handshake.Chain[0]
-	}
+func sentence(facet checks.Facet) string {
 	switch facet.Reason {
 	case checks.CertServingExpired:
-		return fmt.Sprintf("The API server's certificate (%s) expired at %s.", leaf.Subject, moment(leaf.NotAfter))
+		return fmt.Sprintf("The API server presents a certificate that has expired: %s.", facet.Found)
 	case checks.CertServingNotYetValid:
-		return fmt.Sprintf("The API server's certificate (%s) is valid only from %s on.", leaf.Subject, moment(leaf.NotBefore))
+		return fmt.Sprintf("The API server presents a certificate that is not valid yet: %s.", facet.Found)
 	case checks.CertSANMissingServiceHost, checks.CertNoIPSANOrCNOnly:
 		return fmt.Sprintf("The API server's certificate does not name %s; it names %s.", facet.Expected, facet.Found)
 	case checks.CertSANMissingDNSName:

@@ -33,7 +33,7 @@ func Judge(facts *checks.Facts, previous *checks.Report) *checks.Report {
 		if skipped(facts, name) {
 			continue
 		}
-		verdicts[name] = verdictOn(name, facts)
+		verdicts[name] = grounded(verdictOn(name, facts), facts)
 		result := verdicts[name].result(name)
 		count(&result, report.Time, previous)
 		if result.Status.Severity() > report.Status.Severity() {
@@ -117,6 +117,33 @@ func verdictOn(name checks.Name, facts *checks.Facts) (v verdict) {
 	default:
 		return judgeAPI(facts)
 	}
+}
+
+// grounded makes a failing of a check that waits for another which does not
+// fail, or which is left out: nobody else would tell what is wrong.
+func grounded(v verdict, facts *checks.Facts) verdict {
+	if v.waitsFor == "" {
+		return v
+	}
+	ground := verdictOn(v.waitsFor, facts)
+	if ground.waitsFor != "" {
+		ground = grounded(ground, facts)
+	}
+	cause := failing(checks.WaitsFor, v.well, "the ground of the check", "nothing wrong in "+string(v.waitsFor)).likely()
+	for _, problem := range ground.ranked() {
+		if problem.Status != checks.Fail {
+			continue
+		}
+		if !skipped(facts, v.waitsFor) {
+			return v
+		}
+		cause = problem
+		break
+	}
+	if ground.waitsFor != "" && !skipped(facts, v.waitsFor) {
+		return v
+	}
+	return verdict{problems: []problem{cause}, details: v.details, seconds: v.seconds}
 }
 
 // observedWith is the check under whose name a check is observed: tls is seen

@@ -44,13 +44,20 @@ func tried(facts *checks.Facts) (*checks.Attempt, verdict) {
 	if facts.API != nil && facts.API.ServiceHost != nil {
 		return facts.API.ServiceHost, verdict{}
 	}
-	if facts.API != nil && facts.API.ByName != nil {
+	host := ""
+	if facts.Environment != nil {
+		host = facts.Environment.ServiceHost
+	}
+	switch {
+	case host == "" && facts.API != nil && facts.API.ByName != nil:
 		return facts.API.ByName, verdict{}
+	case host == "":
+		return nil, waitFor(checks.Environment, "The API server could not be tried, since the environment does not name it and its name does not resolve.", nil)
+	case checks.IsHostName(host):
+		return nil, waitFor(checks.DNS, fmt.Sprintf("The API server %s could not be tried, since its name does not resolve.", host), nil)
+	default:
+		return nil, waitFor(checks.Environment, "The API server could not be tried, since what the environment says of it is no address.", nil)
 	}
-	if facts.Environment != nil && facts.Environment.ServiceHost != "" && isHost(facts.Environment.ServiceHost) && !isAddress(facts.Environment.ServiceHost) {
-		return nil, waitFor(checks.DNS, fmt.Sprintf("The API server %s could not be tried, since its name does not resolve.", facts.Environment.ServiceHost), nil)
-	}
-	return nil, waitFor(checks.Environment, "The API server could not be tried, since the environment does not name it and its name does not resolve.", nil)
 }
 
 // lastHandshake is the latest handshake of an attempt; a retry over the same
@@ -105,7 +112,11 @@ func bundleAtFault(facts *checks.Facts, details *checks.TLSDetails) (bool, strin
 			return false, ""
 		}
 	}
-	for _, problem := range judgeCA(facts).problems {
+	bundle := judgeCA(facts)
+	if bundle.waitsFor != "" {
+		return true, "The server's certificate cannot be proven, since there is no ca.crt."
+	}
+	for _, problem := range bundle.problems {
 		if problem.Status == checks.Fail {
 			return true, "The server's certificate cannot be proven, since ca.crt is at fault."
 		}
@@ -121,7 +132,7 @@ func distrusted(handshake *checks.TLSFacts, details *checks.TLSDetails) (problem
 		if facet.OK {
 			continue
 		}
-		found := failing(facet.Reason, sentence(facet, handshake), facet.Expected, facet.Found)
+		found := failing(facet.Reason, sentence(facet), facet.Expected, facet.Found)
 		if facet.Reason == checks.CertSANMissingDNSName {
 			found.Status = checks.Warn
 		}
@@ -147,7 +158,7 @@ func refusedOtherwise(handshake *checks.TLSFacts) problem {
 	}
 	reason := checks.CertChainInvalid
 	switch {
-	case strings.Contains(message, "not authorized to sign for this name"), strings.Contains(message, "constraint"):
+	case strings.Contains(message, "not authorized to sign for this name"), strings.Contains(message, "by any constraint"):
 		reason = checks.CertNameConstraints
 	case strings.Contains(message, "unhandled critical extension"):
 		reason = checks.CertUnparseable
@@ -170,7 +181,7 @@ func provenButWeak(facts *checks.Facts, details *checks.TLSDetails) (problems []
 	}
 	for _, facet := range details.Facets {
 		if facet.Reason == checks.CertSANMissingDNSName {
-			problems = append(problems, warning(facet.Reason, sentence(facet, &details.TLSFacts), facet.Expected, facet.Found))
+			problems = append(problems, warning(facet.Reason, sentence(facet), facet.Expected, facet.Found))
 		}
 	}
 	return problems

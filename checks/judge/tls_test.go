@@ -40,6 +40,8 @@ func TestServingCertificate(t *testing.T) {
 	intermediate := newPKI(t, func(c *x509.Certificate) { c.Subject.CommonName = "kubernetes-intermediate" })
 	intermediate.cert = authority.sign(intermediate.cert, authority.cert, intermediate.key, authority.key)
 	expired := func(c *x509.Certificate) { c.NotAfter = noon.AddDate(0, 0, -1) }
+	ended := newPKI(t, expired)
+	ended.cert = authority.sign(ended.cert, authority.cert, ended.key, authority.key)
 	noAddress := func(c *x509.Certificate) { c.IPAddresses = nil }
 	otherAddress := func(c *x509.Certificate) { c.IPAddresses = []net.IP{net.IPv4(10, 0, 0, 1)} }
 	judgeCases(t, checks.TLS, []verdictCase{
@@ -51,6 +53,7 @@ func TestServingCertificate(t *testing.T) {
 		{"by a CA of the same name and another key", presented(authority, again.serving()), want{checks.Fail, checks.CARotatedSameName}},
 		{"by a stranger", presented(authority, other.serving(), other.cert), want{checks.Fail, checks.CAMITMOrWrongEndpoint}},
 		{"by an intermediate that was not sent", presented(authority, intermediate.serving()), want{checks.Fail, checks.CAMissingIntermediate}},
+		{"by an intermediate that has expired", presented(authority, ended.serving(), ended.cert), want{checks.Fail, checks.CertServingExpired}},
 		{"by an intermediate that was sent, expired", presented(authority, intermediate.serving(expired), intermediate.cert), want{checks.Fail, checks.CertServingExpired}},
 		{"refused although every facet holds", presented(authority, authority.serving()), want{checks.Fail, checks.CertChainInvalid}},
 		{"by a CA that expired", func(f *checks.Facts) {

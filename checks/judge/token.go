@@ -29,7 +29,10 @@ func judgeToken(facts *checks.Facts) verdict {
 	if !claims.IssuedAt.IsZero() {
 		details.AgeSeconds = now.Sub(claims.IssuedAt).Seconds()
 	}
-	v.problems = append(v.problems, validity(claims, now)...)
+	if !accepted(facts) {
+		v.problems = append(v.problems, validity(claims, now)...)
+	}
+	v.problems = append(v.problems, endless(claims)...)
 	v.problems = append(v.problems, audience(facts)...)
 	v.problems = append(v.problems, rotation(details, now)...)
 	v.problems = append(v.problems, owner(facts)...)
@@ -85,12 +88,32 @@ func validity(claims *checks.TokenClaims, now time.Time) []problem {
 	case now.Before(start.Add(-leeway)):
 		return []problem{failing(checks.TokenNotYetValidAfterClockJump,
 			fmt.Sprintf("The token is valid from %s on, which is %s ahead.", moment(start), span(start.Sub(now))), "an issue time in the past", moment(start)).likely()}
-	case claims.ExpiresAt.IsZero():
-		return []problem{warning(checks.TokenLegacySecretNoExp,
-			fmt.Sprintf("The token never expires: it is the legacy one of the Secret %q and is revoked only by deleting that.", claims.Secret), "a token that kubelet rotates", "no expiry")}
 	default:
 		return nil
 	}
+}
+
+// endless judges a token without an expiry.
+func endless(claims *checks.TokenClaims) []problem {
+	if !claims.ExpiresAt.IsZero() {
+		return nil
+	}
+	whose := "it names no Secret that it is of"
+	if claims.Secret != "" {
+		whose = fmt.Sprintf("it is the legacy one of the Secret %q and is revoked only by deleting that", claims.Secret)
+	}
+	return []problem{warning(checks.TokenLegacySecretNoExp,
+		fmt.Sprintf("The token never expires: %s.", whose), "a token that kubelet rotates", "no expiry")}
+}
+
+// accepted tells whether the API server took the token, which proves that it is
+// valid by the clock that counts.
+func accepted(facts *checks.Facts) bool {
+	if facts.API == nil || !facts.API.HeldUntil.IsZero() {
+		return false
+	}
+	response := facts.API.ServiceHost.Last().Response
+	return response != nil && response.Status == 200 && facts.API.ServiceHost.Authenticated && isAPIVersions(response)
 }
 
 // audience judges a token for somebody else. The API server's audience is by
@@ -122,12 +145,12 @@ func rotationStalled(claims *checks.TokenClaims) time.Time {
 		return time.Time{}
 	}
 	lifetime := claims.RequestedEnd().Sub(claims.IssuedAt)
-	return due.Add(min(rotationSlack, lifetime*15/100))
+	return due.Add(min(rotationSlack, lifetime/100*15))
 }
 
 func rotation(token *checks.TokenDetails, now time.Time) []problem {
 	claims := token.Claims
-	if token.RotationDueAt.IsZero() || !now.After(token.RotationStalledAt) || now.After(claims.ExpiresAt.Add(leeway)) {
+	if token.RotationDueAt.IsZero() || !now.After(token.RotationStalledAt) || now.Before(token.RotationDueAt) || now.After(claims.ExpiresAt.Add(leeway)) {
 		return nil
 	}
 	expected := fmt.Sprintf("a new token by %s", moment(token.RotationDueAt))

@@ -45,6 +45,7 @@ func unread(problem checks.FileProblem) func(*checks.Facts) {
 
 func TestTokenThatCannotBeUsed(t *testing.T) {
 	judgeCases(t, checks.Token, []verdictCase{
+		{"of thirty years, a minute old", both(lasting(30*365*24*time.Hour), aged(-9*time.Minute)), want{checks.OK, ""}},
 		{"nothing mounted", both(unread(checks.FileMissing), func(f *checks.Facts) { f.Token.Directory.Problem = checks.FileMissing }), want{checks.Fail, checks.TokenNotMountedAutomountFalse}},
 		{"no file", unread(checks.FileMissing), want{checks.Fail, checks.TokenFileMissingInMountedDir}},
 		{"no permission", unread(checks.FileForbidden), want{checks.Fail, checks.TokenPermissionDenied}},
@@ -53,12 +54,14 @@ func TestTokenThatCannotBeUsed(t *testing.T) {
 		{"an I/O error", both(unread(checks.FileUnreadable), func(f *checks.Facts) { f.Token.File.Error = "input/output error" }), want{checks.Fail, checks.TokenUnreadable}},
 		{"empty", func(f *checks.Facts) { f.Token.Claims = nil }, want{checks.Fail, checks.TokenEmpty}},
 		{"no JWT", func(f *checks.Facts) { f.Token.Claims, f.Token.DecodeError = nil, "not a JWT" }, want{checks.Fail, checks.TokenMalformed}},
-		{"expired", both(lasting(time.Hour), aged(2*time.Hour)), want{checks.Fail, checks.TokenExpired}},
+		{"expired", both(unauthorizedAnswer, lasting(time.Hour), aged(2*time.Hour)), want{checks.Fail, checks.TokenExpired}},
+		{"expired by a clock that is wrong, since it is accepted", both(lasting(time.Hour), aged(2*time.Hour)), want{checks.OK, ""}},
+		{"expired by a Date that is nonsense", both(unauthorizedAnswer, func(f *checks.Facts) { last(f).Response.Date = noon.AddDate(70, 0, 0) }), want{checks.OK, ""}},
 		{"expired within the leeway of the API server", both(lasting(10*time.Minute), aged(30*time.Second)), want{checks.Warn, checks.TokenRotationStalled}},
 		{"expired by the pod's clock alone", both(lasting(time.Hour), aged(2*time.Hour), func(f *checks.Facts) {
 			last(f).Response.Date = noon.Add(-2 * time.Hour)
 		}), want{checks.OK, ""}},
-		{"issued in the future", aged(-time.Hour), want{checks.Fail, checks.TokenNotYetValidAfterClockJump}},
+		{"issued in the future", both(unauthorizedAnswer, aged(-time.Hour)), want{checks.Fail, checks.TokenNotYetValidAfterClockJump}},
 		{"for another audience, rejected", both(unauthorizedAnswer, func(f *checks.Facts) { f.Token.Claims.Audience = []string{"vault"} }), want{checks.Fail, checks.TokenAudienceMismatch}},
 		{"for another audience, accepted", func(f *checks.Facts) { f.Token.Claims.Audience = []string{"api"} }, want{checks.OK, ""}},
 		{"of another pod, rejected", both(unauthorizedAnswer, func(f *checks.Facts) { f.Token.Claims.PodUID = "other" }), want{checks.Fail, checks.TokenPodMismatch}},

@@ -27,9 +27,7 @@ func fileTrouble(file checks.File) string {
 
 // span writes a length of time as people say it, with two units at the most.
 func span(length time.Duration) string {
-	if length < 0 {
-		length = -length
-	}
+	length = length.Abs()
 	const day = 24 * time.Hour
 	switch {
 	case length >= 2*365*day:

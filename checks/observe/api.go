@@ -2,6 +2,7 @@ package observe
 
 import (
 	"context"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
@@ -13,7 +14,7 @@ import (
 )
 
 // maxHold bounds how long a server can keep the agent from asking it again.
-const maxHold = 5 * time.Minute
+const maxHold = time.Minute
 
 // defaultPort is the port of the Service kubernetes in every cluster.
 const defaultPort = "443"
@@ -21,8 +22,9 @@ const defaultPort = "443"
 // hold is a Retry-After that is still to be obeyed, and the attempt that was
 // answered with it.
 type hold struct {
-	until   time.Time
-	attempt *checks.Attempt
+	until        time.Time
+	attempt      *checks.Attempt
+	certificates map[string][]byte
 }
 
 // api tries the API server as the environment gives it, and by name where the
@@ -32,6 +34,9 @@ func (r *round) api(ctx context.Context, named <-chan struct{}) *checks.APIFacts
 	facts := &checks.APIFacts{}
 	if held := r.memory.hold; r.pod.Now().Before(held.until) {
 		facts.ServiceHost, facts.HeldUntil = held.attempt, held.until
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		maps.Copy(r.facts.Certificates, held.certificates)
 		return facts
 	}
 	r.memory.hold = hold{}
@@ -58,8 +63,11 @@ func (r *round) obey(attempt *checks.Attempt) {
 	if response == nil || response.RetryAfterSeconds <= 0 {
 		return
 	}
+	if response.Status != http.StatusTooManyRequests && response.Status != http.StatusServiceUnavailable {
+		return
+	}
 	wait := time.Duration(response.RetryAfterSeconds * float64(time.Second))
-	r.memory.hold = hold{until: r.pod.Now().Add(min(wait, maxHold)), attempt: attempt}
+	r.memory.hold = hold{until: r.pod.Now().Add(min(wait, maxHold)), attempt: attempt, certificates: r.facts.Certificates}
 }
 
 // target is where one attempt goes.
@@ -128,12 +136,19 @@ func (r *round) nameTarget(tried *checks.Attempt) (target, bool) {
 
 // sendableToken is the token, or nothing where it cannot stand in a header.
 func (r *round) sendableToken() string {
-	for _, char := range []byte(r.token) {
-		if char <= ' ' || char > '~' {
-			return ""
-		}
+	if !sendable(r.token) {
+		return ""
 	}
 	return r.token
+}
+
+func sendable(token string) bool {
+	for _, char := range []byte(token) {
+		if char <= ' ' || char > '~' {
+			return false
+		}
+	}
+	return true
 }
 
 func (r *round) request(ctx context.Context, target target) (*http.Request, error) {

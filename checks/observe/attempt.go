@@ -145,14 +145,17 @@ func (d *dialer) close() {
 	}
 }
 
+// maxRetryAfter bounds what a server can ask for, and what is told of it.
+const maxRetryAfter = 24 * time.Hour
+
 // retryAfter reads a Retry-After header, RFC 9110 section 10.2.3: seconds, or a
 // date against the clock given.
 func retryAfter(header string, now time.Time) time.Duration {
 	if seconds, err := strconv.ParseUint(header, 10, 31); err == nil {
-		return time.Duration(seconds) * time.Second
+		return min(time.Duration(seconds)*time.Second, maxRetryAfter)
 	}
 	if date, err := http.ParseTime(header); err == nil {
-		return max(0, date.Sub(now))
+		return max(0, min(date.Sub(now), maxRetryAfter))
 	}
 	return 0
 }

@@ -36,7 +36,7 @@ func (r *round) lookups(ctx context.Context) *checks.DNSFacts {
 	together(func() {
 		facts.Lookup = resolver.lookup(ctx, checks.ServiceName)
 	}, func() {
-		if host := r.serviceHost(); host != "" && !isAddress(host) {
+		if host := r.serviceHost(); checks.IsHostName(host) {
 			lookup := resolver.lookup(ctx, host)
 			facts.ServiceHost = &lookup
 		}
@@ -100,7 +100,6 @@ func (r resolver) lookup(ctx context.Context, name string) checks.Lookup {
 	lookup.Candidates = candidates(name, r.conf)
 	for _, candidate := range lookup.Candidates {
 		if ctx.Err() != nil {
-			lookup.Cut = true
 			break
 		}
 		queries, addresses := r.bothFamilies(ctx, candidate)
@@ -110,6 +109,7 @@ func (r resolver) lookup(ctx context.Context, name string) checks.Lookup {
 			break
 		}
 	}
+	lookup.Cut = ctx.Err() != nil && lookup.Answered == ""
 	lookup.Seconds = time.Since(start).Seconds()
 	return lookup
 }

@@ -1,7 +1,6 @@
 package observe
 
 import (
-	"net/url"
 	"strings"
 	"time"
 
@@ -13,19 +12,20 @@ const maxNamespaceFile = 4 << 10
 
 func (r *round) environment() *checks.EnvironmentFacts {
 	start := time.Now()
-	variable := func(names ...string) string {
+	raw := func(names ...string) string {
 		for _, name := range names {
 			if value := r.pod.Environment[name]; value != "" {
-				return clip(value, maxMessage)
+				return value
 			}
 		}
 		return ""
 	}
+	variable := func(names ...string) string { return clip(raw(names...), maxMessage) }
 	facts := &checks.EnvironmentFacts{
 		ServiceHost:    variable("KUBERNETES_SERVICE_HOST"),
 		ServicePort:    variable("KUBERNETES_SERVICE_PORT"),
 		ServiceAddress: variable("KUBERNETES_PORT_443_TCP_ADDR"),
-		HTTPSProxy:     withoutPassword(variable("HTTPS_PROXY", "https_proxy")),
+		HTTPSProxy:     clip(withoutSecrets(raw("HTTPS_PROXY", "https_proxy")), maxMessage),
 		NoProxy:        variable("NO_PROXY", "no_proxy"),
 	}
 	var content []byte
@@ -35,19 +35,20 @@ func (r *round) environment() *checks.EnvironmentFacts {
 	return facts
 }
 
-// withoutPassword hides what stands between the scheme and the host of a proxy.
-func withoutPassword(proxy string) string {
-	at := strings.LastIndex(proxy, "@")
-	if at < 0 {
-		return proxy
-	}
-	if parsed, err := url.Parse(proxy); err == nil && parsed.User != nil && parsed.Host != "" {
-		parsed.User = url.User("hidden")
-		return parsed.String()
-	}
-	scheme, _, found := strings.Cut(proxy[:at], "://")
+// withoutSecrets leaves of a proxy's URL its scheme, host and port; a user is
+// told as hidden, and a path or query, which no proxy needs, not at all.
+func withoutSecrets(proxy string) string {
+	scheme, rest, found := strings.Cut(proxy, "://")
 	if !found {
-		return "hidden" + proxy[at:]
+		scheme, rest = "", proxy
+	} else {
+		scheme += "://"
 	}
-	return scheme + "://hidden" + proxy[at:]
+	if at := strings.LastIndex(rest, "@"); at >= 0 {
+		scheme, rest = scheme+"hidden@", rest[at+1:]
+	}
+	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
+		rest = rest[:end]
+	}
+	return scheme + rest
 }

@@ -1,13 +1,13 @@
 package observe
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"io"
 	"net"
-	"net/http"
 	"os"
 	"syscall"
 
@@ -38,7 +38,7 @@ func failureKind(err error) checks.FailureKind {
 	switch {
 	case errors.As(err, &untrusted), errors.As(err, &invalid):
 		return checks.Untrusted
-	case errors.Is(err, http.ErrSchemeMismatch):
+	case errors.As(err, &record) && bytes.HasPrefix(record.RecordHeader[:], []byte("HTTP/")):
 		return checks.Plaintext
 	case errors.As(err, &record):
 		return checks.Invalid

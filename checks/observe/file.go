@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"syscall"
+	"unicode"
 
 	"github.com/kube-lifeline/lifeline/checks"
 )
@@ -44,6 +45,10 @@ func readOnce(path string, limit int64) (checks.File, []byte) {
 		return withProblem(file, err), nil
 	}
 	defer handle.Close()
+	if info, err := handle.Stat(); err != nil || !info.Mode().IsRegular() {
+		file.Problem = checks.FileIrregular
+		return file, nil
+	}
 	// The size is a hint: files of /proc have none, and any may grow.
 	content := bytes.NewBuffer(make([]byte, 0, min(file.Size, limit)+bytes.MinRead))
 	if _, err := content.ReadFrom(io.LimitReader(handle, limit+1)); err != nil {
@@ -98,14 +103,14 @@ func withProblem(file checks.File, err error) checks.File {
 }
 
 // clip cuts a text to a number of bytes and marks the cut. It leaves no broken
-// rune and no control character behind, since texts end up in terminals.
+// rune and nothing unprintable behind, since texts end up in terminals.
 func clip(text string, limit int) string {
 	cut := len(text) > limit
 	if cut {
 		text = text[:limit]
 	}
 	text = strings.Map(func(char rune) rune {
-		if char < ' ' || char == 0x7f || char >= 0x80 && char < 0xa0 {
+		if !unicode.IsPrint(char) {
 			return ' '
 		}
 		return char

@@ -36,6 +36,12 @@ type reference struct {
 // decodeToken reads header and claims without a check of the signature, whose
 // key a pod does not have.
 func decodeToken(token string, facts *checks.TokenFacts) {
+	// The library passes over line ends within a part, and no header can hold
+	// one.
+	if !sendable(token) {
+		facts.DecodeError = "not a JWT: there are characters among them that no HTTP header can hold"
+		return
+	}
 	parsed, err := jwt.ParseSigned(token, []jose.SignatureAlgorithm{
 		jose.RS256, jose.RS384, jose.RS512, jose.ES256, jose.ES384, jose.ES512,
 		jose.PS256, jose.PS384, jose.PS512, jose.EdDSA, jose.HS256, jose.HS384, jose.HS512,
@@ -43,7 +49,7 @@ func decodeToken(token string, facts *checks.TokenFacts) {
 	if err != nil {
 		// The error of the library may quote the content, which may be a
 		// secret of another kind.
-		facts.DecodeError = "not a JWT in the compact form of RFC 7519: three base64url parts, of which the first two are JSON"
+		facts.DecodeError = "not a signed JWT in the compact form of RFC 7519: three base64url parts, of which the first two are JSON, by an algorithm that signs service-account tokens"
 		return
 	}
 	for _, header := range parsed.Headers {

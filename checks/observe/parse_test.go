@@ -1,6 +1,8 @@
 package observe
 
 import (
+	"encoding/json"
+	"net/http"
 	"net/netip"
 	"strings"
 	"testing"
@@ -110,9 +112,11 @@ func TestAPasswordOfAProxyIsHidden(t *testing.T) {
 		"user:secret@proxy.example:3128":        "hidden@proxy.example:3128",
 		"http://user:sec%zzret@proxy.example":   "http://hidden@proxy.example",
 		"http://proxy.example:3128":             "http://proxy.example:3128",
+		"http://proxy.example/?password=secret": "http://proxy.example",
+		"http://a:b@c@proxy.example:3128/x":     "http://hidden@proxy.example:3128",
 		"":                                      "",
 	} {
-		if got := withoutPassword(proxy); got != want {
+		if got := withoutSecrets(proxy); got != want {
 			t.Errorf("%q: got %q, want %q", proxy, got, want)
 		}
 	}
@@ -131,6 +135,28 @@ func TestRetryAfterIsSecondsOrADate(t *testing.T) {
 	} {
 		if got := retryAfter(header, now); got != want {
 			t.Errorf("%q: got %s, want %s", header, got, want)
+		}
+	}
+}
+
+func TestATokenThatAServerRepeatsIsHidden(t *testing.T) {
+	r := &round{token: "header-part.claims-part.signature-part"}
+	response := &http.Response{StatusCode: http.StatusBadGateway, Header: http.Header{}}
+	for _, name := range []string{"Location", "Server", "Via", "Warning", "Audit-Id", "Content-Type"} {
+		response.Header.Set(name, "you sent "+r.token)
+	}
+	for _, body := range []string{
+		"<html>Authorization: Bearer " + r.token,
+		`{"kind":"Status","message":"bad token ` + r.token + `","reason":"signature-part","versions":["claims-part"]}`,
+	} {
+		told, err := json.Marshal(describe(response, []byte(body), time.Unix(1_800_000_000, 0), r.scrub))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for part := range strings.SplitSeq(r.token, ".") {
+			if strings.Contains(string(told), part) {
+				t.Errorf("%q is told: %s", part, told)
+			}
 		}
 	}
 }

@@ -44,7 +44,7 @@ func (r *recorder) RoundTrip(request *http.Request) (*http.Response, error) {
 		if strings.Contains(err.Error(), "server response headers exceeded") {
 			err = errHeadTooLarge
 		}
-		exchange.Failure = failureWithKind(err)
+		exchange.Failure = r.failure(err)
 		if exchange.TLS != nil && exchange.Stage == checks.StageTLS {
 			exchange.TLS.Failure = exchange.Failure
 		}
@@ -52,7 +52,7 @@ func (r *recorder) RoundTrip(request *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	err = r.readResponse(&exchange, response)
-	exchange.Failure = failureWithKind(err)
+	exchange.Failure = r.failure(err)
 	r.exchanges = append(r.exchanges, exchange)
 	if err != nil {
 		return nil, err
@@ -60,8 +60,13 @@ func (r *recorder) RoundTrip(request *http.Request) (*http.Response, error) {
 	return response, nil
 }
 
-func failureWithKind(err error) *checks.Failure {
+func (r *recorder) failure(err error) *checks.Failure {
 	told := failure(err)
+	if told == nil {
+		return nil
+	}
+	// net/http quotes what it cannot parse of a response.
+	told.Message = clip(r.round.scrub(err.Error()), maxMessage)
 	if errors.Is(err, errBodyTooLarge) || errors.Is(err, errHeadTooLarge) {
 		told.Kind = checks.TooLarge
 	}
@@ -136,7 +141,7 @@ func (r *recorder) readResponse(exchange *checks.Exchange, response *http.Respon
 	if err == nil && len(body) > maxBody {
 		err = errBodyTooLarge
 	}
-	exchange.Response = describe(response, body, r.round.pod.Now())
+	exchange.Response = describe(response, body, r.round.pod.Now(), r.round.scrub)
 	if err != nil {
 		return err
 	}

@@ -15,7 +15,7 @@ const (
 	// maxNameservers is MAXNS of resolv.conf(5); Go and glibc pass over more.
 	maxNameservers = 3
 	// maxSearch bounds a search list; Kubernetes allows 32.
-	maxSearch = 64
+	maxSearch = 1024
 	// maxIgnored bounds what is told of lines without effect.
 	maxIgnored = 8
 )

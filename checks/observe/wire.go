@@ -21,7 +21,7 @@ const (
 	ednsSize = 1232
 	// maxDiscarded ends the wait for a reply when a nameserver sends nothing
 	// but datagrams that answer no question.
-	maxDiscarded = 32
+	maxDiscarded = 256
 )
 
 // exchange puts one question to one nameserver. The answer is final unless an
@@ -110,13 +110,13 @@ func roundTrip(ctx context.Context, transport string, server netip.AddrPort, mes
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 	if transport == tcp {
-		reply, err = overStream(conn, message, packed)
+		reply, err = overStream(conn, packed)
 		return reply, 0, err
 	}
-	return overDatagrams(conn, message, packed)
+	return overDatagrams(conn, packed)
 }
 
-func overDatagrams(conn net.Conn, message *dns.Msg, packed []byte) (reply *dns.Msg, discarded int, err error) {
+func overDatagrams(conn net.Conn, packed []byte) (reply *dns.Msg, discarded int, err error) {
 	if _, err := conn.Write(packed); err != nil {
 		return nil, 0, err
 	}
@@ -129,7 +129,7 @@ func overDatagrams(conn net.Conn, message *dns.Msg, packed []byte) (reply *dns.M
 		if err != nil {
 			return nil, 0, err
 		}
-		if reply := answer(message, buffer[:n]); reply != nil {
+		if reply := answer(packed, buffer[:n]); reply != nil {
 			return reply, discarded, nil
 		}
 		discarded++
@@ -137,7 +137,7 @@ func overDatagrams(conn net.Conn, message *dns.Msg, packed []byte) (reply *dns.M
 	return nil, discarded, errInvalidReply
 }
 
-func overStream(conn net.Conn, message *dns.Msg, packed []byte) (*dns.Msg, error) {
+func overStream(conn net.Conn, packed []byte) (*dns.Msg, error) {
 	framed := dns.Conn{Conn: conn}
 	if _, err := framed.Write(packed); err != nil {
 		return nil, err
@@ -147,21 +147,22 @@ func overStream(conn net.Conn, message *dns.Msg, packed []byte) (*dns.Msg, error
 	if err != nil {
 		return nil, err
 	}
-	if reply := answer(message, content[:n]); reply != nil {
+	if reply := answer(packed, content[:n]); reply != nil {
 		return reply, nil
 	}
 	return nil, errInvalidReply
 }
 
-// answer parses a message and returns nil where it does not answer the
-// question.
-func answer(message *dns.Msg, content []byte) *dns.Msg {
-	reply := new(dns.Msg)
-	if err := reply.Unpack(content); err != nil {
+// answer parses a message and returns nil where it does not answer the question
+// that was sent. Both are compared as they were on the wire, where a name has
+// one form only.
+func answer(packed, content []byte) *dns.Msg {
+	sent, reply := new(dns.Msg), new(dns.Msg)
+	if sent.Unpack(packed) != nil || reply.Unpack(content) != nil {
 		return nil
 	}
-	asked := message.Question[0]
-	if !reply.Response || reply.Id != message.Id || len(reply.Question) != 1 {
+	asked := sent.Question[0]
+	if !reply.Response || reply.Id != sent.Id || len(reply.Question) != 1 {
 		return nil
 	}
 	got := reply.Question[0]
