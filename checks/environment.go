@@ -2,7 +2,6 @@ package checks
 
 import (
 	"net/netip"
-	"regexp"
 	"strings"
 )
 
@@ -42,13 +41,25 @@ func IsHostName(host string) bool {
 	if _, err := netip.ParseAddr(host); err == nil || len(host) > 253 {
 		return false
 	}
-	host = strings.TrimSuffix(host, ".")
-	label := regexp.MustCompile(`^[A-Za-z0-9]([-A-Za-z0-9]{0,61}[A-Za-z0-9])?$`)
 	last := ""
-	for last = range strings.SplitSeq(host, ".") {
-		if !label.MatchString(last) {
+	for last = range strings.SplitSeq(strings.TrimSuffix(host, "."), ".") {
+		if !IsLabel(strings.ToLower(last)) {
 			return false
 		}
 	}
 	return strings.Trim(last, "0123456789") != ""
+}
+
+// IsLabel tells a label of RFC 1123 in lower case, which is also the rule for
+// names of namespaces: letters, digits and, within, hyphens; 63 at the most.
+func IsLabel(text string) bool {
+	if text == "" || len(text) > 63 || text[0] == '-' || text[len(text)-1] == '-' {
+		return false
+	}
+	for _, char := range []byte(text) {
+		if (char < 'a' || char > 'z') && (char < '0' || char > '9') && char != '-' {
+			return false
+		}
+	}
+	return true
 }

@@ -5,7 +5,6 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
-	"regexp"
 	"strconv"
 
 	"golang.org/x/net/http/httpproxy"
@@ -102,15 +101,10 @@ func namespaceFile(facts *checks.Facts) []problem {
 	case env.NamespaceFile.Problem != "":
 		return []problem{warning(checks.EnvNamespaceFileUnreadable,
 			fmt.Sprintf("The file %s cannot be read: %s.", path, fileTrouble(env.NamespaceFile)), "a file with the pod's namespace", fileTrouble(env.NamespaceFile))}
-	case !isNamespace(env.Namespace):
+	case !checks.IsLabel(env.Namespace):
 		return []problem{warning(checks.EnvNamespaceFileNotANamespace,
 			fmt.Sprintf("The file %s holds %q, which is no namespace's name.", path, cut(env.Namespace)), "the pod's namespace", strconv.Quote(cut(env.Namespace)))}
 	default:
 		return nil
 	}
-}
-
-// isNamespace follows the rule for names of namespaces, a label of RFC 1123.
-func isNamespace(name string) bool {
-	return regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`).MatchString(name)
 }

@@ -2,7 +2,6 @@ package judge
 
 import (
 	"fmt"
-	"net/netip"
 	"strings"
 	"time"
 
@@ -76,11 +75,6 @@ func enumerate(texts []string) string {
 		return fmt.Sprintf("%s and %d more", strings.Join(texts[:most], ", "), len(texts)-most)
 	}
 	return strings.Join(texts, ", ")
-}
-
-func isAddress(host string) bool {
-	_, err := netip.ParseAddr(host)
-	return err == nil
 }
 
 // sentencePart is a sentence of somebody else without its end.
