@@ -66,6 +66,24 @@ func settings() []setting {
 	return found
 }
 
+// unknownSettings are variables with the prefix that set nothing, most likely
+// misspelt. Those that kubelet sets for a Service whose name begins like the
+// prefix (pkg/kubelet/envvars) are no settings at all.
+func unknownSettings(environment map[string]string) []string {
+	known := settings()
+	var unknown []string
+	for name := range environment {
+		if !strings.HasPrefix(name, prefix) || strings.Contains(name, "_SERVICE_HOST") || strings.Contains(name, "_PORT") {
+			continue
+		}
+		if !slices.ContainsFunc(known, func(s setting) bool { return s.variable == name }) {
+			unknown = append(unknown, name)
+		}
+	}
+	slices.Sort(unknown)
+	return unknown
+}
+
 // mistake is one setting that cannot be used.
 type mistake struct {
 	variable string

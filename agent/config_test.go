@@ -105,6 +105,17 @@ func TestAllMistakesAreReportedAtOnce(t *testing.T) {
 	}
 }
 
+func TestAMisspeltSettingIsNoticedAndAServiceIsNot(t *testing.T) {
+	got := unknownSettings(map[string]string{
+		"LIFELINE_INTERVALL": "1s", "LIFELINE_INTERVAL": "1s", "LIFE": "x",
+		"LIFELINE_SERVICE_HOST": "10.0.0.1", "LIFELINE_SERVICE_PORT_HTTP": "80", "LIFELINE_PORT": "tcp://10.0.0.1:80",
+		"LIFELINE_PORT_80_TCP_ADDR": "10.0.0.1", "LIFELINE_METRICS_SERVICE_HOST": "10.0.0.2",
+	})
+	if diff := cmp.Diff([]string{"LIFELINE_INTERVALL"}, got); diff != "" {
+		t.Errorf("the unknown settings differ (-want +got):\n%s", diff)
+	}
+}
+
 func FuzzConfigure(f *testing.F) {
 	f.Add("15s", "dns", "53", ":8080")
 	f.Add("1ns", ",", "x", "[::1]:0")

@@ -29,6 +29,10 @@ func runAgent(ctx context.Context, p program) int {
 	log.Info().Str("version", build.Version).Str("listen", listener.Addr().String()).
 		Stringer("interval", config.Interval).Stringer("timeout", config.Timeout).Msg("lifeline started")
 
+	for _, name := range unknownSettings(p.pod.Environment) {
+		log.Warn().Str("variable", name).Msg("no setting has this name, so it is ignored; lifeline help lists them")
+	}
+
 	surface := server.New(server.Options{
 		Interval: config.Interval,
 		Ready:    config.ready(),
