@@ -230,3 +230,19 @@ func TestNoSecretReachesAnyOutput(t *testing.T) {
 		}
 	}
 }
+
+func TestAnInterruptedCommandSaysSoAndJudgesNothing(t *testing.T) {
+	for _, command := range []string{"check", "wait"} {
+		t.Run(command, func(t *testing.T) {
+			p, _, out, err := inWorld(t, "dns-timeout", "tls-handshake-timeout")
+			ctx, cancel := context.WithCancel(t.Context())
+			time.AfterFunc(50*time.Millisecond, cancel)
+			if code := run(ctx, []string{command}, p); code != exitFailing {
+				t.Errorf("got exit code %d, want %d", code, exitFailing)
+			}
+			if !strings.Contains(err.String(), "interrupted") || strings.Contains(out.String(), "FAIL") {
+				t.Errorf("got output %q and errors %q, want an interruption and no verdict", out, err)
+			}
+		})
+	}
+}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -30,10 +31,9 @@ func runWait(ctx context.Context, arguments []string, p program) int {
 	}
 	// The first try must end early enough for its report to be of use.
 	config.Timeout = min(config.Timeout, *limit/4)
-	interrupted := ctx
 	ctx, cancel := context.WithTimeout(ctx, *limit)
 	defer cancel()
-	waiting := waiter{program: p, observer: config.observer(p.pod, zerolog.Nop()), every: *every, interrupted: interrupted}
+	waiting := waiter{program: p, observer: config.observer(p.pod, zerolog.Nop()), every: *every}
 	return waiting.run(ctx)
 }
 
@@ -44,8 +44,6 @@ type waiter struct {
 	program
 	observer observer
 	every    time.Duration
-	// interrupted has ended where a signal and not the time limit ended the wait.
-	interrupted context.Context //nolint:containedctx // asked for its end alone
 }
 
 func (w waiter) run(ctx context.Context) int {
@@ -55,7 +53,7 @@ func (w waiter) run(ctx context.Context) int {
 	for {
 		facts := w.observer.Observe(ctx)
 		if ctx.Err() != nil {
-			return w.giveUp(report, time.Since(start))
+			return w.giveUp(ctx, report, time.Since(start))
 		}
 		previous := report
 		report = judge.Judge(facts, previous)
@@ -66,7 +64,7 @@ func (w waiter) run(ctx context.Context) int {
 		w.progress(previous, report)
 		select {
 		case <-ctx.Done():
-			return w.giveUp(report, time.Since(start))
+			return w.giveUp(ctx, report, time.Since(start))
 		case <-time.After(time.Until(schedule.next(time.Now()))):
 		}
 	}
@@ -95,8 +93,9 @@ func (w waiter) progress(previous, report *checks.Report) {
 	fmt.Fprintf(w.out, "Waiting: %s (%s)\n", cause.Evidence[0], cause.Reason)
 }
 
-func (w waiter) giveUp(report *checks.Report, after time.Duration) int {
-	if w.interrupted.Err() != nil {
+// giveUp tells a signal, which cancels ctx, from the time limit.
+func (w waiter) giveUp(ctx context.Context, report *checks.Report, after time.Duration) int {
+	if errors.Is(ctx.Err(), context.Canceled) {
 		fmt.Fprintln(w.err, "lifeline wait: interrupted")
 		return exitFailing
 	}
