@@ -12,6 +12,9 @@ type EnvironmentFacts struct {
 	// what InClusterConfig reads (client-go rest/config.go).
 	ServiceHost string `json:"serviceHost"`
 	ServicePort string `json:"servicePort"`
+	// ServicePortHTTPS is KUBERNETES_SERVICE_PORT_HTTPS, the port of the
+	// Service kubernetes, which clients reach by its name.
+	ServicePortHTTPS string `json:"servicePortHTTPS,omitempty"`
 	// ServiceAddress is KUBERNETES_PORT_443_TCP_ADDR, which kubelet sets to
 	// the same address, so a difference shows an override.
 	ServiceAddress string `json:"serviceAddress,omitempty"`

@@ -27,10 +27,10 @@ func judgeDNS(facts *checks.Facts) verdict {
 	if resolved {
 		v.problems = append(v.problems, successfulLookup(facts, details)...)
 	} else {
-		v.problems = append(v.problems, failedLookup(dns.Lookup, dns.ResolvConf)...)
+		v.problems = append(v.problems, failedLookup(dns.Lookup, facts)...)
 	}
 	if host := dns.ServiceHost; host != nil && len(host.Addresses) == 0 {
-		v.problems = append(v.problems, unresolvableHost(*host, dns.ResolvConf)...)
+		v.problems = append(v.problems, unresolvableHost(*host, facts)...)
 	}
 	v.well = fmt.Sprintf("%s resolves to %s in %s.", checks.ServiceName, list(dns.Lookup.Addresses), seconds(dns.Lookup.Seconds))
 	return v
@@ -64,7 +64,8 @@ func resolverConfiguration(conf checks.ResolvConf) []problem {
 // failedLookup names what the nameservers have in common. The most telling
 // outcome of any query decides, since one that answers proves more than one
 // that is silent.
-func failedLookup(lookup checks.Lookup, conf checks.ResolvConf) []problem {
+func failedLookup(lookup checks.Lookup, facts *checks.Facts) []problem {
+	conf := facts.DNS.ResolvConf
 	if len(conf.Nameservers) == 0 {
 		return nil
 	}
@@ -90,11 +91,13 @@ func failedLookup(lookup checks.Lookup, conf checks.ResolvConf) []problem {
 	case outcomes.empty != nil:
 		return failed(checks.DNSNoData, fmt.Sprintf("%s says that %s exists and has no address, neither A nor AAAA", outcomes.empty.Nameserver, outcomes.empty.Name), "an answer without an address")
 	case outcomes.rcodes["NXDOMAIN"] > 0:
-		return []problem{nameUnknown(lookup, conf, outcomes)}
+		return []problem{nameUnknown(lookup, facts, outcomes)}
 	case len(outcomes.rcodes) > 0:
 		return failed(checks.DNSServerMisbehaving, servers+" answers "+outcomes.codes(), outcomes.codes())
 	case outcomes.failures[checks.Invalid] > 0:
 		return failed(checks.DNSReplyInvalid, servers+" sends back what is no DNS answer to the question", "an invalid reply")
+	case outcomes.failures[checks.Refused] > 0 && searchedZone(conf) == "" && onlyLoopback(conf):
+		return likely(checks.DNSPolicyDefault, fmt.Sprintf("resolv.conf has no cluster domain in its search list (%s), and on %s, which is the pod itself, nobody answers", enumerate(conf.Search), servers), "a nameserver of its own for each container")
 	case outcomes.failures[checks.Refused] > 0:
 		return likely(checks.DNSServiceNoEndpoints, servers+" refuses the connection on port 53", "connection refused")
 	case outcomes.failures[checks.TimedOut] > 0:
@@ -106,19 +109,20 @@ func failedLookup(lookup checks.Lookup, conf checks.ResolvConf) []problem {
 
 // unresolvableHost judges KUBERNETES_SERVICE_HOST where it is a name without an
 // address. A negative answer speaks of that name and not of the cluster's DNS.
-func unresolvableHost(lookup checks.Lookup, conf checks.ResolvConf) []problem {
+func unresolvableHost(lookup checks.Lookup, facts *checks.Facts) []problem {
 	outcomes := outcomesOf(lookup.Queries)
 	if lookup.Cut || outcomes.empty == nil && outcomes.rcodes["NXDOMAIN"] == 0 {
-		return failedLookup(lookup, conf)
+		return failedLookup(lookup, facts)
 	}
 	return []problem{failing(checks.EnvServiceHostUnresolvable,
-		fmt.Sprintf("KUBERNETES_SERVICE_HOST is %s, and %s knows no address of that name.", lookup.Name, list(conf.Nameservers)),
+		fmt.Sprintf("KUBERNETES_SERVICE_HOST is %s, and %s knows no address of that name.", lookup.Name, list(facts.DNS.ResolvConf.Nameservers)),
 		"an address, or a name that resolves", lookup.Name)}
 }
 
 // nameUnknown tells by whom the name is not known: the SOA of a negative answer
 // names the zone, and CoreDNS' kubernetes plugin has ns.dns.<zone> there.
-func nameUnknown(lookup checks.Lookup, conf checks.ResolvConf, outcomes outcomes) problem {
+func nameUnknown(lookup checks.Lookup, facts *checks.Facts, outcomes outcomes) problem {
+	conf := facts.DNS.ResolvConf
 	servers := list(conf.Nameservers)
 	unknown := func(reason checks.Reason, what, expected, found string) problem {
 		return failing(reason, fmt.Sprintf("%s does not resolve: %s.", lookup.Name, what), expected, found).likely()
@@ -141,12 +145,38 @@ func nameUnknown(lookup checks.Lookup, conf checks.ResolvConf, outcomes outcomes
 		return unknown(checks.DNSPolicyNoneIncomplete,
 			fmt.Sprintf("the search list lacks svc.%s, the zone that %s serves", cluster, servers), "svc."+cluster+" in the search list", enumerate(conf.Search))
 	}
+	if zone == "" && len(outcomes.authorities) == 0 && amongServices(conf, facts.Environment) {
+		return unknown(checks.DNSPolicyNoneIncomplete,
+			fmt.Sprintf("the search list has no cluster domain (%s), while %s is among the addresses of Services, as the cluster DNS is", enumerate(conf.Search), servers), "a search domain svc.<cluster domain>", enumerate(conf.Search))
+	}
 	if zone == "" {
 		return unknown(checks.DNSPolicyDefault,
-			fmt.Sprintf("resolv.conf has no cluster domain in its search list (%s) and %s is no cluster DNS", enumerate(conf.Search), servers), "a search domain svc.<cluster domain>", enumerate(conf.Search))
+			fmt.Sprintf("resolv.conf has no cluster domain in its search list (%s) and %s does not know the name", enumerate(conf.Search), servers), "a search domain svc.<cluster domain>", enumerate(conf.Search))
 	}
 	return unknown(checks.DNSNXDomainForeignResolver,
 		fmt.Sprintf("%s does not know the zone %s (NXDOMAIN by %s), so it is no cluster DNS", servers, zone, enumerate(outcomes.authorities)), "the cluster DNS", servers)
+}
+
+// onlyLoopback tells a resolv.conf that leads back to the pod, as kubelet writes
+// it where its resolvConf setting is empty.
+func onlyLoopback(conf checks.ResolvConf) bool {
+	return !slices.ContainsFunc(conf.Nameservers, func(server netip.Addr) bool { return !server.IsLoopback() })
+}
+
+// amongServices guesses whether a nameserver has the address of a Service: one
+// that shares its first half with the API server's, since the ranges of
+// Services are seldom smaller than a /16 (or a /64).
+func amongServices(conf checks.ResolvConf, env *checks.EnvironmentFacts) bool {
+	if env == nil {
+		return false
+	}
+	service, err := netip.ParseAddr(first(env.ServiceAddress, env.ServiceHost))
+	if err != nil {
+		return false
+	}
+	bits := service.BitLen() / 2
+	around, err := service.Prefix(bits)
+	return err == nil && slices.ContainsFunc(conf.Nameservers, around.Contains)
 }
 
 // searchedZone is the cluster domain that the search list has, by the entry

@@ -25,7 +25,10 @@ func broken(kind checks.FailureKind) checks.Query {
 }
 
 func TestDNSThatDoesNotResolve(t *testing.T) {
-	nodeResolver := func(f *checks.Facts) { f.DNS.ResolvConf.Search = []string{"corp.example."} }
+	nodeResolver := func(f *checks.Facts) {
+		f.DNS.ResolvConf.Search = []string{"corp.example."}
+		f.DNS.ResolvConf.Nameservers = []netip.Addr{netip.MustParseAddr("192.168.1.1")}
+	}
 	judgeCases(t, checks.DNS, []verdictCase{
 		{"nobody answers", unresolved(broken(checks.TimedOut), broken(checks.TimedOut)), want{checks.Fail, checks.DNSTimeout}},
 		{"refused connection", unresolved(broken(checks.Refused)), want{checks.Fail, checks.DNSServiceNoEndpoints}},
@@ -57,6 +60,14 @@ func TestDNSThatDoesNotResolve(t *testing.T) {
 			f.DNS.Lookup.Cut = true
 		}, want{checks.Fail, checks.DNSTimeout}},
 		{"a service host by a name that nobody knows", unnamed, want{checks.Fail, checks.EnvServiceHostUnresolvable}},
+		{"NXDOMAIN of a Service, without a search list", func(f *checks.Facts) {
+			f.DNS.ResolvConf.Search = nil
+			unresolved(query("NXDOMAIN"))(f)
+		}, want{checks.Fail, checks.DNSPolicyNoneIncomplete}},
+		{"the pod itself as nameserver, without a search list", func(f *checks.Facts) {
+			f.DNS.ResolvConf.Search, f.DNS.ResolvConf.Nameservers = nil, []netip.Addr{netip.MustParseAddr("127.0.0.1")}
+			unresolved(broken(checks.Refused))(f)
+		}, want{checks.Fail, checks.DNSPolicyDefault}},
 		{"no resolv.conf", func(f *checks.Facts) {
 			unresolved(broken(checks.Refused))(f)
 			f.DNS.ResolvConf.Nameservers, f.DNS.ResolvConf.File.Problem = nil, checks.FileMissing

@@ -154,10 +154,12 @@ func issuerFacet(facts *checks.Facts, chain []*x509.Certificate) checks.Facet {
 		// the issuer is as good as its name.
 		facet.OK = slices.ContainsFunc(roots, func(root *x509.Certificate) bool { return sameName(root, top) })
 		facet.Reason = checks.CAMITMOrWrongEndpoint
-	case slices.ContainsFunc(roots, func(root *x509.Certificate) bool { return sameName(root, top) }):
+	case slices.ContainsFunc(roots, func(root *x509.Certificate) bool { return root.Subject.String() == top.Issuer.String() }):
+		// Compared as people read it: another program may write the same name
+		// in another string type.
 		facet.Reason = checks.CARotatedSameName
 		facet.Found += ", which has the name of the CA in ca.crt and another key"
-	case slices.ContainsFunc(roots, func(root *x509.Certificate) bool { return kindred(root, top) }):
+	case !sameName(top, top) && slices.ContainsFunc(roots, func(root *x509.Certificate) bool { return kindred(root, top) }):
 		facet.Reason = checks.CAMissingIntermediate
 		facet.Found += ", which was not sent and by its name belongs to the CA in ca.crt"
 	default:

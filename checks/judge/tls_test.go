@@ -37,6 +37,14 @@ func TestServingCertificate(t *testing.T) {
 	authority := newPKI(t)
 	other := newPKI(t, func(c *x509.Certificate) { c.Subject.CommonName = "Corporate Proxy CA" })
 	again := newPKI(t)
+	// The name of the CA as openssl writes it: a UTF8String, tag 12.
+	written := newPKI(t, func(c *x509.Certificate) {
+		c.RawSubject = []byte("\x30\x15\x31\x13\x30\x11\x06\x03\x55\x04\x03\x0c\x0akubernetes")
+	})
+	selfSigned := newPKI(t, func(c *x509.Certificate) {
+		c.Subject.CommonName, c.IsCA = "kubernetes-self", false
+		c.IPAddresses = []net.IP{net.ParseIP(serviceHost)}
+	}).cert
 	intermediate := newPKI(t, func(c *x509.Certificate) { c.Subject.CommonName = "kubernetes-intermediate" })
 	intermediate.cert = authority.sign(intermediate.cert, authority.cert, intermediate.key, authority.key)
 	expired := func(c *x509.Certificate) { c.NotAfter = noon.AddDate(0, 0, -1) }
@@ -51,6 +59,9 @@ func TestServingCertificate(t *testing.T) {
 		{"no address at all", presented(authority, authority.serving(noAddress)), want{checks.Fail, checks.CertNoIPSANOrCNOnly}},
 		{"for clients", presented(authority, authority.serving(func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth} })), want{checks.Fail, checks.CertWrongEKU}},
 		{"by a CA of the same name and another key", presented(authority, again.serving()), want{checks.Fail, checks.CARotatedSameName}},
+		{"by a CA of the same name and another key, sent along", presented(authority, again.serving(), again.cert), want{checks.Fail, checks.CARotatedSameName}},
+		{"by a CA of the same name in another string type", presented(authority, written.serving()), want{checks.Fail, checks.CARotatedSameName}},
+		{"by itself, in the name of the CA's organisation", presented(authority, selfSigned), want{checks.Fail, checks.CAMITMOrWrongEndpoint}},
 		{"by a stranger", presented(authority, other.serving(), other.cert), want{checks.Fail, checks.CAMITMOrWrongEndpoint}},
 		{"by an intermediate that was not sent", presented(authority, intermediate.serving()), want{checks.Fail, checks.CAMissingIntermediate}},
 		{"by an intermediate that has expired", presented(authority, ended.serving(), ended.cert), want{checks.Fail, checks.CertServingExpired}},

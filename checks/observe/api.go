@@ -98,6 +98,18 @@ func (r *round) servicePort() (uint16, bool) {
 	return parsePort(text)
 }
 
+// namedPort is the port of the Service, which an override of the host and its
+// port leaves as it is.
+func (r *round) namedPort() uint16 {
+	if r.facts.Environment != nil {
+		if port, ok := parsePort(r.facts.Environment.ServicePortHTTPS); ok {
+			return port
+		}
+	}
+	port, _ := parsePort(defaultPort)
+	return port
+}
+
 func parsePort(text string) (uint16, bool) {
 	port, err := strconv.ParseUint(text, 10, 16)
 	return uint16(port), err == nil && port > 0
@@ -127,11 +139,7 @@ func (r *round) nameTarget(tried *checks.Attempt) (target, bool) {
 	if tried != nil && slices.Contains(addresses, tried.Last().Address.Addr().Unmap()) {
 		return target{}, false
 	}
-	port, ok := r.servicePort()
-	if !ok {
-		port, _ = parsePort(defaultPort)
-	}
-	return target{host: checks.ServiceName, port: port, addresses: addresses}, true
+	return target{host: checks.ServiceName, port: r.namedPort(), addresses: addresses}, true
 }
 
 // sendableToken is the token, or nothing where it cannot stand in a header.

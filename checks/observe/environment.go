@@ -22,11 +22,12 @@ func (r *round) environment() *checks.EnvironmentFacts {
 	}
 	variable := func(names ...string) string { return clip(raw(names...), maxMessage) }
 	facts := &checks.EnvironmentFacts{
-		ServiceHost:    variable("KUBERNETES_SERVICE_HOST"),
-		ServicePort:    variable("KUBERNETES_SERVICE_PORT"),
-		ServiceAddress: variable("KUBERNETES_PORT_443_TCP_ADDR"),
-		HTTPSProxy:     clip(withoutSecrets(raw("HTTPS_PROXY", "https_proxy")), maxMessage),
-		NoProxy:        variable("NO_PROXY", "no_proxy"),
+		ServicePortHTTPS: variable("KUBERNETES_SERVICE_PORT_HTTPS"),
+		ServiceHost:      variable("KUBERNETES_SERVICE_HOST"),
+		ServicePort:      variable("KUBERNETES_SERVICE_PORT"),
+		ServiceAddress:   variable("KUBERNETES_PORT_443_TCP_ADDR"),
+		HTTPSProxy:       clip(withoutSecrets(raw("HTTPS_PROXY", "https_proxy")), maxMessage),
+		NoProxy:          variable("NO_PROXY", "no_proxy"),
 	}
 	var content []byte
 	facts.NamespaceFile, content = readFile(r.pod.NamespaceFile(), maxNamespaceFile)
