@@ -4,7 +4,7 @@
 RACE := $(if $(shell command -v gcc || command -v clang),-race)
 LDFLAGS := -s -w
 
-.PHONY: build test lint bench soak fuzz chart sandbox clean
+.PHONY: build test lint bench soak cluster fuzz chart sandbox clean
 
 build: ## the binary, stripped, as it ships
 	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o lifeline ./agent
@@ -23,6 +23,9 @@ chart: ## lint the chart and render it in both kinds
 
 soak: ## an hour in the sandbox with faults that come and go at random
 	go test ./e2e/soak -v -timeout 2h -duration 1h
+
+cluster: ## the agent in a pod of a real Kubernetes; Linux and root, see e2e/cluster/README.md
+	go -C e2e/cluster test -v -timeout 30m ./...
 
 bench: ## the budgets, each beside its floor
 	go test -run '^$$' -bench . -benchmem ./...
