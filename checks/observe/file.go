@@ -20,11 +20,14 @@ const maxMessage = 512
 // the other end of a FIFO and reads no device.
 //
 // kubelet swaps ..data and at once removes the folder that it led to, so a file
-// that is missing behind a link is looked for once more.
-func readFile(path string, limit int64) (checks.File, []byte) {
-	file, content := readOnce(path, limit)
-	if file.Problem == checks.FileMissing && file.Link != "" {
-		return readOnce(path, limit)
+// that is missing behind a link is looked for again.
+func readFile(path string, limit int64) (file checks.File, content []byte) {
+	const tries = 3
+	for range tries {
+		file, content = readOnce(path, limit)
+		if file.Problem != checks.FileMissing || file.Link == "" {
+			break
+		}
 	}
 	return file, content
 }
