@@ -12,7 +12,7 @@ const (
 	renew               = "kubeadm certs renew apiserver"
 	kubeadmConfig       = "kubectl -n kube-system get configmap kubeadm-config -o jsonpath='{.data.ClusterConfiguration}' >kubeadm.yaml"
 	reissueSentence     = "Disruptive: on each control-plane node, sets the old pair aside and issues another with the names of kubeadm.yaml:"
-	setAside            = "mkdir -p /root/pki-old && mv /etc/kubernetes/pki/apiserver.crt /etc/kubernetes/pki/apiserver.key /root/pki-old/"
+	setAside            = "mkdir -p /etc/kubernetes/pki-old && mv /etc/kubernetes/pki/apiserver.crt /etc/kubernetes/pki/apiserver.key /etc/kubernetes/pki-old/"
 	reissue             = "kubeadm init phase certs apiserver --config kubeadm.yaml"
 	reissueElsewhere    = "On a cluster not made with kubeadm, have whoever issues the API server's certificate issue another."
 	eachReplica         = "Each connection may meet another API server; the subject alternative names tell which one is at fault."
