@@ -9,8 +9,10 @@ LDFLAGS := -s -w
 build: ## the binary, stripped, as it ships
 	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o lifeline ./agent
 
+# The tests of e2e build the agent and run it, which Go's cache of test results
+# does not see, hence -count=1.
 test: ## all tests
-	go test $(RACE) ./...
+	go test -count=1 $(RACE) ./...
 
 sandbox: ## the agent in a pretend pod, with faults to switch on
 	go run ./e2e/sandbox
