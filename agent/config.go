@@ -57,11 +57,7 @@ type setting struct {
 func settings() []setting {
 	var found []setting
 	for field := range reflect.TypeFor[config]().Fields() {
-		meaning := field.Tag.Get("meaning")
-		if value := field.Tag.Get("envDefault"); value != "" {
-			meaning += " (default: " + value + ")"
-		}
-		found = append(found, setting{prefix + field.Tag.Get("env"), field.Tag.Get("envDefault"), meaning})
+		found = append(found, setting{prefix + field.Tag.Get("env"), field.Tag.Get("envDefault"), field.Tag.Get("meaning")})
 	}
 	return found
 }

@@ -85,7 +85,11 @@ Usage:
 	}
 	text.WriteString("\nEnvironment:\n")
 	for _, setting := range settings() {
-		fmt.Fprintf(&text, "  %-28s %s\n", setting.variable, setting.meaning)
+		fmt.Fprintf(&text, "  %-28s %s", setting.variable, setting.meaning)
+		if setting.value != "" {
+			fmt.Fprintf(&text, " (default: %s)", setting.value)
+		}
+		text.WriteString("\n")
 	}
 	return text.String()
 }

@@ -37,8 +37,7 @@ func settingsTable() string {
 		if setting.value != "" {
 			value = "`" + setting.value + "`"
 		}
-		meaning, _, _ := strings.Cut(setting.meaning, " (default: "+setting.value+")")
-		fmt.Fprintf(&table, "| `%s` | %s | %s |\n", setting.variable, value, meaning)
+		fmt.Fprintf(&table, "| `%s` | %s | %s |\n", setting.variable, value, setting.meaning)
 	}
 	return table.String()
 }
