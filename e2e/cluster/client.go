@@ -4,10 +4,8 @@ package cluster
 
 import (
 	"context"
-	"net/http"
 	"os/exec"
 	"strings"
-	"time"
 )
 
 // Kubectl runs kubectl as the cluster's administrator and returns its output.
@@ -31,24 +29,20 @@ func (c *Cluster) Exec(ctx context.Context, namespace, pod string, command ...st
 	return c.Kubectl(ctx, append([]string{"exec", "--namespace=" + namespace, pod, "--"}, command...)...)
 }
 
-// PodAddress is the IP address of a pod.
-func (c *Cluster) PodAddress(ctx context.Context, namespace, pod string) (string, error) {
-	return c.Kubectl(ctx, "get", "pod", "--namespace="+namespace, pod, "--output=jsonpath={.status.podIP}")
-}
-
-// Client asks from the node, within the namespaces. It connects anew for every
-// request and gives up after five seconds.
-func (c *Cluster) Client() *http.Client {
-	return &http.Client{
-		Timeout:   5 * time.Second,
-		Transport: &http.Transport{DialContext: c.namespaces.dial, DisableKeepAlives: true},
-	}
+// Node runs a program of this machine on the node of an own cluster, within its
+// namespaces, and returns its standard output.
+func (c *Cluster) Node(ctx context.Context, program string, arguments ...string) (string, error) {
+	return c.run(ctx, "", program, arguments...)
 }
 
 func (c *Cluster) run(ctx context.Context, in, program string, arguments ...string) (string, error) {
 	command := exec.CommandContext(ctx, program, arguments...)
 	command.Env = c.environment()
 	command.Stdin = strings.NewReader(in)
-	out, err := c.namespaces.run(command)
+	run := runHere
+	if c.Own() {
+		run = c.namespaces.run
+	}
+	out, err := run(command)
 	return string(out), err
 }

@@ -7,11 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -37,14 +38,23 @@ type Options struct {
 	Logs string
 }
 
-// Cluster is a running Kubernetes of one node.
+func (o Options) progress() io.Writer {
+	if o.Progress == nil {
+		return io.Discard
+	}
+	return o.Progress
+}
+
+// Cluster is a running Kubernetes, of one node where it is Own.
 type Cluster struct {
 	folder, logs string
 	programs     programs
+	kubeconfig   string
 	namespaces   *namespaces
 	authority    *authority
-	processes    map[string]*os.Process
-	waiters      sync.WaitGroup
+	processes    processes
+	filters      atomic.Int64
+	proxy        *url.URL
 	failed       context.CancelCauseFunc
 	unlock       func()
 }
@@ -61,12 +71,9 @@ func Start(ctx context.Context, options Options) (_ *Cluster, err error) {
 			return nil, fmt.Errorf("start a cluster: %w", err)
 		}
 	}
-	progress := options.Progress
-	if progress == nil {
-		progress = io.Discard
-	}
+	progress := options.progress()
 	sweep()
-	c := &Cluster{processes: map[string]*os.Process{}}
+	c := &Cluster{processes: processes{byName: map[string]*process{}}}
 	if c.programs, err = build(ctx, progress); err != nil {
 		return nil, err
 	}
@@ -129,8 +136,12 @@ func (c *Cluster) Close() error {
 	c.failed(nil)
 	if c.namespaces != nil {
 		c.namespaces.close()
+	} else {
+		for name := range c.processes.byName {
+			_ = c.Kill(name)
+		}
 	}
-	c.waiters.Wait()
+	c.processes.waiters.Wait()
 	if c.folder == "" {
 		return nil
 	}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -108,8 +109,9 @@ func (c component) build(ctx context.Context, source, cache string, progress io.
 // of their component.
 type programs map[string]string
 
-// build builds all components, and the first process of namespaces and pods.
-func build(ctx context.Context, progress io.Writer) (programs, error) {
+// build builds the named components, or else all of them, and the first process
+// of namespaces and pods.
+func build(ctx context.Context, progress io.Writer, names ...string) (programs, error) {
 	where, err := os.UserCacheDir()
 	if err != nil {
 		return nil, fmt.Errorf("find a folder to keep the programs in: %w", err)
@@ -131,6 +133,9 @@ func build(ctx context.Context, progress io.Writer) (programs, error) {
 	module := strings.TrimSpace(string(source))
 	built := programs{"pause": filepath.Join(cache, "pause")}
 	for _, component := range components() {
+		if len(names) > 0 && !slices.Contains(names, component.name) {
+			continue
+		}
 		if built[component.name], err = component.build(ctx, module, cache, progress); err != nil {
 			return nil, err
 		}

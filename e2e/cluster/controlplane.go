@@ -11,12 +11,13 @@ import (
 // startControlPlane starts etcd and the components that need no node, and waits
 // until the API server is ready.
 func (c *Cluster) startControlPlane(ctx context.Context) (err error) {
-	if c.authority, err = newAuthority(filepath.Join(c.folder, "credentials")); err != nil {
+	if c.authority, err = newAuthority(filepath.Join(c.folder, "credentials"), "kubernetes"); err != nil {
 		return err
 	}
 	if err := c.issueCertificates(); err != nil {
 		return err
 	}
+	c.kubeconfig = c.authority.path("admin.kubeconfig")
 	if err := c.launch("etcd", "etcd", "--data-dir=/var/lib/etcd", "--unsafe-no-fsync"); err != nil {
 		return err
 	}
@@ -41,10 +42,7 @@ func (c *Cluster) startControlPlane(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := poll(ctx, func() error {
-		_, err := c.Kubectl(ctx, "get", "--raw", "/readyz")
-		return err
-	}); err != nil {
+	if err := c.ready(ctx); err != nil {
 		return err
 	}
 	// Without leader election they outlive an API server that is frozen for
@@ -63,15 +61,23 @@ func (c *Cluster) startControlPlane(ctx context.Context) (err error) {
 	return c.launch("kubernetes", "kube-scheduler", "--kubeconfig="+path("scheduler.kubeconfig"), "--leader-elect=false")
 }
 
+// ready waits until the API server says that it is.
+func (c *Cluster) ready(ctx context.Context) error {
+	return poll(ctx, func() error {
+		_, err := c.Kubectl(ctx, "get", "--raw", "/readyz")
+		return err
+	})
+}
+
 func (c *Cluster) issueCertificates() error {
-	err := c.authority.issue("kube-apiserver", pkix.Name{CommonName: "kube-apiserver"},
-		"kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local",
-		ServerAddress, NodeAddress, "127.0.0.1")
-	if err != nil {
+	if err := c.Serve(ServingCertificate{}); err != nil {
+		return err
+	}
+	if err := c.authority.issueTokenKey("service-account"); err != nil {
 		return err
 	}
 	administrators := []string{"system:masters"}
-	if err := c.authority.issue("kubelet-client", pkix.Name{CommonName: "kube-apiserver-kubelet-client", Organization: administrators}); err != nil {
+	if err := c.authority.issueClient("kubelet-client", pkix.Name{CommonName: "kube-apiserver-kubelet-client", Organization: administrators}); err != nil {
 		return err
 	}
 	for name, subject := range map[string]pkix.Name{

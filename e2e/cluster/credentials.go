@@ -25,15 +25,15 @@ type authority struct {
 	key         *ecdsa.PrivateKey
 }
 
-// newAuthority writes ca.crt into the folder, and the key pair that signs the
-// tokens of service accounts as service-account.key and .pub.
-func newAuthority(folder string) (*authority, error) {
+// newAuthority makes an authority that writes into a folder, its own
+// certificate as ca.crt.
+func newAuthority(folder, commonName string) (*authority, error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return nil, err
 	}
 	a := &authority{folder: folder}
 	template := &x509.Certificate{
-		Subject:               pkix.Name{CommonName: "kubernetes"},
+		Subject:               pkix.Name{CommonName: commonName},
 		NotAfter:              time.Now().AddDate(10, 0, 0),
 		KeyUsage:              x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment | x509.KeyUsageCertSign,
 		BasicConstraintsValid: true,
@@ -44,38 +44,46 @@ func newAuthority(folder string) (*authority, error) {
 	if a.key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
 		return nil, err
 	}
-	if a.certificate, err = a.sign("ca", template, template, &a.key.PublicKey); err != nil {
-		return nil, err
-	}
-	tokens, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return nil, err
-	}
-	public, err := x509.MarshalPKIXPublicKey(&tokens.PublicKey)
-	if err != nil {
-		return nil, err
-	}
-	if err := a.write("service-account.pub", "PUBLIC KEY", public); err != nil {
-		return nil, err
-	}
-	return a, a.writeKey("service-account", tokens)
+	a.certificate, err = a.sign("ca", template, template, &a.key.PublicKey)
+	return a, err
 }
 
-// issue writes NAME.crt and NAME.key. A certificate with names is one for a
-// server too.
-func (a *authority) issue(name string, subject pkix.Name, names ...string) error {
+// issueTokenKey writes a key pair that signs the tokens of service accounts, as
+// NAME.key and NAME.pub.
+func (a *authority) issueTokenKey(name string) error {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return err
 	}
-	template := &x509.Certificate{
-		Subject:     subject,
-		NotAfter:    time.Now().AddDate(1, 0, 0),
-		KeyUsage:    x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	public, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
+	if err != nil {
+		return err
 	}
-	if len(names) > 0 {
-		template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
+	if err := a.write(name+".pub", "PUBLIC KEY", public); err != nil {
+		return err
+	}
+	return a.writeKey(name, key)
+}
+
+// issueClient writes a client's certificate as NAME.crt and NAME.key.
+func (a *authority) issueClient(name string, subject pkix.Name) error {
+	return a.issue(name, &x509.Certificate{Subject: subject, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
+}
+
+// issueServing writes a server's certificate as NAME.crt and NAME.key.
+func (a *authority) issueServing(name string, serving ServingCertificate) error {
+	template := &x509.Certificate{
+		Subject:     pkix.Name{CommonName: name},
+		NotBefore:   serving.NotBefore,
+		NotAfter:    serving.NotAfter,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}
+	if serving.ForClients {
+		template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
+	}
+	names := serving.Names
+	if len(names) == 0 {
+		names = ServingNames()
 	}
 	for _, name := range names {
 		if address := net.ParseIP(name); address != nil {
@@ -84,10 +92,25 @@ func (a *authority) issue(name string, subject pkix.Name, names ...string) error
 			template.DNSNames = append(template.DNSNames, name)
 		}
 	}
-	if _, err := a.sign(name, template, a.certificate, &key.PublicKey); err != nil {
+	return a.issue(name, template)
+}
+
+// issue signs a certificate of one year, where the template does not say
+// otherwise, and writes it with its key as NAME.crt and NAME.key.
+func (a *authority) issue(name string, template *x509.Certificate) error {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
 		return err
 	}
-	return a.writeKey(name, key)
+	if template.NotAfter.IsZero() {
+		template.NotAfter = time.Now().AddDate(1, 0, 0)
+	}
+	template.KeyUsage = x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment
+	if err := a.writeKey(name, key); err != nil {
+		return err
+	}
+	_, err = a.sign(name, template, a.certificate, &key.PublicKey)
+	return err
 }
 
 func (a *authority) sign(name string, template, parent *x509.Certificate, public *ecdsa.PublicKey) (*x509.Certificate, error) {
@@ -95,7 +118,10 @@ func (a *authority) sign(name string, template, parent *x509.Certificate, public
 	if err != nil {
 		return nil, err
 	}
-	template.SerialNumber, template.NotBefore = serial, time.Now().Add(-time.Minute)
+	template.SerialNumber = serial
+	if template.NotBefore.IsZero() {
+		template.NotBefore = time.Now().Add(-time.Minute)
+	}
 	der, err := x509.CreateCertificate(rand.Reader, template, parent, public, a.key)
 	if err != nil {
 		return nil, fmt.Errorf("sign the certificate %s: %w", name, err)
@@ -122,7 +148,7 @@ func (a *authority) path(name string) string { return filepath.Join(a.folder, na
 
 // kubeconfig issues a client certificate and writes NAME.kubeconfig with it.
 func (a *authority) kubeconfig(name, server string, subject pkix.Name) error {
-	if err := a.issue(name, subject); err != nil {
+	if err := a.issueClient(name, subject); err != nil {
 		return err
 	}
 	var data [3]string

@@ -104,10 +104,15 @@ func (n *namespaces) start(command *exec.Cmd) error {
 
 // run runs a command in the namespaces to its end and returns what it wrote to
 // its standard output. What it wrote to the other one is part of the error.
-func (n *namespaces) run(command *exec.Cmd) ([]byte, error) {
+func (n *namespaces) run(command *exec.Cmd) ([]byte, error) { return run(command, n.start) }
+
+// runHere is run without namespaces.
+func runHere(command *exec.Cmd) ([]byte, error) { return run(command, (*exec.Cmd).Start) }
+
+func run(command *exec.Cmd, start func(*exec.Cmd) error) ([]byte, error) {
 	var out, complaint bytes.Buffer
 	command.Stdout, command.Stderr = &out, &complaint
-	err := n.start(command)
+	err := start(command)
 	if err == nil {
 		err = command.Wait()
 	}

@@ -1,9 +1,9 @@
 //go:build !linux
 
-package cluster_test
+package suite_test
 
 import "testing"
 
-func TestLifelineTellsTheTruthInARealPod(t *testing.T) {
+func TestLifeline(t *testing.T) {
 	t.Skip("skipped: a cluster needs Linux")
 }

@@ -1,0 +1,62 @@
+//go:build linux
+
+package cluster
+
+import (
+	"fmt"
+	"path/filepath"
+	"time"
+)
+
+// ServingCertificate is what the API server shows to its clients. The zero
+// value is the one that it starts with.
+type ServingCertificate struct {
+	// Names are DNS names and IP addresses. Default ServingNames.
+	Names []string
+	// NotBefore and NotAfter are a minute ago and in a year by default.
+	NotBefore, NotAfter time.Time
+	// ForClients puts client authentication where server authentication belongs
+	// among the extended key usages.
+	ForClients bool
+	// Issuer is the common name of a new authority that nobody knows and that
+	// signs in the place of the cluster's own, which is called "kubernetes".
+	Issuer string
+}
+
+// ServingNames are the names and addresses that the API server's certificate
+// is for, as kubeadm has them.
+func ServingNames() []string {
+	return []string{
+		"kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local",
+		ServerAddress, NodeAddress, "127.0.0.1",
+	}
+}
+
+// Serve gives the API server another serving certificate, which it takes up
+// within a moment, as it does when one is renewed. Connections that stand are
+// not ended by that.
+func (c *Cluster) Serve(certificate ServingCertificate) error {
+	const name = "kube-apiserver"
+	signer := c.authority
+	if certificate.Issuer != "" {
+		unknown, err := newAuthority(filepath.Join(c.folder, "unknown-authority"), certificate.Issuer)
+		if err != nil {
+			return fmt.Errorf("make another authority: %w", err)
+		}
+		// The API server watches the folder that it got its certificate from.
+		signer = &authority{folder: c.authority.folder, certificate: unknown.certificate, key: unknown.key}
+	}
+	if err := signer.issueServing(name, certificate); err != nil {
+		return fmt.Errorf("issue a serving certificate: %w", err)
+	}
+	return nil
+}
+
+// IssueTokenKey makes a key pair for signing tokens, another one than the API
+// server starts with, and returns the files of its private and its public key.
+func (c *Cluster) IssueTokenKey(name string) (private, public string, err error) {
+	if err := c.authority.issueTokenKey(name); err != nil {
+		return "", "", fmt.Errorf("make a key for tokens: %w", err)
+	}
+	return c.authority.path(name + ".key"), c.authority.path(name + ".pub"), nil
+}

@@ -1,0 +1,154 @@
+//go:build linux
+
+package suite_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/kube-lifeline/lifeline/e2e/cluster"
+)
+
+// Of the pods that faults are tried on: short, so that many can be.
+const (
+	interval     = 2 * time.Second
+	probeTimeout = time.Second
+)
+
+// lifelinePod is a pod with the agent as its first container, as the README
+// shows it beside an application.
+func (s suite) lifelinePod(namespace, name string) *corev1.Pod {
+	probe := func(path string) *corev1.Probe {
+		return &corev1.Probe{
+			PeriodSeconds: 1, TimeoutSeconds: 1, FailureThreshold: 3,
+			ProbeHandler: corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: path, Port: intstr.FromInt32(port)}},
+		}
+	}
+	return &corev1.Pod{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
+		Spec: corev1.PodSpec{
+			EnableServiceLinks:            new(false),
+			TerminationGracePeriodSeconds: new(int64(0)),
+			SecurityContext: &corev1.PodSecurityContext{
+				RunAsNonRoot:   new(true),
+				RunAsUser:      new(int64(65532)),
+				SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
+			},
+			Containers: []corev1.Container{{
+				Name:            "lifeline",
+				Image:           s.repository + ":" + s.tag,
+				SecurityContext: restricted(),
+				Env: []corev1.EnvVar{
+					{Name: "LIFELINE_INTERVAL", Value: interval.String()},
+					{Name: "LIFELINE_TIMEOUT", Value: probeTimeout.String()},
+					{Name: "LIFELINE_READY_FAILURES", Value: "1"},
+					{Name: "LIFELINE_READY_SUCCESSES", Value: "1"},
+				},
+				StartupProbe:   probe("/livez"),
+				LivenessProbe:  probe("/livez"),
+				ReadinessProbe: probe("/readyz"),
+			}},
+		},
+	}
+}
+
+func restricted() *corev1.SecurityContext {
+	return &corev1.SecurityContext{
+		AllowPrivilegeEscalation: new(false),
+		ReadOnlyRootFilesystem:   new(true),
+		Capabilities:             &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
+	}
+}
+
+// makeNamespace makes a namespace that enforces the restricted Pod Security
+// Standard and goes with the test, and waits for what pods need in it.
+func (s suite) makeNamespace(ctx context.Context, t *testing.T, name string) {
+	t.Helper()
+	s.apply(ctx, t, &corev1.Namespace{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Namespace"},
+		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"pod-security.kubernetes.io/enforce": "restricted"}},
+	})
+	t.Cleanup(func() {
+		if _, err := s.Kubectl(ctx, "delete", "namespace", name, "--wait=false"); err != nil {
+			t.Error(err)
+		}
+	})
+	eventually(ctx, t, 30*time.Second, func() error {
+		_, err := s.Kubectl(ctx, "get", "--namespace="+name, "serviceaccount/default", "configmap/kube-root-ca.crt")
+		return err
+	})
+}
+
+func (s suite) apply(ctx context.Context, t *testing.T, objects ...any) {
+	t.Helper()
+	for _, object := range objects {
+		manifest, err := json.Marshal(object)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Apply(ctx, string(manifest)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// startPod starts a pod and waits until its agent has reported.
+func (s suite) startPod(ctx context.Context, t *testing.T, manifest *corev1.Pod) cluster.Pod {
+	t.Helper()
+	s.apply(ctx, t, manifest)
+	var p cluster.Pod
+	eventually(ctx, t, time.Minute, func() (err error) {
+		if p, err = s.Pod(ctx, manifest.Namespace, manifest.Name); err != nil {
+			return err
+		}
+		if p.Address == "" {
+			return errors.New("the pod has no address yet")
+		}
+		r, err := status(ctx, p)
+		if err == nil && r.Round == 0 {
+			err = errors.New("there is no report yet")
+		}
+		return err
+	})
+	return p
+}
+
+// restarts tells how often the containers of the pod were started again.
+func (s suite) restarts(ctx context.Context, t *testing.T, p cluster.Pod) int {
+	t.Helper()
+	now, err := s.Pod(ctx, p.Namespace, p.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	count := 0
+	for _, container := range now.Containers {
+		count += container.Restarts
+	}
+	return count
+}
+
+// eventually tries until there is no error, and fails the test at the limit with
+// the last one.
+func eventually(ctx context.Context, t *testing.T, limit time.Duration, try func() error) {
+	t.Helper()
+	ended := time.Now().Add(limit)
+	for {
+		err := try()
+		if err == nil {
+			return
+		}
+		if time.Now().After(ended) {
+			t.Fatal(fmt.Errorf("not within %s: %w", limit, err))
+		}
+		pause(ctx, t, 100*time.Millisecond)
+	}
+}

@@ -1,0 +1,129 @@
+//go:build linux
+
+// Package suite_test looks at the shipped image, installed by the shipped
+// chart, in pods of a real Kubernetes. All tests share one cluster: their order
+// is that of TestLifeline.
+package suite_test
+
+import (
+	"context"
+	"flag"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/kube-lifeline/lifeline/e2e/cluster"
+)
+
+var (
+	kubeconfig = flag.String("kubeconfig", "", "`file` of a cluster that runs already, in which the tests then run that need no cluster of their own")
+	image      = flag.String("image", "", "`reference` of an image of Lifeline that the cluster of -kubeconfig can pull")
+	long       = flag.Bool("long", false, "run the tests too that wait for kubelet to rotate a token")
+)
+
+// suite is what the tests share.
+type suite struct {
+	*cluster.Cluster
+	// root is the folder of the repository.
+	root string
+	// repository and tag are the image of Lifeline.
+	repository, tag string
+	cells           *cells
+	rows            *rows
+}
+
+func TestLifeline(t *testing.T) {
+	ctx, s := start(t)
+	for _, part := range []struct {
+		name string
+		test func(context.Context, *testing.T, suite)
+	}{
+		{"life", life},
+		{"faults", faults},
+	} {
+		t.Run(part.name, func(t *testing.T) { part.test(ctx, t, s) })
+	}
+}
+
+// start starts a cluster that ends with the test, or attaches to the one of the
+// flags. The context ends on an interrupt, so that the test then fails and clears
+// away.
+func start(t *testing.T) (context.Context, suite) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("skipped: a cluster takes longer than a short test")
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	t.Cleanup(stop)
+	root, err := filepath.Abs(filepath.Join("..", "..", ".."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := suite{root: root, cells: &cells{}, rows: &rows{}}
+	if *kubeconfig != "" {
+		s.Cluster, s.repository, s.tag = attach(ctx, t)
+		return ctx, s
+	}
+	if os.Geteuid() != 0 {
+		t.Skip("skipped: a cluster needs root, or -kubeconfig and -image")
+	}
+	s.Cluster = startOwn(ctx, t)
+	s.repository, s.tag = "lifeline.test/lifeline", "e2e"
+	s.importImage(ctx, t)
+	return ctx, s
+}
+
+func attach(ctx context.Context, t *testing.T) (c *cluster.Cluster, repository, tag string) {
+	t.Helper()
+	colon := strings.LastIndex(*image, ":")
+	if colon < strings.LastIndex(*image, "/") || colon < 1 {
+		t.Fatalf("-image is %q, which is not REPOSITORY:TAG; -kubeconfig needs one", *image)
+	}
+	c, err := cluster.Attach(ctx, *kubeconfig, cluster.Options{Progress: os.Stderr})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return c, (*image)[:colon], (*image)[colon+1:]
+}
+
+func startOwn(ctx context.Context, t *testing.T) *cluster.Cluster {
+	t.Helper()
+	leavesNoTrace(t)
+	logs, err := os.MkdirTemp("", "lifeline-logs-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the components' logs are in %s", logs)
+		} else if err := os.RemoveAll(logs); err != nil {
+			t.Error(err)
+		}
+	})
+	c, err := cluster.Start(ctx, cluster.Options{Progress: os.Stderr, Logs: logs})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return c
+}
+
+// needsOwn skips the test by its name where the cluster is somebody's.
+func (s suite) needsOwn(t *testing.T, why string) {
+	t.Helper()
+	if !s.Own() {
+		t.Skipf("skipped: %s needs a cluster of its own, to %s", t.Name(), why)
+	}
+}
