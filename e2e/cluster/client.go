@@ -29,6 +29,9 @@ func (c *Cluster) Exec(ctx context.Context, namespace, pod string, command ...st
 	return c.Kubectl(ctx, append([]string{"exec", "--namespace=" + namespace, pod, "--"}, command...)...)
 }
 
+// Tools are the folders that kubectl and helm are in.
+func (c *Cluster) Tools() []string { return []string{c.programs["kubernetes"], c.programs["helm"]} }
+
 // Node runs a program of this machine on the node of an own cluster, within its
 // namespaces, and returns its standard output.
 func (c *Cluster) Node(ctx context.Context, program string, arguments ...string) (string, error) {

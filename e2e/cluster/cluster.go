@@ -105,6 +105,9 @@ func Start(ctx context.Context, options Options) (_ *Cluster, err error) {
 	return c, nil
 }
 
+// Name is what the cluster's folder in $TMPDIR and its cgroups are called.
+func (c *Cluster) Name() string { return filepath.Base(c.folder) }
+
 // prepare makes the cluster's folder, cgroups and namespaces.
 func (c *Cluster) prepare(logs string) (err error) {
 	if c.folder, err = os.MkdirTemp("", folderPrefix); err != nil {
@@ -122,7 +125,7 @@ func (c *Cluster) prepare(logs string) (err error) {
 			return err
 		}
 	}
-	if err := makeCgroups(filepath.Base(c.folder)); err != nil {
+	if err := makeCgroups(c.Name()); err != nil {
 		return err
 	}
 	if c.namespaces, err = newNamespaces(c.programs.path("pause", "pause")); err != nil {
@@ -145,7 +148,7 @@ func (c *Cluster) Close() error {
 	if c.folder == "" {
 		return nil
 	}
-	err := errors.Join(removeCgroups(filepath.Base(c.folder)), os.RemoveAll(c.folder))
+	err := errors.Join(removeCgroups(c.Name()), os.RemoveAll(c.folder))
 	if c.unlock != nil {
 		c.unlock()
 	}

@@ -126,11 +126,10 @@ func build(ctx context.Context, progress io.Writer, names ...string) (programs, 
 	}
 	defer unlock()
 
-	source, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "github.com/kube-lifeline/lifeline/e2e/cluster").Output()
+	module, err := source(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("find the source of this module: %w", err)
+		return nil, err
 	}
-	module := strings.TrimSpace(string(source))
 	built := programs{"pause": filepath.Join(cache, "pause")}
 	for _, component := range components() {
 		if len(names) > 0 && !slices.Contains(names, component.name) {
@@ -141,6 +140,21 @@ func build(ctx context.Context, progress io.Writer, names ...string) (programs, 
 		}
 	}
 	return built, compile(ctx, module, filepath.Join(built["pause"], "pause"), "./pause")
+}
+
+// source is the folder of this module.
+func source(ctx context.Context) (string, error) {
+	out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "github.com/kube-lifeline/lifeline/e2e/cluster").Output()
+	if err != nil {
+		return "", fmt.Errorf("find the source of this module: %w", err)
+	}
+	return strings.TrimSpace(string(out)), nil
+}
+
+// Root is the folder of the repository that this module is in.
+func Root(ctx context.Context) (string, error) {
+	module, err := source(ctx)
+	return filepath.Join(module, "..", ".."), err
 }
 
 // compile builds one static program out of a module's folder.

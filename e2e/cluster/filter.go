@@ -14,7 +14,7 @@ type Hook string
 
 // The hooks of nftables. A pod's packet for a service still has the service's
 // address in Before, and that of an endpoint in After, which has packets for
-// other pods and for the node itself.
+// other pods, and for and from the node itself.
 const (
 	Before Hook = "before"
 	After  Hook = "after"
@@ -27,7 +27,7 @@ func (c *Cluster) Filter(ctx context.Context, hook Hook, rules ...string) (remov
 	table := fmt.Sprintf("inet fault-%d", c.filters.Add(1))
 	chains := map[Hook][]string{
 		Before: {"type filter hook prerouting priority raw"},
-		After:  {"type filter hook forward priority filter", "type filter hook input priority filter"},
+		After:  {"type filter hook forward priority filter", "type filter hook input priority filter", "type filter hook output priority filter"},
 	}[hook]
 	var script strings.Builder
 	for i, chain := range chains {

@@ -8,9 +8,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"time"
@@ -35,11 +35,22 @@ func (c *Cluster) Import(ctx context.Context, image Image) error {
 	if err != nil {
 		return fmt.Errorf("make the image %s: %w", image.Name, err)
 	}
-	file := filepath.Join(c.folder, "image.tar")
-	if err := os.WriteFile(file, archive, 0o600); err != nil {
+	file, err := os.CreateTemp(c.folder, "image-*.tar")
+	if err != nil {
 		return fmt.Errorf("write the image %s: %w", image.Name, err)
 	}
-	_, err = c.namespaces.run(exec.CommandContext(ctx, c.programs.path("containerd", "ctr"), "--namespace=k8s.io", "images", "import", file))
+	defer os.Remove(file.Name())
+	_, err = file.Write(archive)
+	if err := errors.Join(err, file.Close()); err != nil {
+		return fmt.Errorf("write the image %s: %w", image.Name, err)
+	}
+	return c.ImportArchive(ctx, file.Name())
+}
+
+// ImportArchive is Import for the images in an archive, as "docker save" or
+// "buildah push" write one.
+func (c *Cluster) ImportArchive(ctx context.Context, file string) error {
+	_, err := c.ctr(ctx, "images", "import", file)
 	return err
 }
 

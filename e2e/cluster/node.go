@@ -37,7 +37,7 @@ func (c *Cluster) startNode(ctx context.Context) error {
 		"@plugins@", c.programs["cni"],
 		"@networks@", filepath.Join(c.folder, "cni"),
 		"@ca@", c.authority.path("ca.crt"),
-		"@cgroup@", "/"+filepath.Base(c.folder),
+		"@cgroup@", "/"+c.Name(),
 		"@dns@", DNSAddress,
 		"@node@", NodeName,
 		"@address@", NodeAddress,

@@ -4,6 +4,7 @@ package cluster
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"time"
 )
@@ -59,4 +60,14 @@ func (c *Cluster) IssueTokenKey(name string) (private, public string, err error)
 		return "", "", fmt.Errorf("make a key for tokens: %w", err)
 	}
 	return c.authority.path(name + ".key"), c.authority.path(name + ".pub"), nil
+}
+
+// NewAuthority makes a certificate authority of that name, which signs nothing,
+// and returns its certificate in PEM.
+func NewAuthority(folder, commonName string) ([]byte, error) {
+	a, err := newAuthority(folder, commonName)
+	if err != nil {
+		return nil, fmt.Errorf("make an authority: %w", err)
+	}
+	return os.ReadFile(a.path("ca.crt"))
 }
