@@ -45,6 +45,7 @@ type config struct {
 	ResolvConf        string        `env:"RESOLV_CONF" envDefault:"/etc/resolv.conf" meaning:"resolver configuration to look at"`
 	Hosts             string        `env:"HOSTS" envDefault:"/etc/hosts" meaning:"hosts file to look at"`
 	DNSPort           uint16        `env:"DNS_PORT" envDefault:"53" meaning:"port that nameservers are asked on"`
+	KubectlProxyURL   string        `env:"KUBECTL_PROXY_URL" meaning:"URL of a kubectl proxy in the pod, by default of kubectl http://127.0.0.1:8001; the check kubectl-proxy is made only where this is set"`
 }
 
 // setting is one variable as it is documented.
@@ -160,6 +161,11 @@ func (c *config) validate(note func(name, problem string)) {
 	if c.DNSPort == 0 {
 		note("DNS_PORT", expectation(reflect.TypeFor[uint16]()))
 	}
+	if c.KubectlProxyURL != "" {
+		if _, err := observe.ParseKubectlProxyURL(c.KubectlProxyURL); err != nil {
+			note("KUBECTL_PROXY_URL", err.Error())
+		}
+	}
 	c.validateChecks(note)
 }
 
@@ -184,11 +190,13 @@ func (c *config) validateChecks(note func(name, problem string)) {
 	}
 	if unknown := unknownNames(c.Skip); unknown != "" {
 		note("SKIP", unknown)
-	} else if len(c.Skip) >= len(checks.Names()) {
+	} else if !slices.ContainsFunc(checks.Names(), func(name checks.Name) bool { return c.makes(name) }) {
 		note("SKIP", "leaves no check to run")
 	}
 	if unknown := unknownNames(c.ReadyChecks); unknown != "" {
 		note("READY_CHECKS", unknown)
+	} else if slices.Contains(c.ReadyChecks, checks.KubectlProxy) && c.KubectlProxyURL == "" {
+		note("READY_CHECKS", fmt.Sprintf("has %q, which is made only where %sKUBECTL_PROXY_URL is set", checks.KubectlProxy, prefix))
 	}
 	if c.ReadyFailures < 1 {
 		note("READY_FAILURES", "is not at least 1")
@@ -196,6 +204,11 @@ func (c *config) validateChecks(note func(name, problem string)) {
 	if c.ReadySuccesses < 1 {
 		note("READY_SUCCESSES", "is not at least 1")
 	}
+}
+
+// makes tells whether the check is one that is made.
+func (c *config) makes(name checks.Name) bool {
+	return !slices.Contains(c.Skip, name) && (name != checks.KubectlProxy || c.KubectlProxyURL != "")
 }
 
 func trimmed(names []checks.Name) []checks.Name {
@@ -241,11 +254,12 @@ func (c config) watched(pod checks.Pod) checks.Pod {
 
 func (c config) observer(pod checks.Pod, log zerolog.Logger) *observe.Observer {
 	return &observe.Observer{
-		Pod:       c.watched(pod),
-		Timeout:   c.Timeout,
-		Skip:      c.Skip,
-		UserAgent: "lifeline/" + currentBuild().Version,
-		Log:       leveled{log},
+		Pod:             c.watched(pod),
+		Timeout:         c.Timeout,
+		Skip:            c.Skip,
+		KubectlProxyURL: c.KubectlProxyURL,
+		UserAgent:       "lifeline/" + currentBuild().Version,
+		Log:             leveled{log},
 	}
 }
 

@@ -58,6 +58,13 @@ func TestEveryMistakeIsNamedWithItsValue(t *testing.T) {
 		{"LIFELINE_SKIP", "dsn", `has "dsn", which is none of environment, dns`},
 		{"LIFELINE_SKIP", "dns,dns", `has "dns" twice`},
 		{"LIFELINE_SKIP", "environment,dns,token,ca,tls,api", "leaves no check"},
+		{"LIFELINE_KUBECTL_PROXY_URL", "127.0.0.1:8001", "is no URL"},
+		{"LIFELINE_KUBECTL_PROXY_URL", "https://127.0.0.1:8001", "does not begin with http://"},
+		{"LIFELINE_KUBECTL_PROXY_URL", "http://10.96.0.1:8001", "is not on loopback"},
+		{"LIFELINE_KUBECTL_PROXY_URL", "http://kubectl-proxy:8001", "is not on loopback"},
+		{"LIFELINE_KUBECTL_PROXY_URL", "http://127.0.0.1:8001/?a=b", "has a user, a query"},
+		{"LIFELINE_KUBECTL_PROXY_URL", "http://localhost:0", "has no port"},
+		{"LIFELINE_READY_CHECKS", "kubectl-proxy", "LIFELINE_KUBECTL_PROXY_URL is set"},
 		{"LIFELINE_READY_CHECKS", "dns,everything", `has "everything"`},
 		{"LIFELINE_READY_FAILURES", "0", "at least 1"},
 		{"LIFELINE_READY_SUCCESSES", "two", "is no whole number"},
@@ -76,6 +83,17 @@ func TestEveryMistakeIsNamedWithItsValue(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestAKubectlProxyOnLoopbackIsTaken(t *testing.T) {
+	for _, value := range []string{"http://127.0.0.1:8001", "http://localhost:8001/", "http://[::1]:8001", "http://127.8.0.1", "http://127.0.0.1:8001/k8s"} {
+		got, err := configure(map[string]string{
+			"LIFELINE_KUBECTL_PROXY_URL": value, "LIFELINE_READY_CHECKS": "kubectl-proxy", "LIFELINE_SKIP": "environment,dns,token,ca,tls,api",
+		})
+		if err != nil || got.KubectlProxyURL != value {
+			t.Errorf("got %q and %v, want %q", got.KubectlProxyURL, err, value)
+		}
 	}
 }
 

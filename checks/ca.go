@@ -17,7 +17,11 @@ type CAFacts struct {
 type PEMBlock struct {
 	Type string `json:"type"`
 	// Error says why a block is not used as a root; empty where it is.
-	Error       string       `json:"error,omitempty"`
+	Error string `json:"error,omitempty"`
+	// Malformed tells a block of the type CERTIFICATE whose DER does not parse.
+	// CertPool.AppendCertsFromPEM passes it over; InClusterConfig gives the
+	// whole bundle up for it (client-go util/cert, ParseCertsPEM).
+	Malformed   bool         `json:"malformed,omitempty"`
 	Certificate *Certificate `json:"certificate,omitempty"`
 }
 

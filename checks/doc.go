@@ -11,5 +11,5 @@
 // second into the third and is pure.
 //
 // There is one file a link here, in observe and in judge, by the name of its
-// check: environment, dns, token, ca, tls, api.
+// check: environment, dns, token, ca, tls, api, kubectlproxy.
 package checks

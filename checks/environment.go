@@ -22,6 +22,10 @@ type EnvironmentFacts struct {
 	// NoProxy is NO_PROXY or no_proxy.
 	HTTPSProxy string `json:"httpsProxy,omitempty"`
 	NoProxy    string `json:"noProxy,omitempty"`
+	// ProxyVariables are those that are not empty among HTTPS_PROXY,
+	// HTTP_PROXY, ALL_PROXY and NO_PROXY in upper and in lower case, passwords
+	// hidden, since clients differ in which they heed.
+	ProxyVariables map[string]string `json:"proxyVariables,omitempty"`
 	// NamespaceFile is the file that names the pod's namespace, Namespace its
 	// content without surrounding white space.
 	NamespaceFile File    `json:"namespaceFile"`

@@ -20,6 +20,8 @@ type Facts struct {
 	Token           *TokenFacts       `json:"token,omitempty"`
 	CA              *CAFacts          `json:"ca,omitempty"`
 	API             *APIFacts         `json:"api,omitempty"`
+	// KubectlProxy is nil where no kubectl proxy is configured, too.
+	KubectlProxy *KubectlProxyFacts `json:"kubectlProxy,omitempty"`
 	// Skipped are the checks that were left out.
 	Skipped []Name `json:"skipped,omitempty"`
 	// Panics are what the observing code of a check failed with.

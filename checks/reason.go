@@ -141,6 +141,22 @@ const (
 	APIByNameFailing            Reason = "api-by-name-failing"
 )
 
+// Reasons of the kubectl-proxy check.
+const (
+	KProxyDown               Reason = "kproxy-down"
+	KProxyTimeout            Reason = "kproxy-timeout"
+	KProxyHostFilter         Reason = "kproxy-host-filter"
+	KProxyIPv6HostQuirk      Reason = "kproxy-ipv6-host-quirk"
+	KProxyPathOrMethodFilter Reason = "kproxy-path-or-method-filter"
+	KProxyAPIPrefix          Reason = "kproxy-api-prefix"
+	KProxyLocalhost8080      Reason = "kproxy-localhost-8080"
+	KProxyUpstreamError      Reason = "kproxy-upstream-error"
+	KProxyUpstreamStatus     Reason = "kproxy-upstream-status"
+	KProxyCredentialRejected Reason = "kproxy-credential-rejected"
+	KProxyForbidden          Reason = "kproxy-forbidden"
+	KProxyNotAKubectlProxy   Reason = "kproxy-not-a-kubectl-proxy"
+)
+
 // Reasons that any check can have.
 const (
 	// CheckPanicked is given when the check's own code failed.

@@ -45,10 +45,12 @@ const (
 	CA          Name = "ca"
 	TLS         Name = "tls"
 	API         Name = "api"
+	// KubectlProxy is made only where a kubectl proxy is configured.
+	KubectlProxy Name = "kubectl-proxy"
 )
 
 // Names are all checks in the order of their links.
-func Names() []Name { return []Name{Environment, DNS, Token, CA, TLS, API} }
+func Names() []Name { return []Name{Environment, DNS, Token, CA, TLS, API, KubectlProxy} }
 
 // Report is the verdict on one round of observing. It is never changed once it
 // is made, so it may be shared without a lock.
@@ -65,7 +67,8 @@ type Report struct {
 	Pod             Identity  `json:"pod"`
 	Checks          []Result  `json:"checks"`
 	Diagnosis       []Finding `json:"diagnosis"`
-	Access          []Access  `json:"access"`
+	// Access has a line for each path that could be judged.
+	Access []Access `json:"access"`
 }
 
 // Result returns the result of the named check, false where the report has
@@ -124,8 +127,8 @@ type Result struct {
 	// Others are further problems, the gravest first, after the one above.
 	Others []Problem `json:"others,omitempty"`
 	// Details are *EnvironmentDetails, *DNSDetails, *TokenDetails, *CADetails,
-	// *TLSDetails or *APIDetails by the check's name, or nil where nothing
-	// was observed.
+	// *TLSDetails, *APIDetails or *KubectlProxyDetails by the check's name, or
+	// nil where nothing was observed.
 	Details any `json:"details,omitempty"`
 }
 
@@ -163,9 +166,25 @@ func IsCommand(step string) bool {
 	return !strings.HasSuffix(step, ".") && !strings.HasSuffix(step, ":")
 }
 
-// Access says whether one way of reaching the API would work right now.
+// The ways in which applications reach the API.
+const (
+	// GoClient is client-go with rest.InClusterConfig.
+	GoClient = "go-client"
+	// PythonClient is the official Python client with load_incluster_config.
+	PythonClient = "python-client"
+	// REST is curl with ca.crt and the token at https://kubernetes.default.svc.
+	REST = "rest"
+	// KubectlProxyPath is plain HTTP to a kubectl proxy in the pod.
+	KubectlProxyPath = "kubectl-proxy"
+)
+
+// Access says whether a client of one kind, started in this pod at the time of
+// the report, would have its GET of /api answered by the API server to the
+// pod's own service account. An answer that forbids just this to the service
+// account counts, since the way and the token work.
 type Access struct {
 	Path  string `json:"path"`
 	Works bool   `json:"works"`
-	Why   string `json:"why"`
+	// Why is one sentence with the observed values, also where it works.
+	Why string `json:"why"`
 }

@@ -19,6 +19,10 @@ type TokenFacts struct {
 	// SurroundingSpace tells that white space stands before or after the
 	// token, which kubelet never writes.
 	SurroundingSpace bool `json:"surroundingSpace,omitempty"`
+	// LeadingSpace and TrailingSpace are that white space, 16 bytes of it at the
+	// most; a file of nothing else has it in LeadingSpace.
+	LeadingSpace  string `json:"leadingSpace,omitempty"`
+	TrailingSpace string `json:"trailingSpace,omitempty"`
 	// DecodeError says why the content is not a JWT, without quoting it.
 	DecodeError string `json:"decodeError,omitempty"`
 	// Algorithm and KeyID are the JWT's alg and kid.

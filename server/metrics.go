@@ -48,6 +48,8 @@ type collector struct {
 	checkStatus, checkSuccess, checkDuration, checkReason *prometheus.Desc
 	checkFailures, consecutiveFailures, lastSuccess       *prometheus.Desc
 
+	accessWorks *prometheus.Desc
+
 	dnsLookupDuration, apiPhaseDuration, clockSkew *prometheus.Desc
 	tokenIssued, tokenRotationDue, tokenExpiry     *prometheus.Desc
 	caExpiry, servingCertificateExpiry             *prometheus.Desc
@@ -75,6 +77,8 @@ func newCollector(s *Server) *collector {
 		checkFailures:       describe("check_failures_total", "Rounds in which the check failed. After many different reasons the further ones are counted as other.", "check", "reason"),
 		consecutiveFailures: describe("check_consecutive_failures", "How many rounds in a row the check has failed up to now.", "check"),
 		lastSuccess:         describe("check_last_success_timestamp_seconds", "When the last round began in which the check passed.", "check"),
+
+		accessWorks: describe("access_works", "1 if a client that reaches the API in this way would get its answer, 0 if not.", "path"),
 
 		dnsLookupDuration: describe("dns_lookup_duration_seconds", "How long the lookup of the API server's name took in the last round."),
 		apiPhaseDuration:  describe("api_phase_duration_seconds", "How long each phase of the request to the API server took in the last round.", "phase"),
@@ -111,6 +115,9 @@ func (c *collector) Collect(metrics chan<- prometheus.Metric) {
 	for _, result := range current.report.Checks {
 		c.result(out, result)
 		c.details(out, result.Details)
+	}
+	for _, access := range current.report.Access {
+		out.gauge(c.accessWorks, oneIf(access.Works), access.Path)
 	}
 }
 

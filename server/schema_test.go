@@ -57,6 +57,7 @@ func everything() *checks.Report {
 		{checks.CA, &checks.CADetails{}},
 		{checks.TLS, &checks.TLSDetails{}},
 		{checks.API, &checks.APIDetails{}},
+		{checks.KubectlProxy, &checks.KubectlProxyDetails{}},
 	} {
 		result := checks.Result{}
 		fill(reflect.ValueOf(&result).Elem())
@@ -96,6 +97,12 @@ func fill(v reflect.Value) {
 	case reflect.Slice:
 		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
 		fill(v.Index(0))
+	case reflect.Map:
+		key, value := reflect.New(v.Type().Key()).Elem(), reflect.New(v.Type().Elem()).Elem()
+		fill(key)
+		fill(value)
+		v.Set(reflect.MakeMap(v.Type()))
+		v.SetMapIndex(key, value)
 	case reflect.Struct:
 		for i := range v.NumField() {
 			fill(v.Field(i))
@@ -117,7 +124,7 @@ func TestEveryReportIsAsTheSchemaSays(t *testing.T) {
 	bare := &checks.Report{APIVersion: checks.APIVersion, Status: checks.OK, Round: 1}
 	for _, details := range []any{
 		nil, &checks.EnvironmentDetails{}, &checks.DNSDetails{}, &checks.TokenDetails{}, &checks.CADetails{}, &checks.TLSDetails{},
-		&checks.APIDetails{APIFacts: checks.APIFacts{ServiceHost: &checks.Attempt{}}},
+		&checks.APIDetails{APIFacts: checks.APIFacts{ServiceHost: &checks.Attempt{}}}, &checks.KubectlProxyDetails{},
 	} {
 		name := checks.Name("none")
 		if details != nil {
@@ -156,7 +163,7 @@ func TestTheSchemaRefusesWhatIsNotOfAReport(t *testing.T) {
 		"another version":                     {`"lifeline/v1"`, `"lifeline/v2"`},
 		"another status":                      {`"status": "skip"`, `"status": "skipped"`},
 		"no time":                             {`"2026-05-04T03:12:45Z"`, `"today"`},
-		"no list":                             {`"access": []`, `"access": null`},
+		"no list":                             {`"access": [`, `"access": null, "more": [`},
 		"a check skipped for nothing":         {`"waitsFor": "api",`, ``},
 		"a check that fails without a reason": {`"reason": "tcp-timeout",`, ``},
 		"a reason that is a sentence":         {`"reason": "tcp-timeout"`, `"reason": "TCP timed out"`},

@@ -128,6 +128,10 @@ func healthy() *checks.Report {
 				Details: &checks.APIDetails{APIFacts: checks.APIFacts{ServiceHost: &attempt, Seconds: 0.0075}, Answered: true, ClockSkewSeconds: &skew},
 			},
 		},
+		Access: []checks.Access{
+			{Path: checks.GoClient, Works: true, Why: "https://10.96.0.1:443/api answered 200 to system:serviceaccount:shop:web."},
+			{Path: checks.REST, Works: true, Why: "https://kubernetes.default.svc/api (10.96.0.1:443) answered 200 to system:serviceaccount:shop:web."},
+		},
 	}
 }
 
@@ -162,5 +166,8 @@ func failing() *checks.Report {
 		Remedy:       []string{"Look for a policy:", "kubectl get networkpolicies --namespace <shop> && true"},
 		Consequences: []checks.Name{checks.TLS},
 	}}
+	for i := range report.Access {
+		report.Access[i].Works, report.Access[i].Why = false, "10.96.0.1:443 did not answer the connection within 5s."
+	}
 	return report
 }

@@ -118,7 +118,7 @@ func unsafe(r rune) bool {
 }
 
 func links() [][]Entry {
-	return [][]Entry{environment(), dns(), token(), ca(), tls(), api(), anyCheck()}
+	return [][]Entry{environment(), dns(), token(), ca(), tls(), api(), kubectlProxy(), anyCheck()}
 }
 
 func anyCheck() []Entry {

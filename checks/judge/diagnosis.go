@@ -9,9 +9,10 @@ import (
 )
 
 // byReach are the checks in the order of the links, but for the name, which
-// comes last: the official clients go by address.
+// comes after the others since the official clients go by address, and for the
+// proxy, which serves only who asks it.
 func byReach() []checks.Name {
-	return []checks.Name{checks.Environment, checks.Token, checks.CA, checks.TLS, checks.API, checks.DNS}
+	return []checks.Name{checks.Environment, checks.Token, checks.CA, checks.TLS, checks.API, checks.DNS, checks.KubectlProxy}
 }
 
 // diagnose makes a finding of each problem, those that fail first and, among

@@ -105,6 +105,7 @@ func told(facts *checks.Facts, parsed *x509.Certificate) checks.Certificate {
 		NotBefore: parsed.NotBefore,
 		NotAfter:  parsed.NotAfter,
 		IsCA:      parsed.IsCA,
+		DNSNames:  parsed.DNSNames,
 	}
 }
 

@@ -23,14 +23,13 @@ func Judge(facts *checks.Facts, previous *checks.Report) *checks.Report {
 		Pod:             identity(facts),
 		Checks:          []checks.Result{},
 		Diagnosis:       []checks.Finding{},
-		Access:          []checks.Access{},
 	}
 	if previous != nil {
 		report.Round = previous.Round + 1
 	}
 	verdicts := make(map[checks.Name]verdict)
 	for _, name := range checks.Names() {
-		if skipped(facts, name) {
+		if skipped(facts, name) || name == checks.KubectlProxy && !withKubectlProxy(facts) {
 			continue
 		}
 		verdicts[name] = grounded(verdictOn(name, facts), facts)
@@ -42,7 +41,15 @@ func Judge(facts *checks.Facts, previous *checks.Report) *checks.Report {
 		report.Checks = append(report.Checks, result)
 	}
 	report.Diagnosis = diagnose(facts, verdicts, report)
+	report.Access = judgeAccess(facts)
 	return report
+}
+
+// withKubectlProxy tells whether one is configured, which is no check where it
+// is not.
+func withKubectlProxy(facts *checks.Facts) bool {
+	_, panicked := facts.Panics[checks.KubectlProxy]
+	return panicked || facts.KubectlProxy != nil
 }
 
 // verdict is what a check's rules come to.
@@ -114,6 +121,8 @@ func verdictOn(name checks.Name, facts *checks.Facts) (v verdict) {
 		return judgeCA(facts)
 	case checks.TLS:
 		return judgeTLS(facts)
+	case checks.KubectlProxy:
+		return judgeKubectlProxy(facts)
 	default:
 		return judgeAPI(facts)
 	}

@@ -2,6 +2,7 @@ package observe
 
 import (
 	"context"
+	"crypto/x509"
 	"maps"
 	"net"
 	"net/http"
@@ -28,7 +29,8 @@ type hold struct {
 }
 
 // api tries the API server as the environment gives it, and by name where the
-// name leads elsewhere. named is closed once the lookups are done.
+// name leads elsewhere or is all that its certificate proves. named is closed
+// once the lookups are done.
 func (r *round) api(ctx context.Context, named <-chan struct{}) *checks.APIFacts {
 	start := time.Now()
 	facts := &checks.APIFacts{}
@@ -130,16 +132,48 @@ func (r *round) hostTarget(host string) (target, bool) {
 }
 
 // nameTarget is the API server by name; there is none where the name leads to
-// an address that was tried already.
+// where was tried already, unless nothing could be said there because the
+// certificate proves the name alone.
 func (r *round) nameTarget(tried *checks.Attempt) (target, bool) {
 	if r.facts.DNS == nil || len(r.facts.DNS.Lookup.Addresses) == 0 {
 		return target{}, false
 	}
-	addresses := r.facts.DNS.Lookup.Addresses
-	if tried != nil && slices.Contains(addresses, tried.Last().Address.Addr().Unmap()) {
-		return target{}, false
+	named := target{host: checks.ServiceName, port: r.namedPort(), addresses: r.facts.DNS.Lookup.Addresses}
+	address := tried.Last().Address
+	same := address.Port() == named.port && slices.Contains(named.addresses, address.Addr().Unmap())
+	return named, !same || r.provesName(tried.Last().TLS)
+}
+
+// provesName tells of a chain that was refused for another name whether it
+// would prove that of the Service.
+func (r *round) provesName(handshake *checks.TLSFacts) bool {
+	if handshake == nil || handshake.Failure == nil || handshake.Failure.Kind != checks.Untrusted || len(handshake.Chain) == 0 {
+		return false
 	}
-	return target{host: checks.ServiceName, port: r.namedPort(), addresses: addresses}, true
+	if r.roots == nil {
+		// A nil pool would mean the system's roots.
+		return false
+	}
+	options := x509.VerifyOptions{
+		DNSName: checks.ServiceName, Roots: r.roots, CurrentTime: r.pod.Now(), Intermediates: x509.NewCertPool(),
+	}
+	var leaf *x509.Certificate
+	for i, told := range handshake.Chain {
+		r.mu.Lock()
+		der := r.facts.Certificates[told.SHA256]
+		r.mu.Unlock()
+		certificate, err := x509.ParseCertificate(der)
+		if err != nil {
+			return false
+		}
+		if i == 0 {
+			leaf = certificate
+		} else {
+			options.Intermediates.AddCert(certificate)
+		}
+	}
+	_, err := leaf.Verify(options)
+	return err == nil
 }
 
 // sendableToken is the token, or nothing where it cannot stand in a header.

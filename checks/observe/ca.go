@@ -29,7 +29,7 @@ func (r *round) authorities() *checks.CAFacts {
 		if block, rest = pem.Decode(rest); block == nil {
 			break
 		}
-		root, why := rootIn(block)
+		root, why, malformed := rootIn(block)
 		if root != nil {
 			r.roots.AddCert(root)
 		}
@@ -37,7 +37,7 @@ func (r *round) authorities() *checks.CAFacts {
 			facts.Omitted++
 			continue
 		}
-		told := checks.PEMBlock{Type: clip(block.Type, maxNameLength), Error: why}
+		told := checks.PEMBlock{Type: clip(block.Type, maxNameLength), Error: why, Malformed: malformed}
 		if root != nil {
 			certificate := r.certificate(root)
 			told.Certificate = &certificate
@@ -51,16 +51,16 @@ func (r *round) authorities() *checks.CAFacts {
 // rootIn is the certificate that a block holds, or why it is none that serves as
 // a root. It follows CertPool.AppendCertsFromPEM: the type CERTIFICATE, no
 // headers, and DER that parses.
-func rootIn(block *pem.Block) (root *x509.Certificate, why string) {
+func rootIn(block *pem.Block) (root *x509.Certificate, why string, malformed bool) {
 	if block.Type != "CERTIFICATE" {
-		return nil, "a block of this type is passed over"
+		return nil, "a block of this type is passed over", false
 	}
 	if len(block.Headers) > 0 {
-		return nil, "a block with PEM headers is passed over"
+		return nil, "a block with PEM headers is passed over", false
 	}
 	root, err := x509.ParseCertificate(block.Bytes)
 	if err != nil {
-		return nil, clip(err.Error(), maxMessage)
+		return nil, clip(err.Error(), maxMessage), true
 	}
-	return root, ""
+	return root, "", false
 }

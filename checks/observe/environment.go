@@ -7,8 +7,13 @@ import (
 	"github.com/kube-lifeline/lifeline/checks"
 )
 
-// maxNamespaceFile is far above the 63 bytes of a namespace's name.
-const maxNamespaceFile = 4 << 10
+const (
+	// maxNamespaceFile is far above the 63 bytes of a namespace's name.
+	maxNamespaceFile = 4 << 10
+	// maxNoProxy leaves room for the long lists that clusters have in NO_PROXY;
+	// one that is cut would be judged wrongly.
+	maxNoProxy = 4 << 10
+)
 
 func (r *round) environment() *checks.EnvironmentFacts {
 	start := time.Now()
@@ -27,13 +32,36 @@ func (r *round) environment() *checks.EnvironmentFacts {
 		ServicePort:      variable("KUBERNETES_SERVICE_PORT"),
 		ServiceAddress:   variable("KUBERNETES_PORT_443_TCP_ADDR"),
 		HTTPSProxy:       clip(withoutSecrets(raw("HTTPS_PROXY", "https_proxy")), maxMessage),
-		NoProxy:          variable("NO_PROXY", "no_proxy"),
+		NoProxy:          clip(raw("NO_PROXY", "no_proxy"), maxNoProxy),
+		ProxyVariables:   proxyVariables(r.pod.Environment),
 	}
 	var content []byte
 	facts.NamespaceFile, content = readFile(r.pod.NamespaceFile(), maxNamespaceFile)
 	facts.Namespace = clip(strings.TrimSpace(string(content)), maxMessage)
 	facts.Seconds = time.Since(start).Seconds()
 	return facts
+}
+
+// proxyVariables are the variables by which some client goes through a proxy.
+func proxyVariables(environment map[string]string) map[string]string {
+	var found map[string]string
+	for _, upper := range []string{"HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY"} {
+		for _, name := range []string{upper, strings.ToLower(upper)} {
+			value := environment[name]
+			if value == "" {
+				continue
+			}
+			if found == nil {
+				found = make(map[string]string)
+			}
+			if upper == "NO_PROXY" {
+				found[name] = clip(value, maxNoProxy)
+			} else {
+				found[name] = clip(withoutSecrets(value), maxMessage)
+			}
+		}
+	}
+	return found
 }
 
 // withoutSecrets leaves of a proxy's URL its scheme, host and port; a user is

@@ -34,6 +34,13 @@ func start(t testing.TB) (*world.World, *observe.Observer) {
 	return pretend, &observe.Observer{Pod: pretend.Pod(), Timeout: 2 * time.Second}
 }
 
+// look has an observer see the pod as it is now, as an agent that is started
+// again does.
+func look(pretend *world.World, observer *observe.Observer) {
+	observer.Pod = pretend.Pod()
+	observer.KubectlProxyURL = observer.Pod.Environment["LIFELINE_KUBECTL_PROXY_URL"]
+}
+
 // TestEveryFaultIsToldByItsReason injects each fault of the sandbox, whose
 // servers and files are real, and wants the verdict that the sandbox announces,
 // within the time limit, and gone when the fault is.
@@ -45,7 +52,7 @@ func TestEveryFaultIsToldByItsReason(t *testing.T) {
 			if err := pretend.Inject(fault.Name); err != nil {
 				t.Fatal(err)
 			}
-			observer.Pod = pretend.Pod()
+			look(pretend, observer)
 			began := time.Now()
 			report := judge.Judge(observer.Observe(t.Context()), nil)
 			if took, limit := time.Since(began), 2*observer.Timeout+time.Second; took > limit {
@@ -65,7 +72,7 @@ func TestEveryFaultIsToldByItsReason(t *testing.T) {
 			if err := pretend.Restore(fault.Name); err != nil {
 				t.Fatal(err)
 			}
-			observer.Pod = pretend.Pod()
+			look(pretend, observer)
 			if report := recovered(t, observer); report.Status != checks.OK {
 				t.Errorf("restored: got %s, want ok\n%s", report.Status, summary(report))
 			}

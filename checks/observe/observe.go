@@ -32,6 +32,10 @@ type Observer struct {
 	Timeout time.Duration
 	// Skip are the checks to leave out.
 	Skip []checks.Name
+	// KubectlProxyURL is where a kubectl proxy serves in the pod, as
+	// ParseKubectlProxyURL takes it. Default none, and then the check
+	// kubectl-proxy is not made.
+	KubectlProxyURL string
 	// UserAgent is sent to the API server. Default "lifeline".
 	UserAgent string
 	// Log hears of retries. Nothing does by default.
@@ -59,6 +63,7 @@ func (o *Observer) Observe(ctx context.Context) *checks.Facts {
 		pod:     pod,
 		timeout: o.timeout(),
 		agent:   o.userAgent(),
+		proxy:   o.KubectlProxyURL,
 		skip:    o.Skip,
 		log:     o.Log,
 		memory:  &o.memory,
@@ -104,6 +109,7 @@ type round struct {
 	pod     checks.Pod
 	timeout time.Duration
 	agent   string
+	proxy   string
 	skip    []checks.Name
 	log     retryablehttp.LeveledLogger
 	memory  *memory
@@ -131,6 +137,10 @@ func (r *round) run(ctx context.Context) {
 	}, func() {
 		if r.wants(checks.TLS) || r.wants(checks.API) {
 			r.observe(checks.API, func() { r.facts.API = r.api(ctx, named) })
+		}
+	}, func() {
+		if r.proxy != "" && r.wants(checks.KubectlProxy) {
+			r.observe(checks.KubectlProxy, func() { r.facts.KubectlProxy = r.kubectlProxy(ctx) })
 		}
 	})
 

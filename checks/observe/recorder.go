@@ -31,7 +31,9 @@ type recorder struct {
 	dialer     *dialer
 	transport  *http.Transport
 	serverName string
-	exchanges  []checks.Exchange
+	// plain tells that no TLS is spoken.
+	plain     bool
+	exchanges []checks.Exchange
 }
 
 // RoundTrip makes one try.
@@ -88,7 +90,7 @@ func (r *recorder) exchange(seen seen) checks.Exchange {
 		exchange.Phases.TLSSeconds = between(seen.tlsStart, seen.tlsDone)
 		exchange.TLS = r.handshake(seen, exchange.Phases.TLSSeconds)
 	}
-	if seen.reused || exchange.TLS != nil && exchange.TLS.Verified {
+	if seen.reused || r.plain || exchange.TLS != nil && exchange.TLS.Verified {
 		exchange.Stage = checks.StageResponse
 	}
 	if !seen.wrote.IsZero() {

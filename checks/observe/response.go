@@ -10,7 +10,7 @@ import (
 )
 
 // bodyStart is how much is kept of a body that is not Kubernetes'.
-const bodyStart = 128
+const bodyStart = 256
 
 // describe keeps what matters of a response.
 //

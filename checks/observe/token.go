@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/kube-lifeline/lifeline/checks"
 )
@@ -24,7 +25,7 @@ func (r *round) serviceAccountToken() *checks.TokenFacts {
 	var content []byte
 	facts.File, content = readFile(r.pod.TokenFile(), maxToken)
 	r.token = strings.TrimSpace(string(content))
-	facts.SurroundingSpace = len(r.token) != len(content)
+	surroundings(facts, string(content))
 	if r.token != "" {
 		decodeToken(r.token, facts)
 	}
@@ -34,6 +35,17 @@ func (r *round) serviceAccountToken() *checks.TokenFacts {
 	facts.Mounts, facts.PodUIDFromMounts = r.memory.mounts.below, r.memory.mounts.podUID
 	facts.Seconds = time.Since(start).Seconds()
 	return facts
+}
+
+// surroundings tells of the white space around a token.
+func surroundings(facts *checks.TokenFacts, content string) {
+	const most = 16
+	text := strings.TrimLeftFunc(content, unicode.IsSpace)
+	leading := content[:len(content)-len(text)]
+	trailing := text[len(strings.TrimRightFunc(text, unicode.IsSpace)):]
+	facts.SurroundingSpace = leading != "" || trailing != ""
+	facts.LeadingSpace = strings.ToValidUTF8(leading[:min(len(leading), most)], "")
+	facts.TrailingSpace = strings.ToValidUTF8(trailing[:min(len(trailing), most)], "")
 }
 
 // noticeRotation tells a token that was rejected and has been replaced since it

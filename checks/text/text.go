@@ -208,13 +208,17 @@ func (p *printer) access(paths []checks.Access) {
 	if len(paths) == 0 {
 		return
 	}
+	var width int
+	for _, path := range paths {
+		width = max(width, len(p.quote(path.Path)))
+	}
 	p.out.WriteString("Ways in which an application reaches the API:\n")
 	for _, path := range paths {
 		status := checks.Fail
 		if path.Works {
 			status = checks.OK
 		}
-		fmt.Fprintf(&p.out, "%s %s  %s\n", p.mark(status), p.quote(path.Path), p.quote(path.Why))
+		fmt.Fprintf(&p.out, "%s %-*s  %s\n", p.mark(status), width, p.quote(path.Path), p.quote(path.Why))
 	}
 	p.out.WriteByte('\n')
 }

@@ -65,7 +65,7 @@ func start(t *testing.T, binary string, pretend *world.World) watched {
 }
 
 func showsAndClears(t *testing.T, binary string, fault world.Fault) {
-	pretend := agent.World(t, world.Options{})
+	pretend := agent.World(t, world.Options{KubectlProxy: true})
 	process := start(t, binary, pretend)
 	within(t, probing, "a healthy start", process.healthy)
 	if err := pretend.Inject(fault.Name); err != nil {
@@ -102,8 +102,17 @@ func within(t *testing.T, limit time.Duration, what string, missing func() strin
 }
 
 func (w watched) healthy() string {
-	if report := w.Report(); report.Status != checks.OK {
+	report := w.Report()
+	if report.Status != checks.OK {
 		return fmt.Sprintf("the status is %q, want ok: %v", report.Status, report.Diagnosis)
+	}
+	for _, way := range report.Access {
+		if !way.Works {
+			return fmt.Sprintf("%s does not work: %s", way.Path, way.Why)
+		}
+	}
+	if got, want := len(report.Access), 4; got != want {
+		return fmt.Sprintf("of %d ways it is told whether they work, want %d", got, want)
 	}
 	if healthz := string(w.Get("/healthz")); healthz != "ok" {
 		return fmt.Sprintf("/healthz says %q, want ok", healthz)

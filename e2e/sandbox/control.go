@@ -104,15 +104,16 @@ A pretend pod on loopback, with Lifeline in it:
   nameserver    127.0.0.1:%d, UDP and TCP
   API server    https://%s
   token, CA     %s
+  kubectl proxy %s
   Lifeline      %s/status
 
 Watch it:
-  open %[4]s/status
-  curl '%[4]s/status?format=text'
-  curl '%[4]s/healthz?verbose'
-  curl %[4]s/metrics
+  open %[5]s/status
+  curl '%[5]s/status?format=text'
+  curl '%[5]s/healthz?verbose'
+  curl %[5]s/metrics
 
-`, pod.DNSPort, api, pod.ServiceAccountDir, s.agentURL())
+`, pod.DNSPort, api, pod.ServiceAccountDir, pod.Environment["LIFELINE_KUBECTL_PROXY_URL"], s.agentURL())
 	for _, fault := range s.world.Injected() {
 		fmt.Fprintf(&text, "Broken already: %s\n  curl -X DELETE %s\n\n", fault.Title, s.faultURL(fault.Name))
 	}

@@ -43,7 +43,7 @@ func start(ctx context.Context, o options, machine checks.Pod, out, err io.Write
 	if failure := os.Mkdir(pod, 0o755); failure != nil {
 		return fmt.Errorf("making a directory for the pretend pod: %w", failure)
 	}
-	w, failure := world.Start(ctx, world.Options{Dir: pod, PodName: machine.Hostname, TokenLifetime: o.tokenLifetime})
+	w, failure := world.Start(ctx, world.Options{Dir: pod, PodName: machine.Hostname, TokenLifetime: o.tokenLifetime, KubectlProxy: true})
 	if failure != nil {
 		return unlessStopped(ctx, failure)
 	}

@@ -115,6 +115,10 @@ env:
     value: {{ .readyFailures | quote }}
   - name: LIFELINE_READY_SUCCESSES
     value: {{ .readySuccesses | quote }}
+  {{- with .kubectlProxyURL }}
+  - name: LIFELINE_KUBECTL_PROXY_URL
+    value: {{ . | quote }}
+  {{- end }}
   {{- end }}
   {{- with .Values.goMemoryLimit }}
   - name: GOMEMLIMIT

@@ -24,6 +24,8 @@ type conditions struct {
 	caFile    func(bundle string) file
 	serving   servingShape
 	api       apiConditions
+	// kubectlProxy is of the sidecar, with plain HTTP for a protocol.
+	kubectlProxy apiConditions
 }
 
 const (
@@ -66,7 +68,8 @@ func healthy(tokenLifetime time.Duration) conditions {
 			usage:      x509.ExtKeyUsageServerAuth,
 			signature:  x509.ECDSAWithSHA256,
 		},
-		api: apiConditions{addresses: []netip.Addr{loopback(1)}},
+		api:          apiConditions{addresses: []netip.Addr{loopback(1)}},
+		kubectlProxy: healthyKubectlProxy(),
 	}
 }
 

@@ -40,6 +40,7 @@ func Faults() []Fault {
 		authorityFaults(),
 		certificateFaults(), handshakeFaults(),
 		connectionFaults(), answerFaults(), responseFaults(),
+		kubectlProxyFaults(),
 	)
 }
 

@@ -60,6 +60,7 @@ func symptoms(t *testing.T, w *world.World, timeout time.Duration) map[string]st
 		"serving certificate": func() string { return certificateInWords(client.certificate(ctx)) },
 		"GET /api":            func() string { return responseInWords(client.get(ctx, "/api", trimmedToken(client.pod))) },
 		"GET /readyz":         func() string { return responseInWords(client.get(ctx, "/readyz", "")) },
+		"kubectl proxy":       func() string { return proxyInWords(client) },
 		"at 127.0.0.2":        func() string { return responseInWords(elsewhere.get(ctx, "/readyz", "")) },
 	}
 	seen := make(map[string]string)
@@ -225,6 +226,14 @@ func responseInWords(answer response, err error) string {
 		words = append(words, "Date "+time.Until(date).Round(time.Minute).String()+" ahead")
 	}
 	return strings.Join(append(words, bodyInWords(answer.body)), ", ")
+}
+
+func proxyInWords(c *client) string {
+	base := c.pod.Environment["LIFELINE_KUBECTL_PROXY_URL"]
+	if base == "" {
+		return "none"
+	}
+	return responseInWords(c.send(context.Background(), base+"/api", http.Header{}))
 }
 
 func bodyInWords(body string) string {

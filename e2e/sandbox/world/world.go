@@ -28,6 +28,9 @@ type Options struct {
 	// it, and the API server extends it to a year, as it does with default
 	// tokens. Default 3607 seconds.
 	TokenLifetime time.Duration
+	// KubectlProxy tells the agent of the sidecar that runs kubectl proxy. The
+	// faults of the sidecar do so in any case.
+	KubectlProxy bool
 }
 
 // World is a pretend pod with what it reaches. Its methods may be called from
@@ -41,6 +44,9 @@ type World struct {
 	tokens       *tokenAuthority
 	nameserver   *nameserver
 	api          *apiServer
+	kubectlProxy *apiServer
+	sidecar      credential
+	besideProxy  bool
 
 	cancel  context.CancelFunc
 	running sync.WaitGroup
@@ -66,6 +72,7 @@ func Start(ctx context.Context, options Options) (*World, error) {
 		directory:    directory,
 		ownDirectory: own,
 		lifetime:     options.TokenLifetime,
+		besideProxy:  options.KubectlProxy,
 		identity:     newIdentity(options.PodName),
 		certificates: newCertificates(time.Now()),
 		faults:       make(map[string]bool),
@@ -113,7 +120,14 @@ func (w *World) start(ctx context.Context) error {
 	if w.nameserver, err = startNameserver(ctx.Done(), conditions.nameserver); err != nil {
 		return err
 	}
-	if w.api, err = startAPIServer(ctx, newAPIHandler(w.tokens), certificate, conditions.api); err != nil {
+	handler := newAPIHandler(w.tokens)
+	if w.api, err = startAPIServer(ctx, handler, certificate, conditions.api); err != nil {
+		return err
+	}
+	if w.sidecar, err = w.newCredential(); err != nil {
+		return err
+	}
+	if w.kubectlProxy, err = startAPIServer(ctx, handler, certificate, w.withKubectlProxy(conditions.kubectlProxy)); err != nil {
 		return err
 	}
 	return w.match(conditions)
@@ -132,6 +146,9 @@ func (w *World) Close() error {
 	}
 	if w.api != nil {
 		failures = append(failures, w.api.close())
+	}
+	if w.kubectlProxy != nil {
+		failures = append(failures, w.kubectlProxy.close())
 	}
 	if w.ownDirectory {
 		failures = append(failures, os.RemoveAll(w.directory))
@@ -159,7 +176,13 @@ func (w *World) Environment() map[string]string {
 		"LIFELINE_HOSTS":                w.path("hosts"),
 		"LIFELINE_DNS_PORT":             strconv.Itoa(int(w.nameserver.port)),
 	}
+	if w.besideProxy {
+		environment[kubectlProxyVariable] = kubectlProxyURL
+	}
 	maps.Copy(environment, w.conditions.environment)
+	if address := environment[kubectlProxyVariable]; address != "" {
+		environment[kubectlProxyVariable] = w.atItsPort(address)
+	}
 	maps.DeleteFunc(environment, func(_, value string) bool { return value == "" })
 	return environment
 }
@@ -188,7 +211,7 @@ func (w *World) match(conditions conditions) error {
 	try(w.nameserver.change(conditions.nameserver))
 	certificate, err := w.certificates.servingCertificate(conditions.serving)
 	if err == nil {
-		err = w.api.change(certificate, conditions.api)
+		err = errors.Join(w.api.change(certificate, conditions.api), w.kubectlProxy.change(certificate, w.withKubectlProxy(conditions.kubectlProxy)))
 	}
 	try(err)
 	try(w.writeAccount(conditions))
