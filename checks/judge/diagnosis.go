@@ -16,7 +16,8 @@ func byReach() []checks.Name {
 }
 
 // diagnose makes a finding of each problem, those that fail first and, among
-// them, those first that keep more from working.
+// them, those first that keep more from working; but a cause stands before what
+// it explains.
 func diagnose(facts *checks.Facts, verdicts map[checks.Name]verdict, report *checks.Report) []checks.Finding {
 	findings := []checks.Finding{}
 	names := namesOf(facts, report.Pod)
@@ -32,7 +33,7 @@ func diagnose(facts *checks.Facts, verdicts map[checks.Name]verdict, report *che
 	slices.SortStableFunc(findings, func(a, b checks.Finding) int {
 		return cmp.Compare(b.Severity.Severity(), a.Severity.Severity())
 	})
-	return findings
+	return causesFirst(findings, facts)
 }
 
 func explain(problem problem, names catalogue.Names) checks.Finding {

@@ -100,6 +100,8 @@ func failedLookup(lookup checks.Lookup, facts *checks.Facts) []problem {
 		return likely(checks.DNSPolicyDefault, fmt.Sprintf("resolv.conf has no cluster domain in its search list (%s), and on %s, which is the pod itself, nobody answers", enumerate(conf.Search), servers), "a nameserver of its own for each container")
 	case outcomes.failures[checks.Refused] > 0:
 		return likely(checks.DNSServiceNoEndpoints, servers+" refuses the connection on port 53", "connection refused")
+	case outcomes.unreachable != "":
+		return likely(checks.DNSUnreachable, fmt.Sprintf("%s cannot be reached: %s", servers, outcomes.unreachable), outcomes.unreachable)
 	case outcomes.failures[checks.TimedOut] > 0:
 		return likely(checks.DNSTimeout, fmt.Sprintf("%s did not answer within %s", servers, seconds(lookup.Seconds)), "no answer")
 	default:

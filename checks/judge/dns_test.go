@@ -59,6 +59,7 @@ func TestDNSThatDoesNotResolve(t *testing.T) {
 			unresolved(query("NXDOMAIN", authority("ns.dns.cluster.local.")), broken(checks.TimedOut))(f)
 			f.DNS.Lookup.Cut = true
 		}, want{checks.Fail, checks.DNSTimeout}},
+		{"a filter that says so, and then no more", unresolved(broken(checks.TimedOut), broken(checks.HostUnreachable), broken(checks.TimedOut)), want{checks.Fail, checks.DNSUnreachable}},
 		{"a service host by a name that nobody knows", unnamed, want{checks.Fail, checks.EnvServiceHostUnresolvable}},
 		{"NXDOMAIN of a Service, without a search list", func(f *checks.Facts) {
 			f.DNS.ResolvConf.Search = nil

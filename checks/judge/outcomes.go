@@ -17,8 +17,9 @@ type outcomes struct {
 	alias, empty *checks.Query
 	// cutOverTCP is a failed query over TCP after a truncated reply.
 	cutOverTCP *checks.Query
-	// message is the first failure's.
-	message string
+	// message is the first failure's, unreachable that of the first by which a
+	// host or a filter said so.
+	message, unreachable string
 }
 
 func outcomesOf(queries []checks.Query) outcomes {
@@ -33,6 +34,10 @@ func outcomesOf(queries []checks.Query) outcomes {
 		case query.Failure != nil:
 			sum.failures[query.Failure.Kind]++
 			sum.message = first(sum.message, query.Failure.Message)
+			switch query.Failure.Kind {
+			case checks.HostUnreachable, checks.NetworkUnreachable, checks.NotPermitted:
+				sum.unreachable = first(sum.unreachable, query.Failure.Message)
+			}
 			if query.Transport == "tcp" && truncated {
 				sum.cutOverTCP = query
 			}

@@ -47,6 +47,10 @@ func TestTokenThatCannotBeUsed(t *testing.T) {
 	judgeCases(t, checks.Token, []verdictCase{
 		{"of thirty years, a minute old", both(lasting(30*365*24*time.Hour), aged(-9*time.Minute)), want{checks.OK, ""}},
 		{"nothing mounted", both(unread(checks.FileMissing), func(f *checks.Facts) { f.Token.Directory.Problem = checks.FileMissing }), want{checks.Fail, checks.TokenNotMountedAutomountFalse}},
+		{"another volume in its place", func(f *checks.Facts) {
+			f.Token.File.Problem, f.Token.File.Link, f.Token.WrittenAt, f.Token.Claims = checks.FileMissing, "", time.Time{}, nil
+			f.Token.Mounts = []checks.Mount{{Root: "/pods/x/volumes/kubernetes.io~empty-dir/data", Point: "/run/secrets/kubernetes.io/serviceaccount"}}
+		}, want{checks.Fail, checks.TokenMountShadowed}},
 		{"no file", unread(checks.FileMissing), want{checks.Fail, checks.TokenFileMissingInMountedDir}},
 		{"no permission", unread(checks.FileForbidden), want{checks.Fail, checks.TokenPermissionDenied}},
 		{"a directory", both(unread(checks.FileIrregular), func(f *checks.Facts) { f.Token.File.Mode = "drwxr-xr-x" }), want{checks.Fail, checks.TokenNotAFile}},

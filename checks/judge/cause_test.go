@@ -1,0 +1,80 @@
+package judge
+
+import (
+	"crypto/x509"
+	"net/netip"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/kube-lifeline/lifeline/checks"
+)
+
+func TestACauseStandsBeforeWhatItExplains(t *testing.T) {
+	refusedAt := func(address string) func(*checks.Facts) {
+		return func(f *checks.Facts) {
+			f.Environment.ServiceHost = "10.96.0.10"
+			*last(f) = checks.Exchange{
+				Stage: checks.StageConnect, Address: netip.MustParseAddrPort(address),
+				Failure: &checks.Failure{Kind: checks.Refused, Message: "connection refused"},
+			}
+		}
+	}
+	byNameRefused := func(f *checks.Facts) {
+		f.DNS.Lookup.Addresses = []netip.Addr{netip.MustParseAddr("10.96.0.99")}
+		f.API.ByName = &checks.Attempt{URL: "https://kubernetes.default.svc/api", Exchanges: []checks.Exchange{{
+			Stage: checks.StageConnect, Address: netip.MustParseAddrPort("10.96.0.99:443"),
+			Failure: &checks.Failure{Kind: checks.Refused, Message: "connection refused"},
+		}}}
+	}
+	stranger := newPKI(t, func(c *x509.Certificate) { c.Subject.CommonName = "stranger" })
+	type told struct {
+		Reason    checks.Reason
+		Severity  checks.Status
+		Certainty checks.Certainty
+	}
+	for _, test := range []struct {
+		name   string
+		change func(*checks.Facts)
+		want   []told
+	}{
+		{"an overridden host that leads elsewhere", refusedAt("10.96.0.10:443"), []told{
+			{checks.EnvServiceHostOverridden, checks.Fail, checks.Likely},
+			{checks.TCPRefused, checks.Fail, checks.Likely},
+			{checks.DNSAnswerDisagreesWithEnv, checks.Warn, checks.Certain},
+		}},
+		{"an overridden host that leads to the API server all the same", refusedAt("10.96.0.1:443"), []told{
+			{checks.TCPRefused, checks.Fail, checks.Likely},
+			{checks.EnvServiceHostOverridden, checks.Warn, checks.Certain},
+			{checks.DNSAnswerDisagreesWithEnv, checks.Warn, checks.Certain},
+		}},
+		{"another address in the DNS", byNameRefused, []told{
+			{checks.DNSAnswerDisagreesWithEnv, checks.Warn, checks.Certain},
+			{checks.APIByNameFailing, checks.Warn, checks.Likely},
+		}},
+		{"another address in the hosts file", both(byNameRefused, func(f *checks.Facts) { f.DNS.Lookup.FromHosts = true }), []told{
+			{checks.DNSHostsFileOverride, checks.Warn, checks.Certain},
+			{checks.DNSAnswerDisagreesWithEnv, checks.Warn, checks.Certain},
+			{checks.APIByNameFailing, checks.Warn, checks.Likely},
+		}},
+		{"a stranger's certificate with a stranger's names", presented(newPKI(t), stranger.serving(func(c *x509.Certificate) {
+			c.IPAddresses, c.DNSNames = nil, []string{"node-1"}
+		})), []told{
+			{checks.CAMITMOrWrongEndpoint, checks.Fail, checks.Likely},
+			{checks.CertNoIPSANOrCNOnly, checks.Fail, checks.Certain},
+			{checks.CertSANMissingDNSName, checks.Warn, checks.Certain},
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			facts := healthy(t)
+			test.change(facts)
+			var got []told
+			for _, finding := range Judge(facts, nil).Diagnosis {
+				got = append(got, told{finding.Reason, finding.Severity, finding.Certainty})
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("diagnosis (-want +got):\n%s", diff)
+			}
+		})
+	}
+}

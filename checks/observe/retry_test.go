@@ -1,0 +1,65 @@
+package observe_test
+
+import (
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/kube-lifeline/lifeline/checks"
+	"github.com/kube-lifeline/lifeline/checks/observe"
+)
+
+// A retry that begins just before the time limit would end with it, and hide
+// behind its own timeout what the first try had met.
+func TestATryThatTookMostOfTheTimeIsNotRepeated(t *testing.T) {
+	const timeout = 600 * time.Millisecond
+	for _, test := range []struct {
+		name string
+		hold time.Duration
+		want int
+	}{
+		{"closed at once", 0, 2},
+		{"closed when more than half of the time is gone", timeout * 2 / 3, 1},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			listener, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			var serving sync.WaitGroup
+			serving.Go(func() {
+				for {
+					connection, err := listener.Accept()
+					if err != nil {
+						return
+					}
+					time.Sleep(test.hold)
+					_ = connection.Close()
+				}
+			})
+			defer serving.Wait()
+			defer listener.Close()
+
+			host, port, err := net.SplitHostPort(listener.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			observer := &observe.Observer{
+				Pod: checks.Pod{
+					Environment:       map[string]string{"KUBERNETES_SERVICE_HOST": host, "KUBERNETES_SERVICE_PORT": port},
+					ServiceAccountDir: t.TempDir(),
+				},
+				Timeout: timeout,
+				Skip:    []checks.Name{checks.DNS},
+			}
+			exchanges := observer.Observe(t.Context()).API.ServiceHost.Exchanges
+			if len(exchanges) != test.want {
+				t.Errorf("the API server was tried %d times, want %d: %+v", len(exchanges), test.want, exchanges)
+			}
+			if last := exchanges[len(exchanges)-1]; last.Failure == nil || last.Failure.Kind == checks.TimedOut {
+				t.Errorf("the last try met %+v, want a connection that ended", last.Failure)
+			}
+		})
+	}
+}

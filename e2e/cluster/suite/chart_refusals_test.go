@@ -1,0 +1,122 @@
+//go:build linux
+
+package suite_test
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// chartRefusals has helm refuse whole sets of mistakes at once, since it names
+// all of them. What templates refuse is named only where the schema is content.
+func chartRefusals(ctx context.Context, t *testing.T, s suite) {
+	r := release{suite: s, namespace: "lifeline-e2e-refusals", name: "lifeline"}
+	standard := defaults(t, s)
+	wrong, unknown := map[string]any{}, map[string]any{"unknown": 1}
+	at := map[string]string{"unknown": "at '': additional properties 'unknown' not allowed"}
+	for path, value := range standard {
+		wrong[path] = ofAnotherType(value)
+		if colon := strings.LastIndex(path, "."); colon > 0 {
+			parent := path[:colon]
+			unknown[parent+".unknown"] = 1
+			at[parent+".unknown"] = fmt.Sprintf("at '%s': additional properties 'unknown' not allowed", pointer(parent))
+		}
+	}
+	for _, test := range []struct {
+		name   string
+		values map[string]any
+		// says is what the refusal must say of a value, that it is at its path
+		// where there is nothing for it.
+		says map[string]string
+	}{
+		{name: "every value, where it is of another type", values: wrong},
+		{name: "a name that no value has, in every part", values: unknown, says: at},
+		{name: "every value that has a range, out of it", values: outOfRange()},
+		{
+			name: "values that contradict each other",
+			values: map[string]any{
+				"config.timeout": "8s", "config.skip": []string{"tls"}, "config.readyChecks": []string{"tls"},
+				"goMemoryLimit": "49MiB", "extraEnv": []any{named("GOMEMLIMIT")},
+				"updateStrategy": map[string]any{"type": "OnDelete", "rollingUpdate": map[string]any{"maxUnavailable": 2}},
+			},
+			says: map[string]string{
+				"config.timeout":     "config.timeout is 8s",
+				"config.skip":        "config.skip leaves all of it out",
+				"config.readyChecks": "config.readyChecks is tls",
+				"goMemoryLimit":      "goMemoryLimit is 49MiB",
+				"extraEnv":           "extraEnv has GOMEMLIMIT",
+				"updateStrategy":     "updateStrategy.rollingUpdate is set",
+			},
+		},
+		{
+			name: "an interval out of its range", values: map[string]any{"config.interval": "61m"},
+			says: map[string]string{"config.interval": "config.interval is 61m"},
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			message := r.refuse(ctx, t, test.values)
+			for _, path := range slices.Sorted(maps.Keys(test.values)) {
+				want := test.says[path]
+				if want == "" {
+					want = fmt.Sprintf("at '%s", pointer(path))
+				}
+				if !strings.Contains(message, want) {
+					t.Errorf("%s=%v is not refused by name; want %q in\n%s", path, test.values[path], want, message)
+				}
+			}
+		})
+	}
+}
+
+// pointer is the path as helm writes it where the schema refuses a value.
+func pointer(path string) string { return "/" + strings.ReplaceAll(path, ".", "/") }
+
+// ofAnotherType is a value that cannot be meant where the default is as given.
+func ofAnotherType(value any) any {
+	if _, ok := value.(string); ok {
+		return true
+	}
+	return "nonsense"
+}
+
+// outOfRange is nonsense of the right type.
+func outOfRange() map[string]any {
+	values := map[string]any{
+		"kind":                          "StatefulSet",
+		"replicas":                      -1,
+		"image.repository":              "",
+		"image.tag":                     "two words",
+		"image.digest":                  "sha256:1",
+		"image.pullPolicy":              "Sometimes",
+		"imagePullSecrets":              []any{named("")},
+		"config.interval":               "1d",
+		"config.timeout":                "-1s",
+		"config.logLevel":               "loud",
+		"config.logFormat":              "xml",
+		"config.skip":                   []string{"dns", "dns"},
+		"config.readyChecks":            []string{},
+		"config.readyFailures":          0,
+		"config.readySuccesses":         0,
+		"config.kubectlProxyURL":        "http://10.0.0.1:8001",
+		"extraEnv":                      []any{map[string]any{"value": "of no variable"}},
+		"port":                          1023,
+		"resources.requests.cpu":        "fast",
+		"resources.requests.memory":     -1,
+		"resources.limits.memory":       "48MB",
+		"goMemoryLimit":                 "43M",
+		"terminationGracePeriodSeconds": 4,
+		"updateStrategy.type":           "Sometimes",
+		"tolerations":                   []any{map[string]any{"effect": "Sometimes"}},
+		"affinity":                      map[string]any{"catAffinity": map[string]any{}},
+	}
+	for _, probe := range []string{"startup", "liveness", "readiness"} {
+		for _, count := range []string{"periodSeconds", "timeoutSeconds", "failureThreshold"} {
+			values["probes."+probe+"."+count] = 0
+		}
+	}
+	return values
+}
