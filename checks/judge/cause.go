@@ -2,6 +2,7 @@ package judge
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/kube-lifeline/lifeline/checks"
 )
@@ -17,6 +18,7 @@ func causesFirst(findings []checks.Finding, facts *checks.Facts) []checks.Findin
 	}{
 		{checks.DNSAnswerDisagreesWithEnv, true, []checks.Reason{checks.APIByNameFailing}},
 		{checks.DNSHostsFileOverride, true, []checks.Reason{checks.APIByNameFailing, checks.DNSAnswerDisagreesWithEnv}},
+		{checks.EnvHTTPProxyInterceptsAPI, kubectlProxyGoesByProxy(facts), []checks.Reason{checks.KProxyUpstreamError}},
 		// A stranger's certificate has a stranger's names.
 		{checks.CAMITMOrWrongEndpoint, true, []checks.Reason{checks.CertNoIPSANOrCNOnly, checks.CertSANMissingServiceHost, checks.CertSANMissingDNSName}},
 		{checks.EnvServiceHostOverridden, leadsElsewhere(facts), []checks.Reason{
@@ -62,4 +64,14 @@ func leadsElsewhere(facts *checks.Facts) bool {
 	}
 	address := facts.API.ServiceHost.Last().Address.Addr().Unmap()
 	return address.IsValid() && address.String() != facts.Environment.ServiceAddress
+}
+
+// kubectlProxyGoesByProxy tells that the kubectl proxy met an HTTP proxy on its
+// way, as net/http words it.
+func kubectlProxyGoesByProxy(facts *checks.Facts) bool {
+	if facts.KubectlProxy == nil {
+		return false
+	}
+	response := facts.KubectlProxy.Attempt.Last().Response
+	return response != nil && strings.Contains(response.BodyStart, "proxyconnect")
 }

@@ -57,6 +57,16 @@ func TestACauseStandsBeforeWhatItExplains(t *testing.T) {
 			{checks.DNSAnswerDisagreesWithEnv, checks.Warn, checks.Certain},
 			{checks.APIByNameFailing, checks.Warn, checks.Likely},
 		}},
+		{"a proxy variable that the kubectl proxy heeds", func(f *checks.Facts) {
+			f.Environment.HTTPSProxy = "http://127.0.0.1:3128"
+			f.KubectlProxy = &checks.KubectlProxyFacts{Attempt: checks.Attempt{URL: "http://127.0.0.1:8001/api", Exchanges: []checks.Exchange{{
+				Stage:    checks.StageDone,
+				Response: &checks.Response{Status: 500, ContentType: "text/plain", BodyStart: "proxyconnect tcp: dial tcp 127.0.0.1:3128: connect: connection refused"},
+			}}}}
+		}, []told{
+			{checks.EnvHTTPProxyInterceptsAPI, checks.Fail, checks.Likely},
+			{checks.KProxyUpstreamError, checks.Fail, checks.Certain},
+		}},
 		{"a stranger's certificate with a stranger's names", presented(newPKI(t), stranger.serving(func(c *x509.Certificate) {
 			c.IPAddresses, c.DNSNames = nil, []string{"node-1"}
 		})), []told{
