@@ -3,11 +3,13 @@
 package suite_test
 
 import (
+	"context"
+	"encoding/json"
+	"fmt"
 	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -18,82 +20,79 @@ import (
 )
 
 // leavesNoTrace fails the test where, at its end, there is something on this
-// machine that was not there before, or where a packet of the cluster has been
-// seen on one of the machine's interfaces.
-func leavesNoTrace(t *testing.T) {
+// machine that the cluster left, or where a packet of a cluster was seen on one
+// of the machine's interfaces. The name is known only when the cluster is there.
+// It returns a function that fails the test where this machine is not as it was.
+func leavesNoTrace(t *testing.T, name func() string) (unchanged func()) {
 	t.Helper()
-	before := traces(t)
+	before := settings(t)
 	strays := watchForStrays(t)
+	unchanged = func() {
+		t.Helper()
+		if diff := cmp.Diff(before, settings(t)); diff != "" {
+			t.Errorf("the cluster changed this machine (-before +after):\n%s", diff)
+		}
+	}
 	t.Cleanup(func() {
 		if stray := strays(); len(stray) > 0 {
 			t.Errorf("packets of the cluster were seen outside of it: %v", stray)
 		}
-		for kind, found := range traces(t) {
-			for _, trace := range found {
-				if !slices.Contains(before[kind], trace) {
-					t.Errorf("the cluster left %s behind, one of the %s", trace, kind)
-				}
-			}
-		}
-		// One that was moved into the cluster's namespace would be missing.
-		if diff := cmp.Diff(before["interfaces"], traces(t)["interfaces"]); diff != "" {
-			t.Errorf("this machine's interfaces (-before +after):\n%s", diff)
+		unchanged()
+		if left := traces(t, name()); len(left) > 0 {
+			t.Errorf("the cluster left behind:\n%s", strings.Join(left, "\n"))
 		}
 	})
+	return unchanged
 }
 
-// traces are what a cluster could leave on this machine.
-func traces(t *testing.T) map[string][]string {
+// settings are what is the machine's own, which a cluster must leave as it is.
+func settings(t *testing.T) map[string]string {
 	t.Helper()
+	found := map[string]string{}
+	// An interface that was moved into the cluster's namespace would be missing.
 	interfaces, err := net.Interfaces()
 	if err != nil {
 		t.Fatal(err)
 	}
-	found := map[string][]string{"interfaces": {}}
 	for _, device := range interfaces {
-		found["interfaces"] = append(found["interfaces"], device.Name)
+		found["interface "+device.Name] = device.Flags.String()
 	}
-	mounts, err := os.ReadFile("/proc/self/mountinfo")
-	if err != nil {
-		t.Fatal(err)
-	}
-	found["mounts"] = strings.Split(string(mounts), "\n")
-	for _, file := range []string{"vm/overcommit_memory", "kernel/panic", "kernel/panic_on_oops", "net/ipv4/ip_forward"} {
-		value, err := os.ReadFile(filepath.Join("/proc/sys", file))
+	for _, file := range []string{
+		"/proc/self/mountinfo", "/proc/sys/vm/overcommit_memory", "/proc/sys/kernel/panic", "/proc/sys/kernel/panic_on_oops", "/proc/sys/net/ipv4/ip_forward",
+	} {
+		content, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		found["kernel settings"] = append(found["kernel settings"], file+" = "+string(value))
+		found[file] = string(content)
 	}
-	found["processes"] = componentProcesses(t)
-	for _, pattern := range []string{
-		"/sys/fs/cgroup/lifeline-*", "/sys/fs/cgroup/*/lifeline-*", filepath.Join(os.TempDir(), "lifeline-cluster-*"),
-		"/etc/cni", "/opt/cni", "/opt/containerd", "/usr/libexec/kubernetes", "/var/lib/kubelet", "/run/containerd", "/run/netns/*",
-	} {
-		if found[pattern], err = filepath.Glob(pattern); err != nil {
-			t.Fatal(err)
-		}
+	for _, folder := range []string{"/etc/cni", "/opt/cni", "/opt/containerd", "/usr/libexec/kubernetes", "/var/lib/kubelet", "/run/containerd", "/run/netns"} {
+		_, err := os.Stat(folder)
+		found[folder] = fmt.Sprintf("is there: %t", err == nil)
 	}
 	return found
 }
 
-// componentProcesses are the running programs that came from the folder in
-// which those of a cluster are kept, and the pods' own.
-func componentProcesses(t *testing.T) []string {
+// traces are the folder and the cgroups of the cluster of that name, and its
+// processes, which have the folder in their environment.
+func traces(t *testing.T, name string) []string {
 	t.Helper()
-	cache, err := os.UserCacheDir()
+	var found []string
+	for _, pattern := range []string{"/sys/fs/cgroup/" + name, "/sys/fs/cgroup/*/" + name, filepath.Join(os.TempDir(), name)} {
+		paths, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found = append(found, paths...)
+	}
+	environments, err := filepath.Glob("/proc/[0-9]*/environ")
 	if err != nil {
 		t.Fatal(err)
 	}
-	links, err := filepath.Glob("/proc/[0-9]*/exe")
-	if err != nil {
-		t.Fatal(err)
-	}
-	found := []string{}
-	for _, link := range links {
-		program, err := os.Readlink(link)
-		if err == nil && (strings.HasPrefix(program, filepath.Join(cache, "lifeline", "cluster")) || program == "/lifeline" || program == "/pause") {
-			found = append(found, link+" -> "+program)
+	for _, file := range environments {
+		// One that cannot be read is of a process that has just ended.
+		if content, err := os.ReadFile(file); err == nil && strings.Contains(string(content), name) {
+			found = append(found, file)
 		}
 	}
 	return found
@@ -181,5 +180,49 @@ func TestAPacketOfTheClusterIsTold(t *testing.T) {
 				t.Errorf("got %q, want %q", got, test.want)
 			}
 		})
+	}
+}
+
+// noWayOut looks at the cluster's network from within, when all else has been tried:
+// every device leads to another one of it or to a pod, and what was sent to
+// addresses outside ended at a device that nobody reads.
+func noWayOut(ctx context.Context, t *testing.T, s suite) {
+	s.needsOwn(t, "look into its network")
+	out, err := s.Node(ctx, "ip", "-json", "-details", "-statistics", "link", "show")
+	if err != nil {
+		t.Fatal(err)
+	}
+	type counters struct{ Packets, Bytes int }
+	var devices []struct {
+		Name string `json:"ifname"`
+		Kind struct {
+			Kind string `json:"info_kind"`
+		} `json:"linkinfo"`
+		Type     string                    `json:"link_type"`
+		Peer     string                    `json:"link"`
+		Pod      *int                      `json:"link_netnsid"`
+		Counters struct{ RX, TX counters } `json:"stats64"`
+	}
+	if err := json.Unmarshal([]byte(out), &devices); err != nil {
+		t.Fatalf("read what ip says: %v: %s", err, out)
+	}
+	for _, device := range devices {
+		within := device.Type == "loopback" || device.Kind.Kind == "bridge" || device.Kind.Kind == "veth" && (device.Peer != "" || device.Pod != nil)
+		if !within {
+			t.Errorf("the device %s (%s %s) leads out of the cluster's network", device.Name, device.Type, device.Kind.Kind)
+		}
+		if device.Name == "port1" {
+			t.Logf("%d packets (%d bytes) were sent to addresses outside, and went no further", device.Counters.RX.Packets, device.Counters.RX.Bytes)
+		}
+	}
+	if len(devices) < 4 {
+		t.Errorf("ip shows %d devices, want the loopback device, the bridge and its cable at the least: %s", len(devices), out)
+	}
+	routes, err := s.Node(ctx, "ip", "route", "show", "default")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "default via 172.30.0.1 dev node0"; strings.TrimSpace(routes) != want {
+		t.Errorf("the way out is %q, want %q, which leads nowhere", strings.TrimSpace(routes), want)
 	}
 }

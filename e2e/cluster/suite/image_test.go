@@ -4,25 +4,20 @@ package suite_test
 
 import (
 	"context"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 
-	"github.com/kube-lifeline/lifeline/e2e/cluster"
+	"github.com/kube-lifeline/lifeline/e2e/cluster/buildah"
 )
 
-// importImage gives the image of Lifeline to the cluster.
+// importImage builds the Dockerfile and gives the image to the cluster.
 func (s suite) importImage(ctx context.Context, t *testing.T) {
 	t.Helper()
-	program := filepath.Join(t.TempDir(), "lifeline")
-	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w -X main.version=e2e", "-o", program, "./agent")
-	build.Dir = s.root
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build the agent: %v\n%s", err, out)
+	archive := filepath.Join(t.TempDir(), "lifeline.tar")
+	if err := buildah.Build(ctx, buildah.Options{Source: s.root, Name: s.repository + ":" + s.tag, Version: s.tag, Archive: archive}); err != nil {
+		t.Fatal(err)
 	}
-	if err := s.Import(ctx, cluster.Image{Name: s.repository + ":" + s.tag, Program: program, User: "65532:65532"}); err != nil {
+	if err := s.ImportArchive(ctx, archive); err != nil {
 		t.Fatal(err)
 	}
 }

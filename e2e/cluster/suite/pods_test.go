@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/kube-lifeline/lifeline/e2e/cluster"
+	"github.com/kube-lifeline/lifeline/e2e/cluster/clients"
 )
 
 // Of the pods that faults are tried on: short, so that many can be.
@@ -59,6 +60,18 @@ func (s suite) lifelinePod(namespace, name string) *corev1.Pod {
 			}},
 		},
 	}
+}
+
+// besideProxy is the pod with kubectl proxy as its second container.
+func besideProxy(t *testing.T, manifest *corev1.Pod) *corev1.Pod {
+	t.Helper()
+	var proxy corev1.Container
+	if err := json.Unmarshal([]byte(clients.ProxyContainer), &proxy); err != nil {
+		t.Fatal(err)
+	}
+	manifest.Spec.Containers = append(manifest.Spec.Containers, proxy)
+	manifest.Spec.Containers[0].Env = append(manifest.Spec.Containers[0].Env, corev1.EnvVar{Name: "LIFELINE_KUBECTL_PROXY_URL", Value: "http://127.0.0.1:8001"})
+	return manifest
 }
 
 func restricted() *corev1.SecurityContext {

@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/kube-lifeline/lifeline/e2e/cluster"
+	"github.com/kube-lifeline/lifeline/e2e/cluster/clients"
 )
 
 var (
@@ -31,8 +32,8 @@ type suite struct {
 	root string
 	// repository and tag are the image of Lifeline.
 	repository, tag string
-	cells           *cells
-	rows            *rows
+	// goClient is the file of the official Go client's program.
+	goClient string
 }
 
 func TestLifeline(t *testing.T) {
@@ -41,8 +42,10 @@ func TestLifeline(t *testing.T) {
 		name string
 		test func(context.Context, *testing.T, suite)
 	}{
+		{"chart", chart},
 		{"life", life},
 		{"faults", faults},
+		{"network", noWayOut},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.test(ctx, t, s) })
 	}
@@ -62,7 +65,7 @@ func start(t *testing.T) (context.Context, suite) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := suite{root: root, cells: &cells{}, rows: &rows{}}
+	s := suite{root: root}
 	if *kubeconfig != "" {
 		s.Cluster, s.repository, s.tag = attach(ctx, t)
 		return ctx, s
@@ -73,6 +76,12 @@ func start(t *testing.T) (context.Context, suite) {
 	s.Cluster = startOwn(ctx, t)
 	s.repository, s.tag = "lifeline.test/lifeline", "e2e"
 	s.importImage(ctx, t)
+	if err := clients.ImportProxy(ctx, s.Cluster); err != nil {
+		t.Fatal(err)
+	}
+	if s.goClient, err = clients.Build(ctx, t.TempDir()); err != nil {
+		t.Fatal(err)
+	}
 	return ctx, s
 }
 
@@ -96,7 +105,8 @@ func attach(ctx context.Context, t *testing.T) (c *cluster.Cluster, repository, 
 
 func startOwn(ctx context.Context, t *testing.T) *cluster.Cluster {
 	t.Helper()
-	leavesNoTrace(t)
+	var c *cluster.Cluster
+	unchanged := leavesNoTrace(t, func() string { return c.Name() })
 	logs, err := os.MkdirTemp("", "lifeline-logs-")
 	if err != nil {
 		t.Fatal(err)
@@ -108,9 +118,12 @@ func startOwn(ctx context.Context, t *testing.T) *cluster.Cluster {
 			t.Error(err)
 		}
 	})
-	c, err := cluster.Start(ctx, cluster.Options{Progress: os.Stderr, Logs: logs})
-	if err != nil {
+	if c, err = cluster.Start(ctx, cluster.Options{Progress: os.Stderr, Logs: logs}); err != nil {
 		t.Fatal(err)
+	}
+	unchanged()
+	if traces(t, c.Name()) == nil {
+		t.Fatal("nothing is to be seen of a cluster that runs, so nothing would be seen of what it leaves")
 	}
 	t.Cleanup(func() {
 		if err := c.Close(); err != nil {

@@ -1,0 +1,198 @@
+//go:build linux
+
+package suite_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/kube-lifeline/lifeline/e2e/cluster"
+)
+
+// clusterFaults are those that every pod has.
+func clusterFaults() []fault {
+	return []fault{
+		// DNS.
+		{name: "CoreDNS is scaled to none", inject: withoutDNS, first: "dns-service-no-endpoints", unhealthy: true},
+		{name: "the Corefile has no block for the zone", inject: corefile("corp.example:53 {\nwhoami\n}"), first: "dns-refused-no-zone", unhealthy: true},
+		{name: "the Corefile leaves the namespace default out", inject: corefile("cluster.local:53 {\nkubernetes cluster.local {\nnamespaces kube-system\n}\n}", upstream), first: "dns-nxdomain-service-hidden", unhealthy: true},
+		{name: "DNS has no zone of a cluster", inject: corefile(upstream), first: "dns-nxdomain-foreign-resolver", unhealthy: true},
+		{name: "DNS answers with another address", inject: corefile("kubernetes.default.svc.cluster.local:53 {\ntemplate IN A . {\nanswer \"{{ .Name }} 5 IN A "+cluster.DNSAddress+"\"\n}\n}", upstream), first: "dns-answer-disagrees-with-env"},
+		{name: "DNS fails on every name", inject: corefile(".:53 {\ntemplate ANY ANY . {\nrcode SERVFAIL\n}\n}"), first: "dns-servfail-coredns-unsynced", unhealthy: true},
+
+		// The serving certificate.
+		{name: "the serving certificate has expired", inject: serving(cluster.ServingCertificate{NotBefore: ago(48), NotAfter: ago(1)}), first: "cert-serving-expired", unready: true, unhealthy: true},
+		{name: "the serving certificate is not valid yet", inject: serving(cluster.ServingCertificate{NotBefore: ago(-1), NotAfter: ago(-48)}), first: "cert-serving-not-yet-valid", unready: true, unhealthy: true},
+		{name: "the serving certificate expires in an hour", inject: serving(cluster.ServingCertificate{NotBefore: ago(24 * 365), NotAfter: ago(-1)}), first: "cert-expiring-soon"},
+		{name: "the serving certificate lacks the service's address", inject: serving(cluster.ServingCertificate{Names: []string{"kubernetes", "kubernetes.default.svc", cluster.NodeAddress}}), first: "cert-san-missing-service-host", unready: true, unhealthy: true},
+		{name: "the serving certificate lacks the service's names", inject: serving(cluster.ServingCertificate{Names: []string{cluster.ServerAddress, cluster.NodeAddress}}), first: "cert-san-missing-dns-name"},
+		{name: "the serving certificate is for clients", inject: serving(cluster.ServingCertificate{ForClients: true}), first: "cert-wrong-eku", unready: true, unhealthy: true},
+		{name: "the cluster's CA was made anew", inject: serving(cluster.ServingCertificate{Issuer: "kubernetes"}), first: "ca-rotated-same-name", unready: true, unhealthy: true},
+		{name: "somebody else's CA signs", inject: serving(cluster.ServingCertificate{Issuer: "Corporate TLS inspection"}), first: "ca-mitm-or-wrong-endpoint", unready: true, unhealthy: true},
+
+		// The API server.
+		{name: "the API server is frozen", inject: frozen, first: "tls-handshake-timeout", unready: true, unhealthy: true},
+		{name: "the API server is gone", inject: gone, first: "tcp-refused", unready: true, unhealthy: true},
+		{name: "the API server does not know the tokens' key", inject: otherTokenKey, first: "http-401-unattributed", unready: true, unhealthy: true},
+		{name: "the API server has another issuer", inject: restarted("--service-account-issuer=https://other.example", "--api-audiences=https://kubernetes.default.svc.cluster.local"), first: "http-401-unattributed", unready: true, unhealthy: true},
+		{name: "the API server knows no anonymous users", inject: restarted("--anonymous-auth=false")},
+		{name: "system:discovery is taken away", inject: withoutDiscovery, first: "http-403-discovery-rbac-removed"},
+
+		// The network.
+		{name: "kube-proxy's rules are gone", inject: withoutServiceRules, first: "tcp-timeout", unready: true, unhealthy: true},
+	}
+}
+
+func ago(hours int) time.Time { return time.Now().Add(-time.Duration(hours) * time.Hour) }
+
+func withoutDNS(ctx context.Context, t *testing.T, s suite, _ cluster.Pod) func(context.Context) error {
+	t.Helper()
+	if _, err := s.Kubectl(ctx, "scale", "deployment/coredns", "--namespace=kube-system", "--replicas=0"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Kubectl(ctx, "wait", "pod", "--selector=k8s-app=kube-dns", "--namespace=kube-system", "--for=delete", "--timeout=30s"); err != nil {
+		t.Fatal(err)
+	}
+	return func(ctx context.Context) error {
+		if _, err := s.Kubectl(ctx, "scale", "deployment/coredns", "--namespace=kube-system", "--replicas=1"); err != nil {
+			return err
+		}
+		return s.dnsServes(ctx)
+	}
+}
+
+func (s suite) dnsServes(ctx context.Context) error {
+	_, err := s.Kubectl(ctx, "rollout", "status", "deployment/coredns", "--namespace=kube-system", "--timeout=1m")
+	return err
+}
+
+// upstream is a server block that answers for all that no cluster knows, as the
+// resolver of the node's network would.
+const upstream = `.:53 {
+	template ANY ANY . {
+		rcode NXDOMAIN
+		authority ". 60 IN SOA a.root-servers.net. nstld.verisign-grs.com. (1 1800 900 604800 60)"
+	}
+}`
+
+// corefile rolls out CoreDNS with the server blocks, and one that keeps it
+// ready.
+func corefile(blocks ...string) injection {
+	return func(ctx context.Context, t *testing.T, s suite, _ cluster.Pod) func(context.Context) error {
+		t.Helper()
+		content := strings.Join(append(blocks, "ready.invalid:53 {\nready\n}"), "\n")
+		name := fmt.Sprintf("coredns-%.4x", sha256.Sum256([]byte(content)))
+		s.apply(ctx, t, corev1.ConfigMap{
+			TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"},
+			ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: name},
+			Data:       map[string]string{"Corefile": content},
+		})
+		patch := fmt.Sprintf(`{"spec": {"template": {"spec": {"volumes": [{"name": "config", "configMap": {"name": %q}}]}}}}`, name)
+		if _, err := s.Kubectl(ctx, "patch", "deployment/coredns", "--namespace=kube-system", "--patch="+patch); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.dnsServes(ctx); err != nil {
+			t.Fatal(err)
+		}
+		return func(ctx context.Context) error {
+			if _, err := s.Kubectl(ctx, "rollout", "undo", "deployment/coredns", "--namespace=kube-system"); err != nil {
+				return err
+			}
+			return s.dnsServes(ctx)
+		}
+	}
+}
+
+func serving(certificate cluster.ServingCertificate) injection {
+	return func(_ context.Context, t *testing.T, s suite, _ cluster.Pod) func(context.Context) error {
+		t.Helper()
+		if err := s.Serve(certificate); err != nil {
+			t.Fatal(err)
+		}
+		return func(context.Context) error { return s.Serve(cluster.ServingCertificate{}) }
+	}
+}
+
+func frozen(_ context.Context, t *testing.T, s suite, _ cluster.Pod) func(context.Context) error {
+	t.Helper()
+	if err := s.Freeze("kube-apiserver"); err != nil {
+		t.Fatal(err)
+	}
+	return func(context.Context) error { return s.Thaw("kube-apiserver") }
+}
+
+func gone(_ context.Context, t *testing.T, s suite, _ cluster.Pod) func(context.Context) error {
+	t.Helper()
+	if err := s.Kill("kube-apiserver"); err != nil {
+		t.Fatal(err)
+	}
+	return func(ctx context.Context) error { return s.Restart(ctx, "kube-apiserver") }
+}
+
+func restarted(flags ...string) injection {
+	return func(ctx context.Context, t *testing.T, s suite, _ cluster.Pod) func(context.Context) error {
+		t.Helper()
+		if err := s.Restart(ctx, "kube-apiserver", flags...); err != nil {
+			t.Fatal(err)
+		}
+		return func(ctx context.Context) error { return s.Restart(ctx, "kube-apiserver") }
+	}
+}
+
+func otherTokenKey(ctx context.Context, t *testing.T, s suite, p cluster.Pod) func(context.Context) error {
+	t.Helper()
+	private, public, err := s.IssueTokenKey("other-key")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return restarted("--service-account-signing-key-file="+private, "--service-account-key-file="+public)(ctx, t, s, p)
+}
+
+func withoutDiscovery(ctx context.Context, t *testing.T, s suite, _ cluster.Pod) func(context.Context) error {
+	t.Helper()
+	saved, err := s.Kubectl(ctx, "get", "clusterrolebinding/system:discovery", "--output=json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Kubectl(ctx, "delete", "clusterrolebinding/system:discovery"); err != nil {
+		t.Fatal(err)
+	}
+	return func(ctx context.Context) error { return s.Apply(ctx, withoutServerFields(saved)) }
+}
+
+func withoutServiceRules(ctx context.Context, t *testing.T, s suite, _ cluster.Pod) func(context.Context) error {
+	t.Helper()
+	if err := s.Kill("kube-proxy"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Node(ctx, "nft", "delete", "table", "ip", "kube-proxy"); err != nil {
+		t.Fatal(err)
+	}
+	return func(ctx context.Context) error { return s.Restart(ctx, "kube-proxy") }
+}
+
+// withoutServerFields leaves of an object what may be applied again.
+func withoutServerFields(object string) string {
+	var fields map[string]any
+	if err := json.Unmarshal([]byte(object), &fields); err != nil {
+		return object
+	}
+	if metadata, ok := fields["metadata"].(map[string]any); ok {
+		for _, field := range []string{"resourceVersion", "uid", "creationTimestamp", "managedFields"} {
+			delete(metadata, field)
+		}
+	}
+	left, err := json.Marshal(fields)
+	if err != nil {
+		return object
+	}
+	return string(left)
+}

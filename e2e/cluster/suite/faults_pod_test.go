@@ -1,0 +1,282 @@
+//go:build linux
+
+package suite_test
+
+import (
+	"context"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/kube-lifeline/lifeline/e2e/cluster"
+)
+
+// serviceAccountFolder is where every client looks (client-go rest/config.go).
+const serviceAccountFolder = "/var/run/secrets/kubernetes.io/serviceaccount"
+
+// podFaults are those that one pod has while its neighbours are well.
+func podFaults() []fault {
+	// The report speaks for the client's newest release.
+	oldPython := map[string]string{"python-client": "Debian's is of version 22, and none before 34 heeds a proxy variable"}
+	return []fault{
+		{name: "nothing is wrong"},
+
+		// The environment.
+		{name: "KUBERNETES_SERVICE_HOST is empty", alter: environment("KUBERNETES_SERVICE_HOST", ""), first: "env-service-vars-missing", unready: true, unhealthy: true},
+		{name: "KUBERNETES_SERVICE_PORT is empty", alter: environment("KUBERNETES_SERVICE_PORT", ""), first: "env-service-vars-missing", unready: true, unhealthy: true},
+		{name: "the host is given by name", alter: environment("KUBERNETES_SERVICE_HOST", "kubernetes.default.svc"), first: "env-service-host-overridden"},
+		{name: "the host is that of another service", alter: environment("KUBERNETES_SERVICE_HOST", cluster.DNSAddress), first: "env-service-host-overridden", unready: true, unhealthy: true},
+		{name: "the host and port are kubelet's", alter: environment("KUBERNETES_SERVICE_HOST", cluster.NodeAddress, "KUBERNETES_SERVICE_PORT", "10250"), first: "env-service-host-overridden", unready: true, unhealthy: true},
+		{name: "the host and port speak plain HTTP", alter: environment("KUBERNETES_SERVICE_HOST", "127.0.0.1", "KUBERNETES_SERVICE_PORT", "8080"), first: "env-service-host-overridden", unready: true, unhealthy: true},
+		{name: "HTTPS_PROXY is dead", alter: environment("HTTPS_PROXY", "http://127.0.0.1:3128"), first: "env-http-proxy-intercepts-api", unhealthy: true, besideProxy: true, differs: oldPython},
+		{name: "HTTPS_PROXY is dead but NO_PROXY has the service range", alter: environment("HTTPS_PROXY", "http://127.0.0.1:3128", "NO_PROXY", "10.96.0.0/16,.svc")},
+		{name: "HTTPS_PROXY is dead and NO_PROXY has only the names", alter: environment("HTTPS_PROXY", "http://127.0.0.1:3128", "NO_PROXY", ".svc,.cluster.local"), first: "env-http-proxy-intercepts-api", unhealthy: true, besideProxy: true, differs: oldPython},
+
+		// DNS.
+		{name: "packets to port 53 are dropped", inject: filter(cluster.Before, "udp dport 53 drop", "tcp dport 53 drop"), first: "dns-timeout", unhealthy: true},
+		{name: "packets to port 53 are rejected", inject: filter(cluster.Before, "udp dport 53 reject with icmp admin-prohibited"), first: "dns-unreachable", unhealthy: true},
+		{name: "dnsPolicy is Default", alter: func(p *corev1.Pod) { p.Spec.DNSPolicy = corev1.DNSDefault }, first: "dns-dnspolicy-default", unhealthy: true},
+		{name: "dnsPolicy is None and without a search list", alter: resolver(cluster.DNSAddress), first: "dns-policy-none-incomplete", unhealthy: true},
+		{
+			name: "the first of two nameservers is dead", first: "dns-nameserver-failing",
+			alter: resolver("127.0.0.1", cluster.DNSAddress, "default.svc.cluster.local", "svc.cluster.local", "cluster.local"),
+		},
+		{
+			name: "the hosts file has another address", first: "dns-hosts-file-override",
+			alter: func(p *corev1.Pod) {
+				p.Spec.HostAliases = []corev1.HostAlias{{IP: "127.0.0.1", Hostnames: []string{"kubernetes.default.svc"}}}
+			},
+		},
+
+		// The token.
+		{name: "automountServiceAccountToken is false", alter: func(p *corev1.Pod) { p.Spec.AutomountServiceAccountToken = new(false) }, first: "token-not-mounted-automount-false", unready: true, unhealthy: true},
+		{name: "the token is for another audience", alter: mount(projected(token("vault"), authority(), namespaceFile())), first: "token-audience-mismatch", unready: true, unhealthy: true},
+		{name: "the volume has no token", alter: mount(projected(authority(), namespaceFile())), first: "token-file-missing-in-mounted-dir", unready: true, unhealthy: true},
+		{name: "an empty volume lies over the files", alter: mount(corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}), first: "token-mount-shadowed", unready: true, unhealthy: true},
+		{name: "the token is mounted by subPath", alter: mountBySubPath, first: "token-subpath-frozen"},
+		{name: "the token file is empty", objects: secretFiles(func(string) string { return "" }), alter: mount(files()), first: "token-empty", unready: true, unhealthy: true},
+		{name: "the token ends in a newline", objects: secretFiles(func(token string) string { return token + "\n" }), alter: mount(files()), first: "token-trailing-newline"},
+		{name: "the token is cut short", objects: secretFiles(func(token string) string { return token[:len(token)/2] }), alter: mount(files()), first: "token-malformed", unready: true, unhealthy: true},
+		{name: "the token is one of a Secret without expiry", objects: legacyToken, alter: mount(corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: "legacy"}}), first: "token-legacy-secret-no-exp"},
+		{name: "the service account was deleted and made anew", inject: recreateServiceAccount, alter: func(p *corev1.Pod) { p.Spec.ServiceAccountName = "short-lived" }, objects: serviceAccount("short-lived"), first: "http-401-unattributed", unready: true, unhealthy: true},
+
+		// ca.crt.
+		{name: "the volume has no ca.crt", alter: mount(projected(token(""), namespaceFile())), first: "ca-file-missing", unready: true, unhealthy: true},
+		{name: "ca.crt is empty", objects: bundle(""), alter: mount(projected(token(""), bundleFile(), namespaceFile())), first: "ca-file-empty-or-not-pem", unready: true, unhealthy: true},
+		{name: "ca.crt holds no certificate", objects: bundle("-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----\n"), alter: mount(projected(token(""), bundleFile(), namespaceFile())), first: "ca-file-empty-or-not-pem", unready: true, unhealthy: true},
+		{name: "ca.crt is of another cluster", objects: otherAuthority, alter: mount(projected(token(""), bundleFile(), namespaceFile())), first: "ca-rotated-same-name", unready: true, unhealthy: true},
+		{name: "the volume has no namespace", alter: mount(projected(token(""), authority())), first: "env-namespace-file-missing"},
+
+		// The network.
+		{name: "packets to the API are dropped", inject: filter(cluster.Before, "ip daddr "+cluster.ServerAddress+" drop"), first: "tcp-timeout", unready: true, unhealthy: true},
+		{name: "packets to the API are dropped behind the service", inject: filter(cluster.After, "tcp dport 6443 drop"), first: "tcp-timeout", unready: true, unhealthy: true},
+		{name: "packets to the API are reset", inject: filter(cluster.Before, "ip daddr "+cluster.ServerAddress+" meta l4proto tcp reject with tcp reset"), first: "tcp-refused", unready: true, unhealthy: true},
+		{name: "packets to the API are prohibited", inject: filter(cluster.Before, "ip daddr "+cluster.ServerAddress+" reject with icmp host-prohibited"), first: "tcp-host-unreachable-firewall", unready: true, unhealthy: true},
+		{name: "large packets to the API are lost", inject: loseLargePackets, first: "tls-handshake-timeout", unready: true, unhealthy: true},
+	}
+}
+
+// environment gives every container of the pod variables by name and value, in
+// the place of kubelet's own.
+func environment(variables ...string) func(*corev1.Pod) {
+	return func(p *corev1.Pod) {
+		for i := range p.Spec.Containers {
+			for j := 0; j < len(variables); j += 2 {
+				p.Spec.Containers[i].Env = append(p.Spec.Containers[i].Env, corev1.EnvVar{Name: variables[j], Value: variables[j+1]})
+			}
+		}
+	}
+}
+
+// resolver gives the pod a resolver configuration of its own: addresses are
+// nameservers and all else is searched.
+func resolver(words ...string) func(*corev1.Pod) {
+	return func(p *corev1.Pod) {
+		p.Spec.DNSPolicy = corev1.DNSNone
+		p.Spec.DNSConfig = &corev1.PodDNSConfig{Options: []corev1.PodDNSConfigOption{{Name: "ndots", Value: new("5")}}}
+		for _, word := range words {
+			if word[0] >= '0' && word[0] <= '9' {
+				p.Spec.DNSConfig.Nameservers = append(p.Spec.DNSConfig.Nameservers, word)
+			} else {
+				p.Spec.DNSConfig.Searches = append(p.Spec.DNSConfig.Searches, word)
+			}
+		}
+	}
+}
+
+// filter makes rules for the packets that the pod sends.
+func filter(hook cluster.Hook, rules ...string) injection {
+	return func(ctx context.Context, t *testing.T, s suite, p cluster.Pod) func(context.Context) error {
+		t.Helper()
+		var ofPod []string
+		for _, rule := range rules {
+			ofPod = append(ofPod, "ip saddr "+p.Address+" "+rule)
+		}
+		remove, err := s.Filter(ctx, hook, ofPod...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return remove
+	}
+}
+
+// loseLargePackets stands for a path with a smaller MTU of which nothing tells.
+// The pod's device must not hand on several packets as one, else the filter sees
+// them before they are cut to size.
+func loseLargePackets(ctx context.Context, t *testing.T, s suite, p cluster.Pod) func(context.Context) error {
+	t.Helper()
+	device, err := s.PodDevice(ctx, p.Address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Node(ctx, "ip", "link", "set", device, "gso_max_segs", "1"); err != nil {
+		t.Fatal(err)
+	}
+	remove, err := s.Filter(ctx, cluster.After,
+		"ip saddr "+p.Address+" tcp dport 6443 meta length > 1000 drop",
+		"ip daddr "+p.Address+" tcp sport 6443 meta length > 1000 drop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return remove
+}
+
+// mount gives every container of the pod the volume for its service-account
+// files, which keeps kubelet's own away.
+func mount(source corev1.VolumeSource) func(*corev1.Pod) {
+	return func(p *corev1.Pod) {
+		p.Spec.Volumes = append(p.Spec.Volumes, corev1.Volume{Name: "account", VolumeSource: source})
+		for i := range p.Spec.Containers {
+			p.Spec.Containers[i].VolumeMounts = append(p.Spec.Containers[i].VolumeMounts,
+				corev1.VolumeMount{Name: "account", MountPath: serviceAccountFolder, ReadOnly: true})
+		}
+	}
+}
+
+func mountBySubPath(p *corev1.Pod) {
+	p.Spec.AutomountServiceAccountToken = new(false)
+	p.Spec.Volumes = append(p.Spec.Volumes, corev1.Volume{Name: "account", VolumeSource: projected(token(""), authority(), namespaceFile())})
+	for i := range p.Spec.Containers {
+		for _, file := range []string{"token", "ca.crt", "namespace"} {
+			p.Spec.Containers[i].VolumeMounts = append(p.Spec.Containers[i].VolumeMounts,
+				corev1.VolumeMount{Name: "account", MountPath: serviceAccountFolder + "/" + file, SubPath: file, ReadOnly: true})
+		}
+	}
+}
+
+func projected(sources ...corev1.VolumeProjection) corev1.VolumeSource {
+	return corev1.VolumeSource{Projected: &corev1.ProjectedVolumeSource{Sources: sources, DefaultMode: new(int32(0o644))}}
+}
+
+func token(audience string) corev1.VolumeProjection {
+	return corev1.VolumeProjection{ServiceAccountToken: &corev1.ServiceAccountTokenProjection{
+		Audience: audience, ExpirationSeconds: new(int64(3607)), Path: "token",
+	}}
+}
+
+func authority() corev1.VolumeProjection { return configMapFile("kube-root-ca.crt") }
+
+func bundleFile() corev1.VolumeProjection { return configMapFile("bundle") }
+
+func configMapFile(name string) corev1.VolumeProjection {
+	return corev1.VolumeProjection{ConfigMap: &corev1.ConfigMapProjection{
+		LocalObjectReference: corev1.LocalObjectReference{Name: name},
+		Items:                []corev1.KeyToPath{{Key: "ca.crt", Path: "ca.crt"}},
+	}}
+}
+
+func namespaceFile() corev1.VolumeProjection {
+	return corev1.VolumeProjection{DownwardAPI: &corev1.DownwardAPIProjection{Items: []corev1.DownwardAPIVolumeFile{{
+		Path: "namespace", FieldRef: &corev1.ObjectFieldSelector{APIVersion: "v1", FieldPath: "metadata.namespace"},
+	}}}}
+}
+
+// files is the volume of the objects that secretFiles makes.
+func files() corev1.VolumeSource {
+	return corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: "files"}}
+}
+
+// objectsOf are the objects that a fault needs in its namespace.
+type objectsOf func(ctx context.Context, t *testing.T, s suite, namespace string) []any
+
+// secretFiles copies the service-account files into a Secret, with the token
+// changed.
+func secretFiles(change func(token string) string) objectsOf {
+	return func(ctx context.Context, t *testing.T, s suite, namespace string) []any {
+		t.Helper()
+		out, err := s.Kubectl(ctx, "create", "token", "default", "--namespace="+namespace, "--duration=1h")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for len(out) > 0 && out[len(out)-1] == '\n' {
+			out = out[:len(out)-1]
+		}
+		return []any{corev1.Secret{
+			TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"},
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "files"},
+			Data:       map[string][]byte{"token": []byte(change(out)), "ca.crt": rootAuthority(ctx, t, s, namespace), "namespace": []byte(namespace)},
+		}}
+	}
+}
+
+func rootAuthority(ctx context.Context, t *testing.T, s suite, namespace string) []byte {
+	t.Helper()
+	out, err := s.Kubectl(ctx, "get", "configmap", "kube-root-ca.crt", "--namespace="+namespace, `--output=jsonpath={.data.ca\.crt}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []byte(out)
+}
+
+func bundle(content string) objectsOf {
+	return func(_ context.Context, _ *testing.T, _ suite, namespace string) []any {
+		return []any{corev1.ConfigMap{
+			TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"},
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "bundle"},
+			Data:       map[string]string{"ca.crt": content},
+		}}
+	}
+}
+
+// otherAuthority is a bundle with a CA of the name that kubeadm gives to every
+// cluster's.
+func otherAuthority(ctx context.Context, t *testing.T, s suite, namespace string) []any {
+	t.Helper()
+	content, err := cluster.NewAuthority(t.TempDir(), "kubernetes")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bundle(string(content))(ctx, t, s, namespace)
+}
+
+func legacyToken(_ context.Context, _ *testing.T, _ suite, namespace string) []any {
+	return []any{corev1.Secret{
+		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"},
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: namespace, Name: "legacy",
+			Annotations: map[string]string{corev1.ServiceAccountNameKey: "default"},
+		},
+		Type: corev1.SecretTypeServiceAccountToken,
+	}}
+}
+
+func serviceAccount(name string) objectsOf {
+	return func(_ context.Context, _ *testing.T, _ suite, namespace string) []any {
+		return []any{corev1.ServiceAccount{
+			TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "ServiceAccount"},
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
+		}}
+	}
+}
+
+// recreateServiceAccount gives the account of the pod another UID than its token
+// has, which nothing but another token cures.
+func recreateServiceAccount(ctx context.Context, t *testing.T, s suite, p cluster.Pod) func(context.Context) error {
+	t.Helper()
+	if _, err := s.Kubectl(ctx, "delete", "serviceaccount", p.ServiceAccount, "--namespace="+p.Namespace); err != nil {
+		t.Fatal(err)
+	}
+	s.apply(ctx, t, serviceAccount(p.ServiceAccount)(ctx, t, s, p.Namespace)...)
+	return nil
+}
