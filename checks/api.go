@@ -93,6 +93,9 @@ type Response struct {
 	// which come only after authentication and priority and fairness.
 	FlowSchemaUID    string `json:"flowSchemaUID,omitempty"`
 	PriorityLevelUID string `json:"priorityLevelUID,omitempty"`
+	// FlowControlled tells that those headers are there, be they empty, as they
+	// are until a kube-apiserver that has just started has read its objects.
+	FlowControlled bool `json:"flowControlled,omitempty"`
 	// RetryAfterSeconds is Retry-After, 0 where there is none.
 	RetryAfterSeconds float64  `json:"retryAfterSeconds,omitempty"`
 	Warnings          []string `json:"warnings,omitempty"`

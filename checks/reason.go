@@ -120,6 +120,7 @@ const (
 	HTTP401NotFromKubernetes    Reason = "http-401-not-from-kubernetes"
 	HTTP403Anonymous            Reason = "http-403-anonymous"
 	HTTP403DiscoveryRBACRemoved Reason = "http-403-discovery-rbac-removed"
+	HTTP403DuringStartup        Reason = "http-403-during-startup"
 	HTTP403NotFromKubernetes    Reason = "http-403-not-from-kubernetes"
 	HTTP404OnAPI                Reason = "http-404-on-api"
 	HTTP429APF                  Reason = "http-429-apf"

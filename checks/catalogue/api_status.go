@@ -100,6 +100,24 @@ func apiRefusal() []Entry {
 			Page: pageRBAC,
 		},
 		{
+			Reason: checks.HTTP403DuringStartup,
+			Title:  "The API server has just started and forbids what it will allow",
+			Means: "The answer is 403 and names the service account, and the headers of priority and fairness are empty, which they are " +
+				"until kube-apiserver has read its own objects after a start. Roles and bindings are among them, so it knows no " +
+				"right of anybody yet. It lasts for a moment; an application that meets it should try again.",
+			Confirm: []string{
+				"kubectl get --raw /readyz",
+				"Where the API server runs as a pod, see how often and when it started:",
+				"kubectl -n kube-system get pods -l component=kube-apiserver",
+			},
+			Mend: []string{
+				"Wait for the next round.",
+				"Where it comes again and again, find out why the API server restarts:",
+				"kubectl -n kube-system logs -l component=kube-apiserver --previous --tail=20 --prefix",
+			},
+			Page: pageRBAC,
+		},
+		{
 			Reason: checks.HTTP403NotFromKubernetes,
 			Title:  "Something before the API server forbids the request",
 			Means: "The answer is 403 without the Audit-Id that a kube-apiserver sets on every response. A proxy, a mesh (\"RBAC: access " +

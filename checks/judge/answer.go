@@ -96,6 +96,9 @@ func forbidden(attempt *checks.Attempt, response *checks.Response) verdict {
 	case strings.Contains(response.StatusMessage, "system:anonymous"):
 		return verdict{problems: []problem{failing(checks.HTTP403Anonymous,
 			"A token was sent and the API server saw none: it answers to system:anonymous (status 403).", "the Authorization header to arrive", "system:anonymous").likely()}}
+	case response.FlowControlled && response.FlowSchemaUID == "":
+		return verdict{problems: []problem{warning(checks.HTTP403DuringStartup,
+			fmt.Sprintf("The API server has just started and does not know its roles yet: %s.", first(response.StatusMessage, "status 403")), expected, "status 403").likely()}}
 	default:
 		return verdict{problems: []problem{warning(checks.HTTP403DiscoveryRBACRemoved,
 			fmt.Sprintf("The token is accepted and GET /api is forbidden: %s.", first(response.StatusMessage, "status 403")), expected, "status 403").likely()}}

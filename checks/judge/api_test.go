@@ -93,6 +93,8 @@ func TestAPIAnswers(t *testing.T) {
 		{"403 to nobody, though a token was sent", answeredWith(403, message(`forbidden: User "system:anonymous" cannot get path "/api"`)), want{checks.Fail, checks.HTTP403Anonymous}},
 		{"403 to nobody, without a token", both(answeredWith(403, message(`forbidden: User "system:anonymous" cannot get path "/api"`)), tokenless), want{checks.Skip, checks.WaitsFor}},
 		{"403 to the service account", answeredWith(403, message(`forbidden: User "system:serviceaccount:shop:web" cannot get path "/api"`)), want{checks.Warn, checks.HTTP403DiscoveryRBACRemoved}},
+		{"403 to the service account by a server that has just started", answeredWith(403, message(`forbidden: User "system:serviceaccount:shop:web" cannot get path "/api"`), unfairly, func(r *checks.Response) { r.FlowControlled = true }), want{checks.Warn, checks.HTTP403DuringStartup}},
+		{"403 to the service account by a server without priority and fairness", answeredWith(403, message(`forbidden: User "system:serviceaccount:shop:web" cannot get path "/api"`), unfairly), want{checks.Warn, checks.HTTP403DiscoveryRBACRemoved}},
 		{"403 of a mesh", answeredWith(403, foreign), want{checks.Fail, checks.HTTP403NotFromKubernetes}},
 		{"404", answeredWith(404), want{checks.Fail, checks.HTTP404OnAPI}},
 		{"429 by priority and fairness", answeredWith(429), want{checks.Warn, checks.HTTP429APF}},

@@ -23,6 +23,7 @@ func describe(response *http.Response, body []byte, now time.Time, scrub func(st
 		AuditID:           header("Audit-Id"),
 		FlowSchemaUID:     header("X-Kubernetes-Pf-Flowschema-Uid"),
 		PriorityLevelUID:  header("X-Kubernetes-Pf-Prioritylevel-Uid"),
+		FlowControlled:    response.Header["X-Kubernetes-Pf-Flowschema-Uid"] != nil,
 		RetryAfterSeconds: retryAfter(response.Header.Get("Retry-After"), now).Seconds(),
 		Warnings:          clipAll(scrubAll(response.Header.Values("Warning"), scrub), maxMessage),
 		Server:            header("Server"),

@@ -35,6 +35,8 @@ func answerFaults() []Fault {
 			proxied(stripAuthorization)),
 		apiFault(checks.Warn, checks.HTTP403DiscoveryRBACRemoved, "Service accounts have lost the right to GET /api.",
 			authenticated(onlyAPI(forbidden))),
+		apiFault(checks.Warn, checks.HTTP403DuringStartup, "The API server has just started and has not read its roles.",
+			authenticated(onlyAPI(unread(forbidden)))),
 		apiFault(checks.Fail, checks.HTTP403NotFromKubernetes, "A mesh denies the request before the API server sees it.",
 			proxied(page(http.StatusForbidden, "envoy", "text/plain", "RBAC: access denied"))),
 		apiFault(checks.Fail, checks.HTTP404OnAPI, "The API server has no path /api.",
@@ -70,6 +72,16 @@ func received(f filter) func(*apiConditions) {
 
 func authenticated(f filter) func(*apiConditions) {
 	return func(a *apiConditions) { a.authenticated = append(a.authenticated, f) }
+}
+
+// unread answers as a kube-apiserver does that has no FlowSchemas yet: the
+// headers are there and name none.
+func unread(answer http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Kubernetes-Pf-Flowschema-Uid", "")
+		w.Header().Set("X-Kubernetes-Pf-Prioritylevel-Uid", "")
+		answer(w, r)
+	}
 }
 
 // onlyAPI answers GET /api and leaves the probes and /version be.
