@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 )
 
+const apiServer = "kube-apiserver"
+
 // startControlPlane starts etcd and the components that need no node, and waits
 // until the API server is ready.
 func (c *Cluster) startControlPlane(ctx context.Context) (err error) {
@@ -22,7 +24,7 @@ func (c *Cluster) startControlPlane(ctx context.Context) (err error) {
 		return err
 	}
 	path := c.authority.path
-	err = c.launch("kubernetes", "kube-apiserver",
+	err = c.launch("kubernetes", apiServer,
 		"--advertise-address="+NodeAddress,
 		"--etcd-servers=http://127.0.0.1:2379",
 		"--service-cluster-ip-range=10.96.0.0/16",

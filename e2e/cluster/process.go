@@ -97,11 +97,25 @@ func (c *Cluster) Kill(component string) error {
 	return nil
 }
 
-// Restart ends a component if it runs, starts it anew, and returns when the API
-// server is ready. Each flag, as in --anonymous-auth=false, is given in the place
+// Restart ends a component if it runs, starts it anew, with the API server those
+// that are lost without it, and returns when the API server is ready. Each flag, as in --anonymous-auth=false, is given in the place
 // of the one of that name that the component was first started with, or beside
 // them. Without flags the component is as it was first.
 func (c *Cluster) Restart(ctx context.Context, component string, flags ...string) error {
+	if err := c.relaunch(component, flags); err != nil {
+		return err
+	}
+	if err := c.ready(ctx); err != nil {
+		return err
+	}
+	if component != apiServer {
+		return nil
+	}
+	// They would come back to it by themselves, but not for up to a minute.
+	return errors.Join(c.relaunch("kube-controller-manager", nil), c.relaunch("kube-scheduler", nil))
+}
+
+func (c *Cluster) relaunch(component string, flags []string) error {
 	if err := c.Kill(component); err != nil {
 		return err
 	}
@@ -115,7 +129,7 @@ func (c *Cluster) Restart(ctx context.Context, component string, flags ...string
 	c.processes.mutex.Lock()
 	c.processes.byName[component].arguments = old.arguments
 	c.processes.mutex.Unlock()
-	return c.ready(ctx)
+	return nil
 }
 
 // replaceFlags returns arguments with each flag in the place of the one of the

@@ -37,7 +37,6 @@ func ServingNames() []string {
 // within a moment, as it does when one is renewed. Connections that stand are
 // not ended by that.
 func (c *Cluster) Serve(certificate ServingCertificate) error {
-	const name = "kube-apiserver"
 	signer := c.authority
 	if certificate.Issuer != "" {
 		unknown, err := newAuthority(filepath.Join(c.folder, "unknown-authority"), certificate.Issuer)
@@ -47,7 +46,7 @@ func (c *Cluster) Serve(certificate ServingCertificate) error {
 		// The API server watches the folder that it got its certificate from.
 		signer = &authority{folder: c.authority.folder, certificate: unknown.certificate, key: unknown.key}
 	}
-	if err := signer.issueServing(name, certificate); err != nil {
+	if err := signer.issueServing(apiServer, certificate); err != nil {
 		return fmt.Errorf("issue a serving certificate: %w", err)
 	}
 	return nil

@@ -39,11 +39,6 @@ func (s suite) lifelinePod(namespace, name string) *corev1.Pod {
 		Spec: corev1.PodSpec{
 			EnableServiceLinks:            new(false),
 			TerminationGracePeriodSeconds: new(int64(0)),
-			SecurityContext: &corev1.PodSecurityContext{
-				RunAsNonRoot:   new(true),
-				RunAsUser:      new(int64(65532)),
-				SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
-			},
 			Containers: []corev1.Container{{
 				Name:            "lifeline",
 				Image:           s.repository + ":" + s.tag,
@@ -74,8 +69,11 @@ func besideProxy(t *testing.T, manifest *corev1.Pod) *corev1.Pod {
 	return manifest
 }
 
+// restricted is what the Pod Security Standard of that name demands.
 func restricted() *corev1.SecurityContext {
 	return &corev1.SecurityContext{
+		RunAsNonRoot:             new(true),
+		SeccompProfile:           &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
 		AllowPrivilegeEscalation: new(false),
 		ReadOnlyRootFilesystem:   new(true),
 		Capabilities:             &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
