@@ -4,15 +4,19 @@
 RACE := $(if $(shell command -v gcc || command -v clang),-race)
 LDFLAGS := -s -w
 
-.PHONY: build test lint bench soak cluster fuzz chart sandbox clean
+.PHONY: build test test-long lint bench soak cluster cluster-up cluster-down fuzz chart sandbox clean
 
 build: ## the binary, stripped, as it ships
 	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o lifeline ./agent
 
 # The tests of e2e build the agent and run it, which Go's cache of test results
 # does not see, hence -count=1.
-test: ## all tests
+test: ## all tests; those on a real Kubernetes where this is Linux and root
 	go test -count=1 $(RACE) ./...
+	.ci/cluster
+
+test-long: ## the tests on a real Kubernetes, with those that wait for a token to be rotated
+	.ci/cluster -long
 
 sandbox: ## the agent in a pretend pod, with faults to switch on
 	go run ./e2e/sandbox
@@ -26,8 +30,14 @@ chart: ## lint the chart and render it in both kinds
 soak: ## an hour in the sandbox with faults that come and go at random
 	go test ./e2e/soak -v -timeout 2h -duration 1h
 
-cluster: ## the agent in a pod of a real Kubernetes; Linux and root, see e2e/cluster/README.md
-	go -C e2e/cluster test -v -timeout 30m ./...
+cluster: ## the tests on a real Kubernetes alone, told one by one; see e2e/cluster/README.md
+	go -C e2e/cluster test -count=1 -v -timeout 30m ./suite
+
+cluster-up: ## a real Kubernetes with Lifeline in it, to look at; Linux and root
+	go -C e2e/cluster run ./playground up
+
+cluster-down: ## end it
+	go -C e2e/cluster run ./playground down
 
 bench: ## the budgets, each beside its floor
 	go test -run '^$$' -bench . -benchmem ./...

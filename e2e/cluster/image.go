@@ -39,7 +39,7 @@ func (c *Cluster) Import(ctx context.Context, image Image) error {
 	if err != nil {
 		return fmt.Errorf("write the image %s: %w", image.Name, err)
 	}
-	defer os.Remove(file.Name())
+	defer func() { _ = os.Remove(file.Name()) }()
 	_, err = file.Write(archive)
 	if err := errors.Join(err, file.Close()); err != nil {
 		return fmt.Errorf("write the image %s: %w", image.Name, err)

@@ -118,8 +118,7 @@ func (p place) follow(ctx context.Context, keeper *os.Process, ended <-chan erro
 			return fmt.Errorf("the cluster did not come up: %w", err)
 		case <-ctx.Done():
 			_ = keeper.Signal(syscall.SIGTERM)
-			<-ended
-			return context.Cause(ctx)
+			return errors.Join(context.Cause(ctx), <-ended)
 		case <-time.After(200 * time.Millisecond):
 		}
 	}
