@@ -31,7 +31,7 @@ soak: ## an hour in the sandbox with faults that come and go at random
 	go test ./e2e/soak -v -timeout 2h -duration 1h
 
 cluster: ## the tests on a real Kubernetes alone, told one by one; see e2e/cluster/README.md
-	go -C e2e/cluster test -count=1 -v -timeout 30m ./suite
+	go -C e2e/cluster test -count=1 -v -parallel 4 -timeout 30m ./suite
 
 cluster-up: ## a real Kubernetes with Lifeline in it, to look at; Linux and root
 	go -C e2e/cluster run ./playground up

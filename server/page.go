@@ -187,11 +187,11 @@ func (d *document) access(paths []checks.Access) {
 	}
 	d.write("<section aria-labelledby=\"access\">\n<h2 id=\"access\">Ways in which an application reaches the API</h2>\n<ul>\n")
 	for _, path := range paths {
-		works := "works"
+		status, works := checks.OK, "works"
 		if !path.Works {
-			works = "does not work"
+			status, works = checks.Fail, "does not work"
 		}
-		d.write("<li><strong>%</strong> %: %</li>\n", path.Path, works, path.Why)
+		d.write("<li class=\"%\"><strong>%</strong> <span class=\"status\">%</span>: %</li>\n", string(status), path.Path, works, path.Why)
 	}
 	d.write("</ul>\n</section>\n")
 }

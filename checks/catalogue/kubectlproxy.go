@@ -38,7 +38,8 @@ func kubectlProxyItself() []Entry {
 			},
 			Mend: []string{
 				nativeSidecar,
-				"Give LIFELINE_KUBECTL_PROXY_URL the port of --port, and http://[::1]:PORT where --address is [::1].",
+				"Where the container ends again and again, mend what the last line of its log says.",
+				"Give LIFELINE_KUBECTL_PROXY_URL the port of --port, and leave --address at 127.0.0.1.",
 				"Let the application try again with a growing pause, since the sidecar may be started anew at any time.",
 			},
 			Page: pageAccess,

@@ -14,9 +14,11 @@ import (
 // deploymentSettings are the values that go together in a Deployment within the
 // restricted Pod Security Standard.
 func deploymentSettings(s suite) []setting {
+	// Where nodes have the image and no registry has it, Always would not only
+	// fail: kubelet then no longer takes the image for one that was there before.
 	pull := corev1.PullNever
 	if !s.Own() {
-		pull = corev1.PullAlways
+		pull = corev1.PullIfNotPresent
 	}
 	settings := []setting{
 		{"kind", "Deployment", func(l live) any { return l.kinds() }, nil},

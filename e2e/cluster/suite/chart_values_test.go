@@ -39,7 +39,7 @@ func chartValues(ctx context.Context, t *testing.T, s suite) {
 		"value": 1000, "description": "Of a test of Lifeline.",
 	})
 	t.Cleanup(func() {
-		if _, err := s.Kubectl(ctx, "delete", "priorityclass", priorityClass); err != nil {
+		if _, err := s.Kubectl(context.WithoutCancel(ctx), "delete", "priorityclass", priorityClass); err != nil {
 			t.Error(err)
 		}
 	})

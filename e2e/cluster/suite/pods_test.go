@@ -89,7 +89,7 @@ func (s suite) makeNamespace(ctx context.Context, t *testing.T, name string) {
 		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"pod-security.kubernetes.io/enforce": "restricted"}},
 	})
 	t.Cleanup(func() {
-		if _, err := s.Kubectl(ctx, "delete", "namespace", name, "--wait=false"); err != nil {
+		if _, err := s.Kubectl(context.WithoutCancel(ctx), "delete", "namespace", name, "--wait=false"); err != nil {
 			t.Error(err)
 		}
 	})
@@ -122,7 +122,8 @@ func (s suite) startPod(ctx context.Context, t *testing.T, manifest *corev1.Pod)
 			return err
 		}
 		if p.Address == "" {
-			return errors.New("the pod has no address yet")
+			events, _ := s.Kubectl(ctx, "events", "--namespace="+p.Namespace, "--for=pod/"+p.Name)
+			return fmt.Errorf("the pod has no address yet; its events are\n%s", events)
 		}
 		r, err := status(ctx, p)
 		if err == nil && r.Round == 0 {
