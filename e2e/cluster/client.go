@@ -10,17 +10,17 @@ import (
 
 // Kubectl runs kubectl as the cluster's administrator and returns its output.
 func (c *Cluster) Kubectl(ctx context.Context, arguments ...string) (string, error) {
-	return c.run(ctx, "", c.programs.path("kubernetes", "kubectl"), arguments...)
+	return c.runAsAdministrator(ctx, "", c.programs.path("kubernetes", "kubectl"), arguments)
 }
 
 // Helm runs helm as the cluster's administrator and returns its output.
 func (c *Cluster) Helm(ctx context.Context, arguments ...string) (string, error) {
-	return c.run(ctx, "", c.programs.path("helm", "helm"), arguments...)
+	return c.runAsAdministrator(ctx, "", c.programs.path("helm", "helm"), arguments)
 }
 
 // Apply applies a manifest in YAML or JSON.
 func (c *Cluster) Apply(ctx context.Context, manifest string) error {
-	_, err := c.run(ctx, manifest, c.programs.path("kubernetes", "kubectl"), "apply", "--server-side", "--filename=-")
+	_, err := c.runAsAdministrator(ctx, manifest, c.programs.path("kubernetes", "kubectl"), []string{"apply", "--server-side", "--filename=-"})
 	return err
 }
 
@@ -36,6 +36,12 @@ func (c *Cluster) Tools() []string { return []string{c.programs["kubernetes"], c
 // namespaces, and returns its standard output.
 func (c *Cluster) Node(ctx context.Context, program string, arguments ...string) (string, error) {
 	return c.run(ctx, "", program, arguments...)
+}
+
+// runAsAdministrator has the kubeconfig in a flag, since KUBECONFIG is a list
+// that a colon in the file's path would divide.
+func (c *Cluster) runAsAdministrator(ctx context.Context, in, program string, arguments []string) (string, error) {
+	return c.run(ctx, in, program, append([]string{"--kubeconfig=" + c.kubeconfig}, arguments...)...)
 }
 
 func (c *Cluster) run(ctx context.Context, in, program string, arguments ...string) (string, error) {

@@ -31,11 +31,9 @@ const (
 
 // Options are the choices for a cluster. The zero value is a good one.
 type Options struct {
-	// Progress is told what is done and how long it took; nil is for silence.
+	// Progress is told what is done and how long it took, and where the logs are
+	// of a cluster that did not come up. Nil is for silence, and no such logs.
 	Progress io.Writer
-	// Logs is a folder, made where it is missing, in which every component and
-	// container leaves its log. Empty means that logs go when the cluster does.
-	Logs string
 }
 
 func (o Options) progress() io.Writer {
@@ -47,46 +45,95 @@ func (o Options) progress() io.Writer {
 
 // Cluster is a running Kubernetes, of one node where it is Own.
 type Cluster struct {
-	folder, logs string
-	programs     programs
-	kubeconfig   string
-	namespaces   *namespaces
-	authority    *authority
-	processes    processes
-	filters      atomic.Int64
-	proxy        *url.URL
-	failed       context.CancelCauseFunc
-	unlock       func()
+	folder     string
+	programs   programs
+	kubeconfig string
+	namespaces *namespaces
+	authority  *authority
+	processes  processes
+	filters    atomic.Int64
+	proxy      *url.URL
+	failed     context.CancelCauseFunc
+	tellLogs   io.Writer
+	unlock     func()
 }
 
+// startLimit is ten times what starting takes on two busy cores.
+const startLimit = 2 * time.Minute
+
 // Start builds what is not built yet, starts a cluster, and returns when its
-// node is ready and its DNS serves. The context bounds starting only; Close
-// ends the cluster.
-func Start(ctx context.Context, options Options) (_ *Cluster, err error) {
+// node is ready and its DNS serves, or with an error two minutes after the build
+// at the latest. The context bounds starting only; Close ends the cluster.
+func Start(ctx context.Context, options Options) (*Cluster, error) {
+	if err := startable(ctx); err != nil {
+		return nil, fmt.Errorf("start a cluster: %w", err)
+	}
+	progress := options.progress()
+	if _, err := Sweep(os.TempDir()); err != nil {
+		fmt.Fprintln(progress, err)
+	}
+	programs, err := build(ctx, progress)
+	if err != nil {
+		return nil, err
+	}
+	c := &Cluster{programs: programs, processes: processes{byName: map[string]*process{}}}
+	// A component that ends while the cluster starts ends the start.
+	starting, failed := context.WithCancelCause(ctx)
+	c.failed = failed
+	starting, cancel := context.WithTimeoutCause(starting, startLimit, fmt.Errorf("it was not up within %s", startLimit))
+	defer cancel()
+	if err := c.start(starting, progress); err != nil {
+		// One that was interrupted has nothing to tell.
+		if ctx.Err() == nil && options.Progress != nil {
+			c.KeepLogs(options.Progress)
+		}
+		return nil, errors.Join(fmt.Errorf("start a cluster: %w", withCause(starting, err)), c.Close())
+	}
+	return c, nil
+}
+
+// startable tells why this machine cannot have a cluster.
+func startable(ctx context.Context) error {
 	if os.Geteuid() != 0 {
-		return nil, errors.New("start a cluster: only root can")
+		return errors.New("only root can")
 	}
 	for _, tool := range []string{"go", "cc", "pkg-config", "ip", "mount", "nft"} {
 		if _, err := exec.LookPath(tool); err != nil {
-			return nil, fmt.Errorf("start a cluster: %w", err)
+			return err
 		}
 	}
-	progress := options.progress()
-	sweep()
-	c := &Cluster{processes: processes{byName: map[string]*process{}}}
-	if c.programs, err = build(ctx, progress); err != nil {
-		return nil, err
+	cache, err := programsCache()
+	if err != nil {
+		return err
 	}
+	if err := errors.Join(
+		refuseCovered(os.TempDir(), "its folder would be", "set TMPDIR to another one"),
+		refuseCovered(cache, "its programs would be", "set XDG_CACHE_HOME to another folder"),
+	); err != nil {
+		return err
+	}
+	root, err := Root(ctx)
+	if err != nil {
+		return err
+	}
+	return refuseCovered(root, "this repository is", "move it to another folder")
+}
+
+// withCause is the error of something that the context ended, with the reason
+// for that where it does not say it already.
+func withCause(ctx context.Context, err error) error {
+	cause := context.Cause(ctx)
+	if cause == nil || errors.Is(err, cause) {
+		return err
+	}
+	return errors.Join(err, cause)
+}
+
+// start starts all parts of the cluster, one after the other.
+func (c *Cluster) start(ctx context.Context, progress io.Writer) error {
 	began := time.Now()
-	// A component that ends while the cluster starts ends the start.
-	ctx, c.failed = context.WithCancelCause(ctx)
-	defer func() {
-		if err != nil {
-			err = errors.Join(fmt.Errorf("start a cluster: %w", err), context.Cause(ctx), c.Close())
-		}
-	}()
-	if err := c.prepare(options.Logs); err != nil {
-		return nil, err
+	if err := c.prepare(); err != nil {
+		return err
 	}
 	for _, step := range []struct {
 		name string
@@ -98,29 +145,19 @@ func Start(ctx context.Context, options Options) (_ *Cluster, err error) {
 		{"DNS", c.startDNS},
 	} {
 		if err := step.do(ctx); err != nil {
-			return nil, fmt.Errorf("%s: %w", step.name, err)
+			return fmt.Errorf("%s: %w", step.name, err)
 		}
 		fmt.Fprintf(progress, "%6.1fs  %s\n", time.Since(began).Seconds(), step.name)
 	}
-	return c, nil
+	return nil
 }
 
-// Name is what the cluster's folder in $TMPDIR and its cgroups are called.
-func (c *Cluster) Name() string { return filepath.Base(c.folder) }
-
 // prepare makes the cluster's folder, cgroups and namespaces.
-func (c *Cluster) prepare(logs string) (err error) {
-	if c.folder, err = os.MkdirTemp("", folderPrefix); err != nil {
+func (c *Cluster) prepare() (err error) {
+	if c.folder, c.unlock, err = takeFolder(); err != nil {
 		return err
 	}
-	if c.unlock, err = tryLock(c.folder); err != nil {
-		return err
-	}
-	c.logs = logs
-	if logs == "" {
-		c.logs = filepath.Join(c.folder, "log")
-	}
-	for _, folder := range []string{c.logs, filepath.Join(c.folder, "lib"), filepath.Join(c.folder, "cni")} {
+	for _, folder := range []string{c.logs(), filepath.Join(c.folder, "lib"), filepath.Join(c.folder, "cni")} {
 		if err := os.MkdirAll(folder, 0o755); err != nil {
 			return err
 		}
@@ -134,7 +171,8 @@ func (c *Cluster) prepare(logs string) (err error) {
 	return c.namespaces.within(2, c.mount)
 }
 
-// Close ends everything that the cluster started and removes what it made.
+// Close ends everything that the cluster started and removes what it made. It is
+// to be called once.
 func (c *Cluster) Close() error {
 	c.failed(nil)
 	if c.namespaces != nil {
@@ -148,29 +186,12 @@ func (c *Cluster) Close() error {
 	if c.folder == "" {
 		return nil
 	}
-	err := errors.Join(removeCgroups(c.Name()), os.RemoveAll(c.folder))
-	if c.unlock != nil {
-		c.unlock()
-	}
+	err := errors.Join(removeCgroups(c.Name()), c.moveLogs(), os.RemoveAll(c.folder))
+	c.unlock()
 	if err != nil {
 		return fmt.Errorf("clear away a cluster: %w", err)
 	}
 	return nil
-}
-
-const folderPrefix = "lifeline-cluster-"
-
-// sweep removes what clusters left whose program was killed before it could:
-// those folders that nobody holds a lock on, with the cgroups of their name.
-func sweep() {
-	left, _ := filepath.Glob(filepath.Join(os.TempDir(), folderPrefix+"*"))
-	for _, folder := range left {
-		if unlock, err := tryLock(folder); err == nil {
-			_ = removeCgroups(filepath.Base(folder))
-			_ = os.RemoveAll(folder)
-			unlock()
-		}
-	}
 }
 
 // poll calls f until it succeeds, at most every tenth of a second.
@@ -182,7 +203,7 @@ func poll(ctx context.Context, f func() error) error {
 		}
 		select {
 		case <-ctx.Done():
-			return errors.Join(context.Cause(ctx), err)
+			return withCause(ctx, err)
 		case <-time.After(100 * time.Millisecond):
 		}
 	}

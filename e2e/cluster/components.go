@@ -9,13 +9,10 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 const kubernetesVersion = "v1.37.2"
@@ -83,17 +80,16 @@ func (c component) build(ctx context.Context, source, cache string, progress io.
 	}
 	fmt.Fprintf(progress, "build %s %s …\n", c.name, c.version)
 	began := time.Now()
-	command := exec.CommandContext(ctx, "go", c.arguments(partial)...)
-	command.Env = append(os.Environ(), "GOBIN="+partial, "CGO_ENABLED=0", "GOFLAGS=")
+	environment := []string{"GOBIN=" + partial, "CGO_ENABLED=0", "GOFLAGS="}
 	if c.cgo {
-		command.Env = append(command.Env, "CGO_ENABLED=1")
+		environment = append(environment, "CGO_ENABLED=1")
 	}
-	command.Dir = cache
+	from := cache
 	if c.module != "" {
-		command.Dir = filepath.Join(source, "components", c.module)
+		from = filepath.Join(source, "components", c.module)
 	}
-	if out, err := command.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build %s %s: %w: %s", c.name, c.version, err, out)
+	if _, err := runGo(ctx, from, environment, c.arguments(partial)...); err != nil {
+		return "", fmt.Errorf("build %s %s: %w", c.name, c.version, err)
 	}
 	if c.name == "etcd" {
 		// Its package's folder is called server.
@@ -109,14 +105,26 @@ func (c component) build(ctx context.Context, source, cache string, progress io.
 // of their component.
 type programs map[string]string
 
+// programsCache is the folder that programs are kept in.
+func programsCache() (string, error) {
+	where, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("find a folder to keep the programs in: %w", err)
+	}
+	cache := filepath.Join(where, "lifeline", "cluster")
+	if strings.Contains(cache, ":") {
+		return "", fmt.Errorf("keep the programs in %s: it cannot be in PATH, since it has a colon; set XDG_CACHE_HOME to another folder", cache)
+	}
+	return cache, nil
+}
+
 // build builds the named components, or else all of them, and the first process
 // of namespaces and pods.
 func build(ctx context.Context, progress io.Writer, names ...string) (programs, error) {
-	where, err := os.UserCacheDir()
+	cache, err := programsCache()
 	if err != nil {
-		return nil, fmt.Errorf("find a folder to keep the programs in: %w", err)
+		return nil, err
 	}
-	cache := filepath.Join(where, "lifeline", "cluster")
 	if err := os.MkdirAll(cache, 0o755); err != nil {
 		return nil, fmt.Errorf("make the folder to keep the programs in: %w", err)
 	}
@@ -144,7 +152,7 @@ func build(ctx context.Context, progress io.Writer, names ...string) (programs, 
 
 // source is the folder of this module.
 func source(ctx context.Context) (string, error) {
-	out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "github.com/kube-lifeline/lifeline/e2e/cluster").Output()
+	out, err := runGo(ctx, "", nil, "list", "-m", "-f", "{{.Dir}}", "github.com/kube-lifeline/lifeline/e2e/cluster")
 	if err != nil {
 		return "", fmt.Errorf("find the source of this module: %w", err)
 	}
@@ -159,11 +167,8 @@ func Root(ctx context.Context) (string, error) {
 
 // compile builds one static program out of a module's folder.
 func compile(ctx context.Context, module, output, pkg string) error {
-	command := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", output, pkg)
-	command.Dir = module
-	command.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := command.CombinedOutput(); err != nil {
-		return fmt.Errorf("build %s: %w: %s", pkg, err, out)
+	if _, err := runGo(ctx, module, []string{"CGO_ENABLED=0"}, "build", "-trimpath", "-ldflags=-s -w", "-o", output, pkg); err != nil {
+		return fmt.Errorf("build %s: %w", pkg, err)
 	}
 	return nil
 }
@@ -171,34 +176,4 @@ func compile(ctx context.Context, module, output, pkg string) error {
 // path is the file of a component's program.
 func (p programs) path(component, program string) string {
 	return filepath.Join(p[component], program)
-}
-
-// lock waits until it can lock a folder against other processes, and returns
-// what unlocks it.
-func lock(ctx context.Context, folder string) (unlock func(), err error) {
-	for {
-		unlock, err := tryLock(folder)
-		if !errors.Is(err, unix.EWOULDBLOCK) {
-			return unlock, err
-		}
-		select {
-		case <-ctx.Done():
-			return nil, errors.Join(ctx.Err(), err)
-		case <-time.After(100 * time.Millisecond):
-		}
-	}
-}
-
-// tryLock locks a folder, or fails with EWOULDBLOCK where another process has
-// locked it. The kernel unlocks it at the end of this process, whatever ends it.
-func tryLock(folder string) (unlock func(), err error) {
-	file, err := os.Open(folder)
-	if err != nil {
-		return nil, err
-	}
-	if err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		_ = file.Close()
-		return nil, fmt.Errorf("lock %s: %w", folder, err)
-	}
-	return func() { _ = file.Close() }, nil
 }

@@ -158,7 +158,7 @@ func pretendContainer(t *testing.T, script string) *Container {
 	if err := compile(t.Context(), ".", filepath.Join(folder, "pause"), "./pause"); err != nil {
 		t.Fatal(err)
 	}
-	cluster := &Cluster{folder: folder, logs: filepath.Join(folder, "log")}
+	cluster := &Cluster{folder: folder}
 	for _, name := range []string{"lib", "log"} {
 		if err := os.Mkdir(filepath.Join(folder, name), 0o755); err != nil {
 			t.Fatal(err)

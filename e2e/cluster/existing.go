@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -34,10 +33,7 @@ func Attach(ctx context.Context, kubeconfig string, options Options) (_ *Cluster
 	if c.programs, err = build(ctx, options.progress(), "helm", "kubernetes"); err != nil {
 		return nil, err
 	}
-	if c.folder, err = os.MkdirTemp("", folderPrefix); err != nil {
-		return nil, err
-	}
-	if c.unlock, err = tryLock(c.folder); err != nil {
+	if c.folder, c.unlock, err = takeFolder(); err != nil {
 		return nil, err
 	}
 	if err := c.forward(); err != nil {
@@ -51,7 +47,7 @@ func (c *Cluster) Own() bool { return c.namespaces != nil }
 
 // forward starts the proxy through which pods of somebody's cluster are asked.
 func (c *Cluster) forward() error {
-	command := exec.Command(c.programs.path("kubernetes", "kubectl"), "proxy", "--port=0")
+	command := exec.Command(c.programs.path("kubernetes", "kubectl"), "--kubeconfig="+c.kubeconfig, "proxy", "--port=0")
 	command.Env = c.environment()
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	out, err := command.StdoutPipe()

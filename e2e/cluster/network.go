@@ -22,7 +22,7 @@ func (c *Cluster) mount() error {
 		{"none", "/", "", unix.MS_REC | unix.MS_PRIVATE},
 		{"tmpfs", "/run", "tmpfs", unix.MS_NOSUID | unix.MS_NODEV},
 		{filepath.Join(c.folder, "lib"), "/var/lib", "", unix.MS_BIND},
-		{c.logs, "/var/log", "", unix.MS_BIND},
+		{c.logs(), "/var/log", "", unix.MS_BIND},
 	} {
 		if err := unix.Mount(mount.source, mount.target, mount.kind, mount.flags, ""); err != nil {
 			return fmt.Errorf("mount %s: %w", mount.target, err)

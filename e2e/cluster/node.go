@@ -12,8 +12,9 @@ import (
 )
 
 const (
-	pauseImage   = "lifeline.test/pause:1"
-	coreDNSImage = "lifeline.test/coredns:1"
+	pauseImage = "lifeline.test/pause:1"
+	// CoreDNSImage is that of the cluster's DNS.
+	CoreDNSImage = "lifeline.test/coredns:1"
 )
 
 var (
@@ -86,10 +87,10 @@ func (c *Cluster) startNode(ctx context.Context) error {
 
 // startDNS starts CoreDNS and waits until it serves.
 func (c *Cluster) startDNS(ctx context.Context) error {
-	if err := c.Import(ctx, Image{Name: coreDNSImage, Program: c.programs.path("coredns", "coredns")}); err != nil {
+	if err := c.Import(ctx, Image{Name: CoreDNSImage, Program: c.programs.path("coredns", "coredns")}); err != nil {
 		return err
 	}
-	manifest := strings.NewReplacer("@image@", coreDNSImage, "@address@", DNSAddress).Replace(coreDNSManifest)
+	manifest := strings.NewReplacer("@image@", CoreDNSImage, "@address@", DNSAddress).Replace(coreDNSManifest)
 	if err := c.Apply(ctx, manifest); err != nil {
 		return err
 	}

@@ -37,7 +37,7 @@ type process struct {
 // launch starts a component. Its log is NAME.log in the cluster's folder of
 // logs; a component that is started anew goes on in it.
 func (c *Cluster) launch(component, name string, arguments ...string) error {
-	log := filepath.Join(c.logs, name+".log")
+	log := filepath.Join(c.logs(), name+".log")
 	out, err := os.OpenFile(log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err
@@ -71,7 +71,6 @@ func (c *Cluster) environment() []string {
 	return []string{
 		"PATH=" + strings.Join(folders, ":"),
 		"HOME=" + c.folder,
-		"KUBECONFIG=" + c.kubeconfig,
 	}
 }
 

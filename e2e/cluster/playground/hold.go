@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/kube-lifeline/lifeline/e2e/cluster"
 	"github.com/kube-lifeline/lifeline/e2e/cluster/buildah"
@@ -19,29 +20,32 @@ const (
 	namespace  = "lifeline"
 	repository = "lifeline.test/lifeline"
 	tag        = "playground"
+	interval   = "5s"
 )
 
 // hold starts the cluster with Lifeline in it and keeps it until the context
-// ends.
+// ends. Its end leaves the place, which "up" took for it.
 func hold(ctx context.Context, p place) (err error) {
-	leave, err := p.hold()
-	if err != nil {
+	if err := p.inherit(); err != nil {
 		return err
 	}
-	defer leave()
+	defer func() { err = errors.Join(err, os.RemoveAll(p.folder)) }()
 	c, err := cluster.Start(ctx, cluster.Options{Progress: os.Stdout})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, c.Close()) }()
-	if err := p.install(ctx, c); err != nil {
+	if err := install(ctx, c); err != nil {
 		return err
 	}
+	// The forwarding must end before anyone waits for its end.
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	api, waitForAPI, err := c.Forward(ctx, 0, cluster.NodeAddress+":6443")
 	if err != nil {
 		return err
 	}
-	defer waitForAPI()
+	defer func() { stop(); waitForAPI() }()
 	address, err := c.Kubectl(ctx, "get", "service/lifeline", "--namespace="+namespace, "--output=jsonpath={.spec.clusterIP}")
 	if err != nil {
 		return err
@@ -50,7 +54,7 @@ func hold(ctx context.Context, p place) (err error) {
 	if err != nil {
 		return err
 	}
-	defer waitForPage()
+	defer func() { stop(); waitForPage() }()
 	config, err := c.Kubeconfig(api)
 	if err != nil {
 		return err
@@ -65,19 +69,43 @@ func hold(ctx context.Context, p place) (err error) {
 	return nil
 }
 
+// inherit sees to it that the lock on the place, the first file that a process
+// inherits besides the standard ones, ends with this process. A component of the
+// cluster would inherit it in turn.
+func (p place) inherit() error {
+	const lock = 3
+	inherited, err := os.Stat(fmt.Sprintf("/proc/self/fd/%d", lock))
+	if err != nil {
+		return errors.New("this is for playground up to call")
+	}
+	named, err := os.Stat(p.file(holder))
+	if err != nil || !os.SameFile(inherited, named) {
+		return errors.New("this is for playground up to call")
+	}
+	syscall.CloseOnExec(lock)
+	return nil
+}
+
 // announce writes, as a whole, how to look at the cluster.
 func (p place) announce(page int, tools []string) error {
 	words := fmt.Sprintf(`Lifeline watches the way to the API from a pod of this cluster:
   http://127.0.0.1:%d/status
 
 kubectl and helm for it:
-  export KUBECONFIG=%s PATH=%s:$PATH
+  export KUBECONFIG=%s KUBECACHEDIR=%s PATH=%s:$PATH
   kubectl get pods --all-namespaces
   kubectl exec --namespace=%s daemonset/lifeline -- /lifeline check
 
-Break it, and look again:
+Break it, look again after the next round, which comes within %s, and mend it:
   kubectl scale --namespace=kube-system deployment/coredns --replicas=0
-`, page, p.file(kubeconfig), strings.Join(tools, ":"), namespace)
+  kubectl scale --namespace=kube-system deployment/coredns --replicas=1
+
+  kubectl delete clusterrolebinding system:discovery
+  kubectl create clusterrolebinding system:discovery --clusterrole=system:discovery --group=system:authenticated
+
+End it:
+  make cluster-down
+`, page, p.file(kubeconfig), p.file("kubectl"), strings.Join(tools, ":"), namespace, interval)
 	partial := p.file(ready + ".partial")
 	if err := os.WriteFile(partial, []byte(words), 0o600); err != nil {
 		return err
@@ -86,12 +114,12 @@ Break it, and look again:
 }
 
 // install builds the image and installs the chart with it.
-func (p place) install(ctx context.Context, c *cluster.Cluster) error {
+func install(ctx context.Context, c *cluster.Cluster) error {
 	root, err := cluster.Root(ctx)
 	if err != nil {
 		return err
 	}
-	archive := filepath.Join(p.folder, "image.tar")
+	archive := filepath.Join(c.Folder(), "lifeline.tar")
 	fmt.Println("build the image …")
 	if err := buildah.Build(ctx, buildah.Options{Source: root, Name: repository + ":" + tag, Version: "playground", Archive: archive}); err != nil {
 		return err
@@ -102,6 +130,6 @@ func (p place) install(ctx context.Context, c *cluster.Cluster) error {
 	fmt.Println("install the chart …")
 	_, err = c.Helm(ctx, "install", "lifeline", filepath.Join(root, "charts", "lifeline"),
 		"--namespace="+namespace, "--create-namespace", "--wait", "--timeout=2m",
-		"--set=image.repository="+repository+",image.tag="+tag+",image.pullPolicy=Never,config.interval=5s")
+		"--set=image.repository="+repository+",image.tag="+tag+",image.pullPolicy=Never,config.interval="+interval)
 	return err
 }

@@ -21,9 +21,9 @@ import (
 
 // leavesNoTrace fails the test where, at its end, there is something on this
 // machine that the cluster left, or where a packet of a cluster was seen on one
-// of the machine's interfaces. The name is known only when the cluster is there.
-// It returns a function that fails the test where this machine is not as it was.
-func leavesNoTrace(t *testing.T, name func() string) (unchanged func()) {
+// of the machine's interfaces. What is left is asked for only then, when the
+// cluster's name is known. It returns a function that fails the test where this machine is not as it was.
+func leavesNoTrace(t *testing.T, left func() []string) (unchanged func()) {
 	t.Helper()
 	before := settings(t)
 	strays := watchForStrays(t)
@@ -38,7 +38,7 @@ func leavesNoTrace(t *testing.T, name func() string) (unchanged func()) {
 			t.Errorf("packets of the cluster were seen outside of it: %v", stray)
 		}
 		unchanged()
-		if left := traces(t, name()); len(left) > 0 {
+		if left := left(); len(left) > 0 {
 			t.Errorf("the cluster left behind:\n%s", strings.Join(left, "\n"))
 		}
 	})

@@ -9,10 +9,8 @@ import (
 	"context"
 	"flag"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/kube-lifeline/lifeline/e2e/cluster"
@@ -59,7 +57,9 @@ func start(t *testing.T) (context.Context, suite) {
 	if testing.Short() {
 		t.Skip("skipped: a cluster takes longer than a short test")
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// Where only "go test" is killed, this program hears of it with the next line
+	// that it prints.
+	ctx, stop := cluster.NotifyContext(context.Background())
 	t.Cleanup(stop)
 	root, err := filepath.Abs(filepath.Join("..", "..", ".."))
 	if err != nil {
@@ -106,30 +106,31 @@ func attach(ctx context.Context, t *testing.T) (c *cluster.Cluster, repository, 
 func startOwn(ctx context.Context, t *testing.T) *cluster.Cluster {
 	t.Helper()
 	var c *cluster.Cluster
-	unchanged := leavesNoTrace(t, func() string { return c.Name() })
-	logs, err := os.MkdirTemp("", "lifeline-logs-")
+	unchanged := leavesNoTrace(t, func() []string {
+		if c == nil {
+			return nil
+		}
+		return traces(t, c.Name())
+	})
+	c, err := cluster.Start(ctx, cluster.Options{Progress: os.Stderr})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("the components' logs are in %s", logs)
-		} else if err := os.RemoveAll(logs); err != nil {
-			t.Error(err)
+			c.KeepLogs(os.Stderr)
 		}
-	})
-	if c, err = cluster.Start(ctx, cluster.Options{Progress: os.Stderr, Logs: logs}); err != nil {
-		t.Fatal(err)
-	}
-	unchanged()
-	if traces(t, c.Name()) == nil {
-		t.Fatal("nothing is to be seen of a cluster that runs, so nothing would be seen of what it leaves")
-	}
-	t.Cleanup(func() {
 		if err := c.Close(); err != nil {
 			t.Error(err)
 		}
 	})
+	unchanged()
+	if traces(t, c.Name()) == nil {
+		t.Fatal("nothing is to be seen of a cluster that runs, so nothing would be seen of what it leaves")
+	}
+	// What the tests put in temporary folders goes with the cluster even where
+	// this program is killed.
+	t.Setenv("TMPDIR", c.Folder())
 	return c
 }
 
