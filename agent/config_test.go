@@ -63,6 +63,7 @@ func TestEveryMistakeIsNamedWithItsValue(t *testing.T) {
 		{"LIFELINE_KUBECTL_PROXY_URL", "http://10.96.0.1:8001", "is not on loopback"},
 		{"LIFELINE_KUBECTL_PROXY_URL", "http://kubectl-proxy:8001", "is not on loopback"},
 		{"LIFELINE_KUBECTL_PROXY_URL", "http://127.0.0.1:8001/?a=b", "has a user, a query"},
+		{"LIFELINE_KUBECTL_PROXY_URL", "http://127.0.0.1:8001?", "has a user, a query"},
 		{"LIFELINE_KUBECTL_PROXY_URL", "http://localhost:0", "has no port"},
 		{"LIFELINE_READY_CHECKS", "kubectl-proxy", "LIFELINE_KUBECTL_PROXY_URL is set"},
 		{"LIFELINE_READY_CHECKS", "dns,everything", `has "everything"`},
@@ -83,6 +84,15 @@ func TestEveryMistakeIsNamedWithItsValue(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestAPasswordInAURLIsNotRepeated(t *testing.T) {
+	for _, value := range []string{"http://user:s3cret@127.0.0.1:8001", "http://s3cret@10.0.0.1", "user:s3cret@127.0.0.1:8001", "http://user:s3cr/s3cret@@127.0.0.1", "http://user:s3cret@%zz"} {
+		_, err := configure(map[string]string{"LIFELINE_KUBECTL_PROXY_URL": value})
+		if err == nil || strings.Contains(err.Error(), "s3cr") || !strings.Contains(err.Error(), "hidden@") {
+			t.Errorf("%q: got %v", value, err)
+		}
 	}
 }
 

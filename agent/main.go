@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log"
 	"os"
 	"os/signal"
 	"slices"
@@ -27,12 +28,13 @@ func main() {
 	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	os.Exit(run(ctx, os.Args[1:], program{pod: checks.ThisPod(), out: os.Stdout, err: os.Stderr}))
+	os.Exit(run(ctx, os.Args[1:], program{pod: checks.ThisPod(), in: os.Stdin, out: os.Stdout, err: os.Stderr}))
 }
 
 // program is what a subcommand may touch of the process.
 type program struct {
 	pod checks.Pod
+	in  io.Reader
 	out io.Writer
 	err io.Writer
 }
@@ -54,6 +56,9 @@ func commands() []command {
 }
 
 func run(ctx context.Context, arguments []string, p program) int {
+	// What net/http prints of its own accord quotes what servers and clients
+	// send, which may hold a token, and is no line of our log.
+	log.SetOutput(io.Discard)
 	if len(arguments) == 0 {
 		return runAgent(ctx, p)
 	}

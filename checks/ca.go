@@ -8,9 +8,21 @@ type CAFacts struct {
 	// Headers counts the lines "-----BEGIN CERTIFICATE-----". More of them than
 	// blocks means that Go passes over some in silence.
 	Headers int `json:"headers"`
+	// OpenSSL is what OpenSSL makes of the file; nil where it was not read.
+	OpenSSL *OpenSSLBundle `json:"openSSL,omitempty"`
 	// Omitted is how many blocks past the first 256 were not looked at.
 	Omitted int     `json:"omitted,omitempty"`
 	Seconds float64 `json:"seconds"`
+}
+
+// OpenSSLBundle is what OpenSSL 3 makes of a bundle, by which the Python client
+// and curl go. It takes blocks that Go passes over, and passes over none that
+// is damaged: then it takes nothing of the file (X509_load_cert_crl_file).
+type OpenSSLBundle struct {
+	// Certificates is how many it takes.
+	Certificates int `json:"certificates"`
+	// Refusal says what makes it refuse the file; empty where nothing does.
+	Refusal string `json:"refusal,omitempty"`
 }
 
 // PEMBlock is one block of a PEM file, RFC 7468.

@@ -73,6 +73,12 @@ type Query struct {
 	// SOA is the primary server named in the authority section of a negative
 	// answer; CoreDNS' kubernetes plugin names ns.dns.<zone>.
 	SOA string `json:"soa,omitempty"`
+	// Texts are the strings of a TXT answer, Names what a PTR or NS answer
+	// names. Only deep probes ask for these types.
+	Texts []string `json:"texts,omitempty"`
+	Names []string `json:"names,omitempty"`
+	// RecursionAvailable is the RA bit of the reply to a deep probe.
+	RecursionAvailable bool `json:"recursionAvailable,omitempty"`
 	// Discarded is how many datagrams came back that do not answer the
 	// question and were passed over, as resolvers do.
 	Discarded int      `json:"discarded,omitempty"`

@@ -22,6 +22,9 @@ type Facts struct {
 	API             *APIFacts         `json:"api,omitempty"`
 	// KubectlProxy is nil where no kubectl proxy is configured, too.
 	KubectlProxy *KubectlProxyFacts `json:"kubectlProxy,omitempty"`
+	// Deep are what the deep probes saw, in this round or an earlier one of the
+	// same episode; nil where none were made.
+	Deep *DeepFacts `json:"deep,omitempty"`
 	// Skipped are the checks that were left out.
 	Skipped []Name `json:"skipped,omitempty"`
 	// Panics are what the observing code of a check failed with.

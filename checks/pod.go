@@ -30,6 +30,9 @@ type Pod struct {
 	// MountInfo is the table of mounts, see proc_pid_mountinfo(5). Default
 	// /proc/self/mountinfo.
 	MountInfo string
+	// Routes is the kernel's table of IPv4 routes, see proc_net(5). Default
+	// /proc/net/route.
+	Routes string
 	// DNSPort is the port that nameservers are asked on, since resolv.conf
 	// cannot name one. Default 53.
 	DNSPort uint16
@@ -58,6 +61,7 @@ func (p Pod) WithDefaults() Pod {
 	p.ResolvConf = orDefault(p.ResolvConf, "/etc/resolv.conf")
 	p.Hosts = orDefault(p.Hosts, "/etc/hosts")
 	p.MountInfo = orDefault(p.MountInfo, "/proc/self/mountinfo")
+	p.Routes = orDefault(p.Routes, "/proc/net/route")
 	p.DNSPort = orDefault(p.DNSPort, 53)
 	if p.Now == nil {
 		p.Now = time.Now

@@ -11,6 +11,10 @@ import (
 // obstacle is why a client gets no further, as a sentence; empty where it does.
 type obstacle func(*checks.Facts) string
 
+// way tells what became of a request such as a client would make; known is false
+// where none like it was made.
+type way func(*checks.Facts) (known, works bool, why string)
+
 // judgeAccess tells of each way in which applications reach the API whether it
 // works. A way whose ground was not observed, since a check was left out or a
 // Retry-After is obeyed, has no line: it could only be guessed.
@@ -25,11 +29,11 @@ func judgeAccess(facts *checks.Facts) []checks.Access {
 		for _, client := range []struct {
 			path      string
 			obstacles []obstacle
-			answer    func(*checks.Facts) (known, works bool, why string)
+			answer    way
 		}{
 			{checks.GoClient, []obstacle{noAddress, noTokenForGo, noBundleForGo, proxyOfGo}, byAddress},
-			{checks.PythonClient, []obstacle{noAddress, noTokenForPython, noBundleForOpenSSL, proxyOfPython}, byAddress},
-			{checks.REST, []obstacle{noTokenForShell, noBundleForOpenSSL, proxyOfCurl}, byServiceName},
+			{checks.PythonClient, []obstacle{noAddress, noTokenForPython, noBundleForOpenSSL, proxyOfPython}, asOpenSSL(byAddress)},
+			{checks.REST, []obstacle{noTokenForShell, noBundleForOpenSSL, proxyOfCurl}, asOpenSSL(byServiceName)},
 		} {
 			if why := firstObstacle(facts, client.obstacles); why != "" {
 				add(client.path, true, false, why)
@@ -139,17 +143,38 @@ func noBundleForGo(facts *checks.Facts) string {
 // block that is cut or damaged makes it refuse the others too.
 func noBundleForOpenSSL(facts *checks.Facts) string {
 	ca := facts.CA
-	usable := len(rootsOf(ca))
 	switch {
 	case ca.File.Problem != "":
 		return unreadable(ca.File)
-	case usable == 0 && ca.Omitted == 0:
+	case ca.OpenSSL == nil && len(rootsOf(ca)) == 0 && ca.Omitted == 0, ca.OpenSSL != nil && ca.OpenSSL.Refusal == "" && ca.OpenSSL.Certificates == 0:
 		return fmt.Sprintf("%s holds no certificate, so the client refuses it.", ca.File.Path)
-	case ca.Headers > usable+ca.Omitted:
-		return fmt.Sprintf("%d of %d certificates in %s are damaged, so OpenSSL refuses the whole file.", ca.Headers-usable, ca.Headers, ca.File.Path)
+	case ca.OpenSSL != nil && ca.OpenSSL.Refusal != "":
+		return fmt.Sprintf("OpenSSL refuses the whole of %s: %s.", ca.File.Path, ca.OpenSSL.Refusal)
 	default:
 		return ""
 	}
+}
+
+// asOpenSSL leaves open what came of a chain that the certificates which Go
+// finds in ca.crt do not prove, where OpenSSL finds more in it.
+func asOpenSSL(answer way) way {
+	return func(facts *checks.Facts) (known, works bool, why string) {
+		known, works, why = answer(facts)
+		if !works && facts.API != nil && findsMore(facts.CA) && (untrusted(facts.API.ServiceHost) || untrusted(facts.API.ByName)) {
+			return false, false, ""
+		}
+		return known, works, why
+	}
+}
+
+func findsMore(ca *checks.CAFacts) bool {
+	found := len(rootsOf(ca))
+	return ca.OpenSSL != nil && found > 0 && ca.OpenSSL.Certificates > found+ca.Omitted
+}
+
+func untrusted(attempt *checks.Attempt) bool {
+	handshake := lastHandshake(attempt)
+	return handshake != nil && handshake.Failure != nil && handshake.Failure.Kind == checks.Untrusted
 }
 
 // byAddress: the official clients dial what the environment says, so DNS does
@@ -275,7 +300,7 @@ func subject(facts *checks.Facts) string {
 }
 
 // throughKubectlProxy: the proxy adds a credential of its own, so neither the
-// token nor ca.crt of this container matters.
+// token nor ca.crt of this container matters, and whose it is does not either.
 func throughKubectlProxy(facts *checks.Facts) (works bool, why string) {
 	attempt := &facts.KubectlProxy.Attempt
 	last := attempt.Last()
@@ -283,12 +308,12 @@ func throughKubectlProxy(facts *checks.Facts) (works bool, why string) {
 		return false, fmt.Sprintf("%s gave no answer: %s.", attempt.URL, problemMet(last))
 	}
 	response := last.Response
-	account := serviceAccountIn(response)
+	user := userIn(response)
 	switch {
 	case response.Status == 200 && isAPIVersions(response):
 		return true, fmt.Sprintf("%s answered 200.", attempt.URL)
-	case response.Status == 403 && account != "":
-		return true, allowedElsewhere(attempt.URL, account)
+	case response.Status == 403 && user != "":
+		return true, fmt.Sprintf("%s answered 403 to %s: the way and the credential of the proxy work, and the right to GET /api alone is missing.", attempt.URL, user)
 	default:
 		return false, fmt.Sprintf("%s answered %d: %s.", attempt.URL, response.Status, sentencePart(first(response.StatusMessage, response.BodyStart, bodyOf(response))))
 	}

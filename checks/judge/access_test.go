@@ -155,19 +155,29 @@ func TestEachClientReadsTheTokenInItsOwnWay(t *testing.T) {
 
 func TestEachClientReadsTheBundleInItsOwnWay(t *testing.T) {
 	foreign := func(f *checks.Facts) { handshakeFailure(checks.Untrusted, "x509: unknown authority")(f) }
+	refusing := func(why string) func(*checks.Facts) {
+		return func(f *checks.Facts) { f.CA.OpenSSL = &checks.OpenSSLBundle{Refusal: why} }
+	}
+	taking := func(count int) func(*checks.Facts) {
+		return func(f *checks.Facts) { f.CA.OpenSSL = &checks.OpenSSLBundle{Certificates: count} }
+	}
 	judgeAccessCases(t, []accessCase{
 		{"missing", both(foreign, func(f *checks.Facts) { f.CA.File.Problem, f.CA.Blocks = checks.FileMissing, nil }), "", "", "/sa/ca.crt"},
 		{"empty", both(foreign, func(f *checks.Facts) { f.CA.Blocks, f.CA.Headers = nil, 0 }), "", "", "holds no certificate"},
 		{"of another CA", foreign, "", "", "x509: unknown authority"},
-		{"with a tail cut off", func(f *checks.Facts) { f.CA.Headers++ }, "go-client", "", "1 of 2 certificates"},
-		{"with a block that does not parse", func(f *checks.Facts) {
-			f.CA.Headers++
+		{"with a tail cut off", refusing("block 2 (CERTIFICATE) does not end"), "go-client", "", "OpenSSL refuses the whole of /sa/ca.crt: block 2 (CERTIFICATE) does not end."},
+		{"with a block that does not parse", both(refusing("block 2 (CERTIFICATE) does not parse"), func(f *checks.Facts) {
 			f.CA.Blocks = append(f.CA.Blocks, checks.PEMBlock{Type: "CERTIFICATE", Error: "x509: malformed", Malformed: true})
-		}, "", "", "/sa/ca.crt"},
-		{"with a block that has headers", func(f *checks.Facts) {
+		}), "", "", "/sa/ca.crt"},
+		{"with a block that Go passes over", both(taking(1), func(f *checks.Facts) {
 			f.CA.Headers++
-			f.CA.Blocks = append(f.CA.Blocks, checks.PEMBlock{Type: "CERTIFICATE", Error: "passed over"})
-		}, "go-client", "", "OpenSSL refuses the whole file"},
+			f.CA.Blocks = append(f.CA.Blocks, checks.PEMBlock{Type: "DH PARAMETERS", Error: "passed over"})
+		}), allWays, "", ""},
+		{"that Go finds nothing in", both(taking(1), func(f *checks.Facts) { f.CA.Blocks = nil }), "python-client rest", "", "holds no certificate"},
+		{"that OpenSSL finds nothing in", both(taking(0), foreign), "", "", ""},
+		{"that OpenSSL finds more in", taking(2), allWays, "", ""},
+		{"that OpenSSL finds more in, and of another CA for Go", both(taking(2), foreign), "", "python-client rest", "x509: unknown authority"},
+		{"that both find the same in, and of another CA", both(taking(1), foreign), "", "", "x509: unknown authority"},
 		{"with a key in it", func(f *checks.Facts) {
 			f.CA.Blocks = append(f.CA.Blocks, checks.PEMBlock{Type: "PRIVATE KEY", Error: "passed over"})
 		}, allWays, "", ""},
@@ -259,6 +269,9 @@ func TestEachClientHasItsOwnRulesForProxies(t *testing.T) {
 		{"except a part of the last label", except("vc"), "", "", proxy},
 		{"except the address and .svc", except("10.96.0.1,.svc"), allWays, "", ""},
 		{"except everything", except("*"), allWays, "", ""},
+		{"except everything, with blanks around", except(" * "), "go-client", "", proxy},
+		{"except the address with a line end", except("10.96.0.1\n"), officialWays, "", proxy},
+		{"except the address with a tab", except("10.96.0.1\t"), officialWays, "", proxy},
 		{"in small letters over capitals, but for Go", proxies("HTTPS_PROXY", proxy, "NO_PROXY", "x", "no_proxy", "10.96.0.1,.svc"), "python-client rest", "", proxy},
 	})
 }
@@ -267,6 +280,7 @@ func TestAHostNameIsLeftOutOfProxiesByItsDomain(t *testing.T) {
 	for noProxy, want := range map[string]bool{
 		"api.example.com": true, ".example.com": true, "example.com": true, "example.com:6443": true,
 		"other.com": false, "10.0.0.0/8": false, "*": true, "": false,
+		" * ": false, "*,": false, "\texample.com\n": true, "api.exam ple.com": true, "x, .example.com ": true,
 	} {
 		if got := requestsLeavesOut("api.example.com", "6443", noProxy); got != want {
 			t.Errorf("NO_PROXY=%q: got %t, want %t", noProxy, got, want)

@@ -67,8 +67,13 @@ func problemMet(exchange checks.Exchange) string {
 func proxyUnanswered(attempt *checks.Attempt, last checks.Exchange) problem {
 	const expected = "a response to GET /api"
 	if last.Failure != nil && last.Failure.Kind == checks.TimedOut {
+		what, found := "took the request and did not answer", "a wait without end"
+		if last.Stage == checks.StageBody && last.Response != nil {
+			found = fmt.Sprintf("status %d and a body without end", last.Response.Status)
+			what = fmt.Sprintf("answered with status %d and did not end its answer", last.Response.Status)
+		}
 		return failing(checks.KProxyTimeout,
-			fmt.Sprintf("The kubectl proxy at %s took the request and did not answer within %s.", hostPort(attempt), seconds(attempt.Seconds)), expected, "a wait without end").likely()
+			fmt.Sprintf("The kubectl proxy at %s %s within %s.", hostPort(attempt), what, seconds(attempt.Seconds)), expected, found).likely()
 	}
 	return failing(checks.KProxyNotAKubectlProxy,
 		fmt.Sprintf("What listens at %s does not answer as a kubectl proxy does: %s.", hostPort(attempt), met(last)), expected, met(last)).likely()
@@ -93,7 +98,7 @@ func proxied(facts *checks.Facts, v verdict, response *checks.Response) verdict 
 		return one(filtered(attempt))
 	case response.Status == 404 && body == "404 page not found":
 		return one(failing(checks.KProxyAPIPrefix,
-			fmt.Sprintf("The kubectl proxy at %s has no %s; it serves the API under another prefix.", hostPort(attempt), pathOf(attempt)), "the API at "+pathOf(attempt), status).likely())
+			fmt.Sprintf("What listens at %s has no %s. A kubectl proxy that serves the API under another prefix answers so, and any other server in Go does too.", hostPort(attempt), pathOf(attempt)), "the API at "+pathOf(attempt), status).likely())
 	case response.Status == 500 && strings.HasPrefix(response.ContentType, "text/plain") && leadsToLocalhost8080(body):
 		return one(failing(checks.KProxyLocalhost8080,
 			fmt.Sprintf("The kubectl proxy at %s knows no cluster and asks port 8080 of the pod itself: %s.", hostPort(attempt), sentencePart(body)), "a proxy with a service account", body))
@@ -149,7 +154,7 @@ func passedOn(facts *checks.Facts, v verdict, response *checks.Response) verdict
 	said := sentencePart(first(response.StatusMessage, bodyOf(response)))
 	var found problem
 	switch {
-	case response.Status == 403 && serviceAccountIn(response) != "":
+	case response.Status == 403 && userIn(response) != "":
 		found = warning(checks.KProxyForbidden,
 			fmt.Sprintf("The API server knows the kubectl proxy and forbids it GET /api: %s.", said), "GET /api to be allowed, as it is to every authenticated user", status)
 	case response.Status == 401, response.Status == 403:
@@ -167,12 +172,21 @@ func passedOn(facts *checks.Facts, v verdict, response *checks.Response) verdict
 	return consequence(facts, v, found.likely())
 }
 
-// serviceAccountIn is the service account that a 403 of the API server names as
-// its user; empty where it names none.
-func serviceAccountIn(response *checks.Response) string {
+// userIn is the user that a 403 of the API server names; empty where it names
+// none, or nobody.
+func userIn(response *checks.Response) string {
 	_, rest, _ := strings.Cut(response.StatusMessage, `User "`)
 	user, _, _ := strings.Cut(rest, `"`)
-	if !fromKubernetes(response) || !strings.HasPrefix(user, "system:serviceaccount:") {
+	if !fromKubernetes(response) || user == "system:anonymous" {
+		return ""
+	}
+	return user
+}
+
+// serviceAccountIn is the user of a 403 if that is a service account.
+func serviceAccountIn(response *checks.Response) string {
+	user := userIn(response)
+	if !strings.HasPrefix(user, "system:serviceaccount:") {
 		return ""
 	}
 	return user

@@ -60,6 +60,8 @@ func TestKubectlProxy(t *testing.T) {
 		{"401 to it", beside(sidecar, apiSaying(401, "Unauthorized")), want{checks.Fail, checks.KProxyCredentialRejected}},
 		{"403 to nobody", beside(sidecar, apiSaying(403, `forbidden: User "system:anonymous" cannot get path "/api"`)), want{checks.Fail, checks.KProxyCredentialRejected}},
 		{"403 to its service account", beside(sidecar, apiSaying(403, forbidding)), want{checks.Warn, checks.KProxyForbidden}},
+		{"403 to another user", beside(sidecar, apiSaying(403, `forbidden: User "jane" cannot get path "/api"`)), want{checks.Warn, checks.KProxyForbidden}},
+		{"403 to a user without a name", beside(sidecar, apiSaying(403, `forbidden: User "" cannot get path "/api"`)), want{checks.Fail, checks.KProxyCredentialRejected}},
 		{"403 to both", both(answeredWith(403, message(forbidding)), beside(sidecar, apiSaying(403, forbidding))), want{checks.OK, ""}},
 		{"429", beside(sidecar, apiSaying(429, "Too many requests")), want{checks.Warn, checks.KProxyUpstreamStatus}},
 		{"503 that it alone meets", beside(sidecar, apiSaying(503, "starting")), want{checks.Fail, checks.KProxyUpstreamStatus}},
@@ -106,6 +108,8 @@ func TestTheWayThroughTheKubectlProxy(t *testing.T) {
 	}{
 		{"in order", versions(), true, sidecar + "/api answered 200."},
 		{"allowed elsewhere", apiSaying(403, `User "system:serviceaccount:shop:web" cannot`), true, "the right to GET /api alone is missing."},
+		{"as another user", apiSaying(403, `forbidden: User "jane" cannot get path "/api"`), true, "403 to jane"},
+		{"as nobody", apiSaying(403, `forbidden: User "system:anonymous" cannot get path "/api"`), false, "answered 403"},
 		{"not from the API server", saying(403, plain, `User "system:serviceaccount:shop:web" cannot`), false, "answered 403"},
 		{"down", brokenOff(checks.StageConnect, checks.Refused), false, "gave no answer: connection refused."},
 		{"upstream", saying(500, plain, "dial tcp: i/o timeout\n"), false, "answered 500: dial tcp: i/o timeout."},
@@ -118,6 +122,34 @@ func TestTheWayThroughTheKubectlProxy(t *testing.T) {
 			access := Judge(facts, nil).Access
 			if len(access) != 1 || access[0].Works != test.works || !strings.Contains(access[0].Why, test.why) {
 				t.Errorf("got %+v, want works %t and %q", access, test.works, test.why)
+			}
+		})
+	}
+}
+
+func TestWhatTheProxyIsSaidToDoIsWhatItDid(t *testing.T) {
+	dripping := brokenOff(checks.StageBody, checks.TimedOut)
+	dripping.Response = &checks.Response{Status: 200}
+	for _, test := range []struct {
+		name     string
+		exchange checks.Exchange
+		message  string
+	}{
+		{"a body without end", dripping, "The kubectl proxy at 127.0.0.1:8001 answered with status 200 and did not end its answer within 1s."},
+		{"silence", brokenOff(checks.StageResponse, checks.TimedOut), "The kubectl proxy at 127.0.0.1:8001 took the request and did not answer within 1s."},
+		{"a page that is not found", saying(404, plain, "404 page not found\n"), "any other server in Go does too."},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			facts := healthy(t)
+			beside(sidecar, test.exchange)(facts)
+			facts.KubectlProxy.Attempt.Seconds = 1
+			report := Judge(facts, nil)
+			result, _ := report.Result(checks.KubectlProxy)
+			if !strings.HasSuffix(result.Message, test.message) {
+				t.Errorf("got %q, want %q", result.Message, test.message)
+			}
+			if len(report.Diagnosis) != 1 || report.Diagnosis[0].Certainty != checks.Likely {
+				t.Errorf("got %+v, want one cause that is likely", report.Diagnosis)
 			}
 		})
 	}

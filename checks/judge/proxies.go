@@ -41,7 +41,9 @@ func proxyOfPython(facts *checks.Facts) string {
 }
 
 // requestsLeavesOut is should_bypass_proxies of requests/utils.py and
-// proxy_bypass_environment of urllib/request.py, of which one is enough.
+// proxy_bypass_environment of urllib/request.py, of which one is enough. The
+// first takes every blank out of NO_PROXY; the second takes white space off its
+// entries, and the asterisk only where nothing is around it.
 func requestsLeavesOut(host, port, noProxy string) bool {
 	host = strings.ToLower(host)
 	address, err := netip.ParseAddr(host)
@@ -53,14 +55,16 @@ func requestsLeavesOut(host, port, noProxy string) bool {
 		if network, err := netip.ParsePrefix(entry); err == nil && isIPv4 && network.Bits() > 0 && network.Contains(address) {
 			return true
 		}
-		if !isIPv4 && (strings.HasSuffix(host, entry) || strings.HasSuffix(host+":"+port, entry)) {
-			return true
-		}
-		if within(host, strings.TrimLeft(strings.ToLower(entry), ".")) {
+		if isIPv4 && host == entry || !isIPv4 && (strings.HasSuffix(host, entry) || strings.HasSuffix(host+":"+port, entry)) {
 			return true
 		}
 	}
-	return strings.TrimSpace(noProxy) == "*"
+	for entry := range strings.SplitSeq(noProxy, ",") {
+		if within(host, strings.ToLower(strings.TrimLeft(strings.TrimSpace(entry), "."))) {
+			return true
+		}
+	}
+	return noProxy == "*"
 }
 
 // proxyOfCurl: curl reads the lower case first, and for https also ALL_PROXY,

@@ -74,21 +74,18 @@ func (r *round) send(request *http.Request, recorder *recorder) {
 	}
 }
 
-// transport keeps to HTTP/1.1 and to one connection, so that one handshake
-// serves both the tls and the api check. It trusts ca.crt and nothing else:
-// without a certificate in it the handshake fails, and shows the chain.
-func (r *round) transport(dialer *dialer) *http.Transport {
+// transport trusts ca.crt and nothing else: without a certificate in it the
+// handshake fails, and shows the chain. One handshake serves both the tls and
+// the api check.
+func (r *round) transport(dialer *dialer) *transport {
 	roots := r.roots
 	if roots == nil {
 		// A nil pool would mean the system's roots.
 		roots = x509.NewCertPool()
 	}
-	return &http.Transport{
-		DialContext:            dialer.dial,
-		TLSClientConfig:        &tls.Config{RootCAs: roots, Time: r.pod.Now, MinVersion: tls.VersionTLS12},
-		MaxResponseHeaderBytes: maxHeader,
-		MaxIdleConns:           1,
-		DisableCompression:     true,
+	return &transport{
+		dialer: dialer,
+		tls:    &tls.Config{ServerName: dialer.target.host, RootCAs: roots, Time: r.pod.Now, MinVersion: tls.VersionTLS12},
 	}
 }
 
@@ -106,7 +103,7 @@ type dialer struct {
 
 // dial tries the addresses in their order. Every wait on the connection that
 // it returns ends at the deadline.
-func (d *dialer) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+func (d *dialer) dial(ctx context.Context) (net.Conn, error) {
 	start := time.Now()
 	conn, address, err := d.connect(ctx)
 	d.mu.Lock()

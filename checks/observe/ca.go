@@ -24,6 +24,7 @@ func (r *round) authorities() *checks.CAFacts {
 	facts.File = file
 	facts.Headers = bytes.Count(bundle, []byte("-----BEGIN CERTIFICATE-----"))
 	r.roots = x509.NewCertPool()
+	parsed := make(map[string]*x509.Certificate)
 	for rest := bundle; ; {
 		var block *pem.Block
 		if block, rest = pem.Decode(rest); block == nil {
@@ -32,6 +33,7 @@ func (r *round) authorities() *checks.CAFacts {
 		root, why, malformed := rootIn(block)
 		if root != nil {
 			r.roots.AddCert(root)
+			parsed[string(root.Raw)] = root
 		}
 		if len(facts.Blocks) == maxBlocks {
 			facts.Omitted++
@@ -44,8 +46,24 @@ func (r *round) authorities() *checks.CAFacts {
 		}
 		facts.Blocks = append(facts.Blocks, told)
 	}
+	if file.Problem == "" {
+		r.readAsOpenSSL(bundle, parsed, facts)
+	}
 	facts.Seconds = time.Since(start).Seconds()
 	return facts
+}
+
+// readAsOpenSSL has the handshake trust what OpenSSL finds where Go finds
+// nothing, so that it is seen how the clients fare which go by OpenSSL.
+func (r *round) readAsOpenSSL(bundle []byte, parsed map[string]*x509.Certificate, facts *checks.CAFacts) {
+	told, certificates := readAsOpenSSL(bundle, parsed)
+	facts.OpenSSL = told
+	if len(parsed) > 0 {
+		return
+	}
+	for _, certificate := range certificates {
+		r.roots.AddCert(certificate)
+	}
 }
 
 // rootIn is the certificate that a block holds, or why it is none that serves as

@@ -32,19 +32,15 @@ func startNameservers(t *testing.T, rules map[string]func(*dns.Msg) *dns.Msg) (p
 	servers = make(map[string]*nameserver)
 	for address, rule := range rules {
 		server := &nameserver{rule: rule}
-		packets, err := net.ListenPacket("udp", net.JoinHostPort(address, portText(port)))
-		if err != nil {
-			t.Fatal(err)
-		}
+		packets, stream := listenBoth(t, address, port)
 		server.address = netip.MustParseAddrPort(packets.LocalAddr().String())
 		port = server.address.Port()
-		stream, err := net.Listen("tcp", server.address.String())
-		if err != nil {
-			t.Fatal(err)
-		}
 		for _, running := range []*dns.Server{{PacketConn: packets, Handler: server.over("udp")}, {Listener: stream, Handler: server.over("tcp")}} {
-			ended := make(chan error, 1)
+			ended, started := make(chan error, 1), make(chan struct{})
+			running.NotifyStartedFunc = func() { close(started) }
 			go func() { ended <- running.ActivateAndServe() }()
+			// One that is shut down before it has started never ends.
+			<-started
 			t.Cleanup(func() {
 				_ = running.Shutdown()
 				if err := <-ended; err != nil && !errors.Is(err, net.ErrClosed) {
@@ -55,6 +51,26 @@ func startNameservers(t *testing.T, rules map[string]func(*dns.Msg) *dns.Msg) (p
 		servers[address] = server
 	}
 	return port, servers
+}
+
+// listenBoth listens over UDP and TCP on the same port, a free one for 0, which
+// somebody may have taken for the other of the two.
+func listenBoth(t *testing.T, address string, port uint16) (net.PacketConn, net.Listener) {
+	t.Helper()
+	var failures []error
+	for range 20 {
+		packets, err := net.ListenPacket("udp", net.JoinHostPort(address, portText(port)))
+		if err != nil {
+			t.Skipf("no nameserver at %s: %s", address, err)
+		}
+		stream, err := net.Listen("tcp", packets.LocalAddr().String())
+		if err == nil {
+			return packets, stream
+		}
+		failures = append(failures, err, packets.Close())
+	}
+	t.Fatal(errors.Join(failures...))
+	return nil, nil
 }
 
 func portText(port uint16) string {

@@ -25,7 +25,7 @@ func ParseKubectlProxyURL(text string) (*url.URL, error) {
 		return nil, errors.New("does not begin with http://, and kubectl proxy speaks nothing else")
 	case len(loopback(parsed.Hostname())) == 0:
 		return nil, errors.New("is not on loopback (127.0.0.1, [::1] or localhost), so it is no proxy in this pod")
-	case parsed.User != nil || parsed.RawQuery != "" || parsed.Fragment != "":
+	case parsed.User != nil || strings.ContainsAny(text, "?#"):
 		return nil, errors.New("has a user, a query or a fragment, which kubectl proxy has no use for")
 	}
 	if _, ok := parsePort(portOf(parsed)); !ok {
@@ -59,41 +59,38 @@ func portOf(parsed *url.URL) string {
 // take the place of the proxy's own.
 func (r *round) kubectlProxy(ctx context.Context) *checks.KubectlProxyFacts {
 	start := time.Now()
-	facts := &checks.KubectlProxyFacts{Attempt: checks.Attempt{URL: clip(strings.TrimSuffix(r.proxy, "/")+"/api", maxMessage)}}
-	exchanges, err := r.plainGet(ctx)
-	if err != nil {
-		exchanges = []checks.Exchange{{Stage: checks.StageResolve, Failure: failure(err)}}
+	attempt := checks.Attempt{URL: clip(withoutSecrets(r.proxy), maxMessage)}
+	base, err := ParseKubectlProxyURL(r.proxy)
+	if err == nil {
+		asked := base.JoinPath("api")
+		attempt.URL = clip(asked.String(), maxMessage)
+		attempt.Exchanges, err = r.plainGet(ctx, asked)
 	}
-	facts.Attempt.Exchanges = exchanges
-	facts.Attempt.Seconds = time.Since(start).Seconds()
-	facts.Seconds = facts.Attempt.Seconds
-	return facts
+	if err != nil {
+		attempt.Exchanges = []checks.Exchange{{Stage: checks.StageResolve, Failure: failure(err)}}
+	}
+	attempt.Seconds = time.Since(start).Seconds()
+	return &checks.KubectlProxyFacts{Attempt: attempt, Seconds: attempt.Seconds}
 }
 
-func (r *round) plainGet(ctx context.Context) ([]checks.Exchange, error) {
-	base, err := ParseKubectlProxyURL(r.proxy)
-	if err != nil {
-		return nil, err
-	}
+func (r *round) plainGet(ctx context.Context, asked *url.URL) ([]checks.Exchange, error) {
 	deadline := time.Now().Add(r.timeout)
 	ctx, cancel := context.WithDeadline(ctx, deadline.Add(100*time.Millisecond))
 	defer cancel()
-	port, _ := parsePort(portOf(base))
-	dialer := &dialer{target: target{port: port, addresses: loopback(base.Hostname())}, deadline: deadline}
+	port, _ := parsePort(portOf(asked))
+	dialer := &dialer{target: target{port: port, addresses: loopback(asked.Hostname())}, deadline: deadline}
 	defer dialer.close()
-	// Without a Proxy, the variables of the environment lead it nowhere else.
-	transport := &http.Transport{
-		DialContext:            dialer.dial,
-		MaxResponseHeaderBytes: maxHeader,
-		DisableKeepAlives:      true,
-		DisableCompression:     true,
-	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, base.JoinPath("api").String(), http.NoBody)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, asked.String(), http.NoBody)
 	if err != nil {
 		return nil, err
 	}
+	request.Close = true
 	request.Header.Set("Accept", "application/json")
 	request.Header.Set("User-Agent", r.agent)
+	// It knows no proxies, so the variables of the environment lead it nowhere
+	// else.
+	transport := &transport{dialer: dialer}
+	defer transport.CloseIdleConnections()
 	recorder := &recorder{round: r, dialer: dialer, transport: transport, plain: true}
 	// A RoundTripper follows no redirect and tries nothing twice.
 	if response, err := recorder.RoundTrip(request); err == nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -35,6 +36,8 @@ func TestOnlyAProxyOnLoopbackIsTaken(t *testing.T) {
 		"http://user:word@127.0.0.1:8001":  "has a user",
 		"http://127.0.0.1:8001/?watch=1":   "has a user, a query",
 		"http://127.0.0.1:8001/#top":       "or a fragment",
+		"http://127.0.0.1:8001?":           "a query",
+		"http://127.0.0.1:8001/#":          "or a fragment",
 		"http://127.0.0.1:0":               "has no port",
 		"http://127.0.0.1:65536":           "has no port",
 		"http://127.0.0.1@10.96.0.1:8001/": "is not on loopback",
@@ -73,6 +76,40 @@ func TestTheProxyIsAskedOnceWithoutTheToken(t *testing.T) {
 	}
 	if !strings.HasSuffix(facts.Attempt.URL, "/k8s/api") || facts.Attempt.Authenticated {
 		t.Errorf("got the attempt %+v", facts.Attempt)
+	}
+}
+
+func TestTheURLToldIsTheOneThatIsAskedFor(t *testing.T) {
+	for path, want := range map[string]string{
+		"": "/api", "/": "/api", "/k8s": "/k8s/api", "/k8s/": "/k8s/api", "/a/../b": "/b/api", "//": "/api", "/a//b/.": "/a/b/api", "/%61": "/%61/api",
+	} {
+		var asked string
+		facts := ask(t, path, func(_ http.ResponseWriter, r *http.Request) { asked = r.RequestURI })
+		parsed, err := url.Parse(facts.Attempt.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if asked != want || parsed.EscapedPath() != want {
+			t.Errorf("%q: asked for %s and told %s, want %s", path, asked, parsed.EscapedPath(), want)
+		}
+	}
+}
+
+func TestAPasswordInTheSettingIsNotTold(t *testing.T) {
+	r := &round{timeout: time.Second, proxy: "http://user:s3cret@127.0.0.1:8001/x?word=s3cret"}
+	facts := r.kubectlProxy(context.Background())
+	if told := fmt.Sprintf("%+v %+v", facts, facts.Attempt.Last().Failure); strings.Contains(told, "s3cret") || !strings.Contains(told, "127.0.0.1:8001") {
+		t.Errorf("got %s", told)
+	}
+}
+
+func TestATokenThatIsAWordDoesNotHideTheKind(t *testing.T) {
+	for _, token := range []string{"APIVersions", "x.APIVersions.y"} {
+		r := &round{token: token}
+		response := &http.Response{StatusCode: http.StatusOK, Header: http.Header{}}
+		if got, want := describe(response, []byte(`{"kind":"APIVersions"}`), time.Now(), r.scrub).Kind, "APIVersions"; got != want {
+			t.Errorf("got the kind %q, want %q", got, want)
+		}
 	}
 }
 

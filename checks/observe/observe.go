@@ -58,8 +58,16 @@ type memory struct {
 // Observe looks at every link once. It returns when all is seen, at the latest
 // when the time limits have passed or ctx ends.
 func (o *Observer) Observe(ctx context.Context) *checks.Facts {
+	r := o.newRound()
+	start := time.Now()
+	r.run(ctx)
+	r.facts.DurationSeconds = time.Since(start).Seconds()
+	return r.facts
+}
+
+func (o *Observer) newRound() *round {
 	pod := o.Pod.WithDefaults()
-	r := &round{
+	return &round{
 		pod:     pod,
 		timeout: o.timeout(),
 		agent:   o.userAgent(),
@@ -83,10 +91,6 @@ func (o *Observer) Observe(ctx context.Context) *checks.Facts {
 			Certificates: make(map[string][]byte),
 		},
 	}
-	start := time.Now()
-	r.run(ctx)
-	r.facts.DurationSeconds = time.Since(start).Seconds()
-	return r.facts
 }
 
 func (o *Observer) timeout() time.Duration {

@@ -140,22 +140,66 @@ func TestRetryAfterIsSecondsOrADate(t *testing.T) {
 }
 
 func TestATokenThatAServerRepeatsIsHidden(t *testing.T) {
-	r := &round{token: "header-part.claims-part.signature-part"}
-	response := &http.Response{StatusCode: http.StatusBadGateway, Header: http.Header{}}
-	for _, name := range []string{"Location", "Server", "Via", "Warning", "Audit-Id", "Content-Type"} {
-		response.Header.Set(name, "you sent "+r.token)
-	}
-	for _, body := range []string{
-		"<html>Authorization: Bearer " + r.token,
-		`{"kind":"Status","message":"bad token ` + r.token + `","reason":"signature-part","versions":["claims-part"]}`,
+	const (
+		ours   = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ3ZWIiLCJleHAiOjE4MDB9.0123456789-signature-of-ours_ABCDEFGHIJKLMNOP"
+		before = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ3ZWIiLCJleHAiOjE3MDB9.zyxwvutsrq-signature-of-before_QRSTUVWXYZ"
+		opaque = "sesame/open+that=is;long:enough"
+	)
+	for _, test := range []struct {
+		name, token, text string
+		secrets           []string
+	}{
+		{"whole", ours, "you sent " + ours, strings.Split(ours, ".")},
+		{"in a page", ours, "<html>Authorization: Bearer " + ours + "</html>", strings.Split(ours, ".")},
+		{"its parts", ours, strings.ReplaceAll(ours, ".", " and "), strings.Split(ours, ".")},
+		{"cut by a character at the end", ours, "got " + ours[:len(ours)-1], []string{"signature-of-ours"}},
+		{"cut by a character at the beginning", ours, "got " + ours[1:], []string{"signature-of-ours"}},
+		{"a part cut at both ends", ours, "got " + ours[60:len(ours)-1], []string{"signature-of-ours"}},
+		{"the one before", ours, "got " + before + ", not that", []string{"signature-of-before"}},
+		{"the one before, cut", ours, "got " + before[:len(before)-1], []string{"signature-of-before"}},
+		{"one where there is none of ours", "", "got " + before, []string{"signature-of-before"}},
+		{"an opaque one", opaque, "you sent " + opaque, []string{"open+that"}},
+		{"an opaque one of somebody else", ours, `{"authorization":"Bearer s3cr3t/word+x"}`, []string{"s3cr3t", "word+x"}},
+		{"in capitals, after two blanks", "", "BEARER  s3cr3t, and bearer\ts3cr3t", []string{"s3cr3t"}},
+		{"several", "", "Bearer s3cr3t Bearer s3cr3t\nBearer s3cr3t", []string{"s3cr3t"}},
 	} {
-		told, err := json.Marshal(describe(response, []byte(body), time.Unix(1_800_000_000, 0), r.scrub))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for part := range strings.SplitSeq(r.token, ".") {
-			if strings.Contains(string(told), part) {
-				t.Errorf("%q is told: %s", part, told)
+		t.Run(test.name, func(t *testing.T) {
+			r := &round{token: test.token}
+			response := &http.Response{StatusCode: http.StatusBadGateway, Header: http.Header{}}
+			for _, name := range []string{"Location", "Server", "Via", "Warning", "Audit-Id", "Content-Type"} {
+				response.Header.Set(name, test.text)
+			}
+			object, err := json.Marshal(map[string]any{"kind": test.text, "message": test.text, "reason": test.text, "versions": []string{test.text}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, body := range []string{test.text, string(object)} {
+				told, err := json.Marshal(describe(response, []byte(body), time.Unix(1_800_000_000, 0), r.scrub))
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, secret := range test.secrets {
+					if strings.Contains(string(told), secret) {
+						t.Errorf("%q is told: %s", secret, told)
+					}
+				}
+				if !strings.Contains(string(told), hidden) {
+					t.Errorf("nothing is marked as hidden: %s", told)
+				}
+			}
+		})
+	}
+}
+
+func TestWhatIsNoCredentialIsToldAsItIs(t *testing.T) {
+	for _, text := range []string{
+		"APIVersions", "application/json; charset=utf-8", "3f8a2c6e-5d3b-4f0a-9a51-0d2a6c1b7e44", "",
+		`forbidden: User "system:serviceaccount:shop:web" cannot get path "/api"`, "the bearer", "bearer", "Bearer ",
+		"https://kubernetes.default.svc.cluster.local/eyJ", "1.1 ingress.example.com (a-proxy/2.4.58)",
+	} {
+		for _, token := range []string{"", "APIVersions", "x.APIVersions.y", "a-long-beginning.APIVersions.y"} {
+			if got := (&round{token: token}).scrub(text); got != text {
+				t.Errorf("with the token %q got %q, want %q", token, got, text)
 			}
 		}
 	}

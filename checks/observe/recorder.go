@@ -7,10 +7,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"net/http/httptrace"
 	"slices"
-	"strings"
-	"sync"
 	"time"
 
 	"github.com/kube-lifeline/lifeline/checks"
@@ -29,7 +26,7 @@ var (
 type recorder struct {
 	round      *round
 	dialer     *dialer
-	transport  *http.Transport
+	transport  *transport
 	serverName string
 	// plain tells that no TLS is spoken.
 	plain     bool
@@ -38,14 +35,9 @@ type recorder struct {
 
 // RoundTrip makes one try.
 func (r *recorder) RoundTrip(request *http.Request) (*http.Response, error) {
-	trace := &trace{}
-	request = request.WithContext(httptrace.WithClientTrace(request.Context(), trace.hooks()))
-	response, err := r.transport.RoundTrip(request)
-	exchange := r.exchange(trace.seen())
+	response, seen, err := r.transport.roundTrip(request)
+	exchange := r.exchange(seen)
 	if err != nil {
-		if strings.Contains(err.Error(), "server response headers exceeded") {
-			err = errHeadTooLarge
-		}
 		exchange.Failure = r.failure(err)
 		if exchange.TLS != nil && exchange.Stage == checks.StageTLS {
 			exchange.TLS.Failure = exchange.Failure
@@ -67,10 +59,13 @@ func (r *recorder) failure(err error) *checks.Failure {
 	if told == nil {
 		return nil
 	}
-	// net/http quotes what it cannot parse of a response.
+	// A parser quotes what it cannot parse of a response.
 	told.Message = clip(r.round.scrub(err.Error()), maxMessage)
-	if errors.Is(err, errBodyTooLarge) || errors.Is(err, errHeadTooLarge) {
+	switch {
+	case errors.Is(err, errBodyTooLarge), errors.Is(err, errHeadTooLarge):
 		told.Kind = checks.TooLarge
+	case errors.Is(err, errNotHTTP):
+		told.Kind = checks.Invalid
 	}
 	return told
 }
@@ -164,52 +159,4 @@ func (r *recorder) mayPass(ctx context.Context, response *http.Response, err err
 		return response.StatusCode >= 500 && response.Header.Get("Retry-After") == "", nil
 	}
 	return slices.Contains([]checks.FailureKind{checks.Refused, checks.Reset, checks.Closed}, r.exchanges[0].Failure.Kind), nil
-}
-
-// seen is what the hooks of one try were told.
-type seen struct {
-	reused            bool
-	tlsStart, tlsDone time.Time
-	state             tls.ConnectionState
-	tlsErr            error
-	wrote, firstByte  time.Time
-}
-
-// trace collects what the transport tells. Its hooks run in the transport's
-// goroutines, maybe later than the try's end, hence the lock.
-type trace struct {
-	mu   sync.Mutex
-	held seen
-}
-
-func (t *trace) seen() seen {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.held
-}
-
-func (t *trace) note(change func(*seen)) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	change(&t.held)
-}
-
-func (t *trace) hooks() *httptrace.ClientTrace {
-	return &httptrace.ClientTrace{
-		GotConn: func(info httptrace.GotConnInfo) {
-			t.note(func(s *seen) { s.reused = info.Reused })
-		},
-		TLSHandshakeStart: func() {
-			t.note(func(s *seen) { s.tlsStart = time.Now() })
-		},
-		TLSHandshakeDone: func(state tls.ConnectionState, err error) {
-			t.note(func(s *seen) { s.tlsDone, s.state, s.tlsErr = time.Now(), state, err })
-		},
-		WroteRequest: func(httptrace.WroteRequestInfo) {
-			t.note(func(s *seen) { s.wrote = time.Now() })
-		},
-		GotFirstResponseByte: func() {
-			t.note(func(s *seen) { s.firstByte = time.Now() })
-		},
-	}
 }

@@ -62,17 +62,90 @@ func scrubAll(texts []string, scrub func(string) string) []string {
 	return scrubbed
 }
 
-// scrub hides the token in a text of somebody else, whole and in its parts.
+const (
+	hidden = "[token]"
+	// shortestSecret is far below the length of any token and above that of
+	// the words which make up an answer.
+	shortestSecret = 16
+	// maxScrubbed is many times what is told of any text.
+	maxScrubbed = 8 << 10
+)
+
+// scrub hides credentials in the beginning of a text of somebody else: the
+// token, whole and in pieces; whatever has the shape of a JWT, such as the token
+// before its rotation; and what follows the word Bearer.
 func (r *round) scrub(text string) string {
-	const shortest = 8
-	if len(r.token) < shortest {
-		return text
+	text = text[:min(len(text), maxScrubbed)]
+	if len(r.token) >= shortestSecret {
+		text = strings.ReplaceAll(text, r.token, hidden)
 	}
-	text = strings.ReplaceAll(text, r.token, "[token]")
-	for part := range strings.SplitSeq(r.token, ".") {
-		if len(part) >= shortest {
-			text = strings.ReplaceAll(text, part, "[token]")
+	return r.scrubRuns(scrubBearer(text))
+}
+
+// scrubBearer hides the credentials of RFC 6750 section 2.1.
+func scrubBearer(text string) string {
+	const word = "bearer"
+	for at := 0; at+len(word) < len(text); at++ {
+		if text[at]|0x20 != word[0] || !strings.EqualFold(text[at:at+len(word)], word) {
+			continue
+		}
+		at += len(word)
+		credentials := strings.TrimLeft(text[at:], " \t\r\n")
+		if len(credentials) == len(text[at:]) {
+			continue
+		}
+		end := strings.IndexAny(credentials, " \t\r\n\"'`<>")
+		if end < 0 {
+			end = len(credentials)
+		}
+		if end > 0 {
+			at = len(text) - len(credentials)
+			text = text[:at] + hidden + credentials[end:]
+			at += len(hidden)
 		}
 	}
 	return text
+}
+
+// scrubRuns hides the runs of a JWT's characters, RFC 7515 section 2, that are a
+// JWT or have a piece of the token in them.
+func (r *round) scrubRuns(text string) string {
+	for start := 0; start < len(text); {
+		end := start
+		for end < len(text) && ofJWT(text[end]) {
+			end++
+		}
+		if run := text[start:end]; len(run) >= shortestSecret && (isJWT(run) || r.sharesToken(run)) {
+			text = text[:start] + hidden + text[end:]
+			end = start + len(hidden)
+		}
+		start = end + 1
+	}
+	return text
+}
+
+func ofJWT(char byte) bool {
+	return char|0x20 >= 'a' && char|0x20 <= 'z' || char >= '0' && char <= '9' || char == '-' || char == '_' || char == '.'
+}
+
+// isJWT knows a JWT, cut or not, by the beginning of its header, which is that
+// of a JSON object in base64.
+func isJWT(run string) bool {
+	at := strings.Index(run, "eyJ")
+	return at >= 0 && strings.Contains(run[at:], ".")
+}
+
+// sharesToken tells a run that has some twenty successive characters of the
+// token. Looking at each fourth place finds them all.
+func (r *round) sharesToken(run string) bool {
+	const stride = 4
+	if len(r.token) < shortestSecret {
+		return false
+	}
+	for at := 0; at+shortestSecret <= len(run); at += stride {
+		if strings.Contains(r.token, run[at:at+shortestSecret]) {
+			return true
+		}
+	}
+	return false
 }

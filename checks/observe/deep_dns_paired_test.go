@@ -1,0 +1,63 @@
+package observe
+
+import (
+	"context"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestEndingTheContextEndsTheQueriesAndCountsNoPairAsLost(t *testing.T) {
+	t.Run("before", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		server := serveDNS(t, "127.0.0.1", cluster, cluster)
+		if diff := cmp.Diff("", told(probeOfCluster.observe(ctx, server))); diff != "" {
+			t.Errorf("what was told of the nameserver differs (-want +got):\n%s", diff)
+		}
+	})
+	t.Run("within the first query", func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		facts := probeOfCluster.observe(ctx, serveDNS(t, "127.0.0.1", mute, mute))
+		if diff := cmp.Diff("udp: udp A timeout\ntcp: tcp A timeout\n", told(facts)); diff != "" {
+			t.Errorf("what was told of the nameserver differs (-want +got):\n%s", diff)
+		}
+	})
+	t.Run("within the pairs", func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		paired, elsewhere := probeOfCluster.pairs(ctx, serveDNS(t, "127.0.0.1", mute, nil), pairCount)
+		if paired != nil || elsewhere.IsValid() {
+			t.Errorf("got %+v from %s, want nothing counted", paired, elsewhere)
+		}
+	})
+}
+
+func TestRepliesThatCameInTimeAreReadLate(t *testing.T) {
+	server := serveDNS(t, "127.0.0.1", cluster, nil)
+	conn, err := net.ListenUDP("udp4", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	questions, err := pairOfQuestions(found)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, packed := range questions {
+		if _, err := conn.WriteToUDPAddrPort(packed, server); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// Nothing tells that a reply lies in a socket without reading it.
+	time.Sleep(200 * time.Millisecond)
+	if err := conn.SetDeadline(time.Unix(1, 0)); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := collect(conn, server, questions); got != len(questions) {
+		t.Errorf("got %d replies, want %d", got, len(questions))
+	}
+}

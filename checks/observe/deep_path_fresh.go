@@ -1,0 +1,127 @@
+package observe
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/kube-lifeline/lifeline/checks"
+)
+
+// freshConnections asks for /api over several connections, one after the other.
+// None is begun that could not have its whole time.
+func (r *round) freshConnections(ctx context.Context, target target) []checks.FreshConnection {
+	var made []checks.FreshConnection
+	connected := false
+	for len(made) < freshConnections && r.timeForStep(ctx) {
+		if len(made) == enoughUnconnected && !connected {
+			break
+		}
+		fresh, exchange := r.fresh(ctx, target)
+		made = append(made, fresh)
+		connected = connected || exchange.Stage != checks.StageConnect
+		if asksToWait(exchange.Response) {
+			break
+		}
+	}
+	return made
+}
+
+func (r *round) timeForStep(ctx context.Context) bool {
+	deadline, ok := ctx.Deadline()
+	return ctx.Err() == nil && (!ok || time.Until(deadline) >= r.step())
+}
+
+func (r *round) fresh(ctx context.Context, target target) (checks.FreshConnection, checks.Exchange) {
+	start := time.Now()
+	exchange, body := r.once(ctx, target, deepRequest{path: "/api", token: r.sendableToken()})
+	fresh := checks.FreshConnection{Failure: exchange.Failure, Seconds: time.Since(start).Seconds()}
+	if exchange.TLS != nil && len(exchange.TLS.Chain) > 0 {
+		leaf := exchange.TLS.Chain[0]
+		names := slices.Concat(leaf.DNSNames, leaf.IPAddresses)
+		fresh.Leaf, fresh.LeafNames = leaf.SHA256, names[:min(len(names), maxNames)]
+	}
+	if exchange.Response != nil {
+		fresh.Status = exchange.Response.Status
+	}
+	if fresh.Status == http.StatusOK {
+		fresh.ServerAddress = clip(r.scrub(serverAddress(body)), maxNameLength)
+	}
+	return fresh, exchange
+}
+
+// serverAddress is what an API server gives for itself. The first address is
+// for clients from anywhere, and a second that of its Service for clients with
+// an address of that range (apiserver pkg/endpoints/discovery/addresses.go).
+func serverAddress(body []byte) string {
+	var object struct {
+		Addresses []struct {
+			ServerAddress string `json:"serverAddress"`
+		} `json:"serverAddressByClientCIDRs"`
+	}
+	if json.Unmarshal(body, &object) != nil || len(object.Addresses) == 0 {
+		return ""
+	}
+	return object.Addresses[0].ServerAddress
+}
+
+// deepRequest is one that a deep probe makes.
+type deepRequest struct {
+	path string
+	// token is sent where it is not empty.
+	token string
+	// post is the JSON to send; the request is a GET where there is none.
+	post string
+}
+
+// once makes one request over a connection of its own, and only where the
+// server proves itself by ca.crt. It tries nothing twice and follows no
+// redirect. The body is nil where it was not read whole.
+func (r *round) once(ctx context.Context, target target, what deepRequest) (checks.Exchange, []byte) {
+	dialer := &dialer{target: target, deadline: time.Now().Add(r.step())}
+	defer dialer.close()
+	transport := r.transport(dialer)
+	defer transport.CloseIdleConnections()
+	recorder := &recorder{round: r, dialer: dialer, transport: transport, serverName: target.host}
+	ctx, cancel := context.WithDeadline(ctx, dialer.deadline.Add(100*time.Millisecond))
+	defer cancel()
+
+	request, err := what.make(ctx, target, r.agent)
+	if err != nil {
+		return checks.Exchange{Stage: checks.StageResolve, Failure: failure(err)}, nil
+	}
+	response, err := recorder.RoundTrip(request)
+	exchange := recorder.exchanges[0]
+	if err != nil {
+		return exchange, nil
+	}
+	defer response.Body.Close()
+	// The recorder has it in memory, so reading it cannot fail.
+	body, _ := io.ReadAll(response.Body)
+	return exchange, body
+}
+
+func (d deepRequest) make(ctx context.Context, target target, agent string) (*http.Request, error) {
+	method, content := http.MethodGet, io.Reader(http.NoBody)
+	if d.post != "" {
+		method, content = http.MethodPost, bytes.NewReader([]byte(d.post))
+	}
+	request, err := http.NewRequestWithContext(ctx, method, target.url(), content)
+	if err != nil {
+		return nil, err
+	}
+	request.URL.Path = d.path
+	request.Header.Set("Accept", "application/json")
+	request.Header.Set("User-Agent", agent)
+	if d.post != "" {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	if d.token != "" {
+		request.Header.Set("Authorization", "Bearer "+d.token)
+	}
+	return request, nil
+}

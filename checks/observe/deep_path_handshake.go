@@ -1,0 +1,80 @@
+package observe
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/kube-lifeline/lifeline/checks"
+)
+
+// sizeMayMatter tells a handshake that failed as it does where segments of some
+// size, or a ClientHello of two, do not get through.
+func sizeMayMatter(met checks.Exchange) bool {
+	if met.Stage != checks.StageTLS || met.Failure == nil {
+		return false
+	}
+	return slices.Contains([]checks.FailureKind{checks.TimedOut, checks.Reset, checks.Closed}, met.Failure.Kind)
+}
+
+// handshakes tries handshakes of several sizes at once.
+func (r *round) handshakes(ctx context.Context, target target, path *checks.DeepPathFacts) {
+	plain := &net.Dialer{Timeout: r.step()}
+	tries := []func(){
+		func() { path.SmallHello = r.handshake(ctx, plain, target, hello(target.host, smallGroups)) },
+		func() { path.FullHello = r.handshake(ctx, plain, target, hello(target.host, nil)) },
+	}
+	if control := segmentClamp(); control != nil {
+		clamped := &net.Dialer{Timeout: r.step(), Control: control}
+		tries = append(tries, func() { path.Clamped = r.handshake(ctx, clamped, target, hello(target.host, nil)) })
+	}
+	together(tries...)
+}
+
+// smallGroups are without X25519MLKEM768, whose key share of 1184 bytes makes
+// Go's ClientHello one of two segments. P-256 takes two bytes, its share being
+// sent only to a server that asks for it, and lets a server in that has no other.
+var smallGroups = []tls.CurveID{tls.X25519, tls.CurveP256}
+
+// hello is the configuration of a handshake with whoever the server is. Without
+// groups its ClientHello is the pulse's own.
+func hello(host string, groups []tls.CurveID) *tls.Config {
+	return &tls.Config{
+		ServerName:       host,
+		CurvePreferences: groups,
+		MinVersion:       tls.VersionTLS12,
+		//nolint:gosec // nothing is said over the connection: whether its handshake gets through is all that it is for
+		InsecureSkipVerify: true,
+	}
+}
+
+// handshake makes one handshake and closes the connection without another byte.
+func (r *round) handshake(ctx context.Context, dialer *net.Dialer, target target, config *tls.Config) *checks.Handshake {
+	start := time.Now()
+	told := &checks.Handshake{}
+	conn, err := dialer.DialContext(ctx, tcp, netip.AddrPortFrom(target.addresses[0], target.port).String())
+	if err == nil {
+		defer conn.Close()
+		told.Connected = true
+		err = shakeHands(ctx, conn, start.Add(r.step()), config)
+		told.TCP = tcpFacts(conn)
+	}
+	told.Done = err == nil
+	told.Failure = failure(err)
+	told.Seconds = time.Since(start).Seconds()
+	return told
+}
+
+// shakeHands leaves the connection open whatever comes of it, so that the kernel
+// can still be asked about it; HandshakeContext would close it when ctx ends.
+func shakeHands(ctx context.Context, conn net.Conn, deadline time.Time, config *tls.Config) error {
+	if err := conn.SetDeadline(deadline); err != nil {
+		return err
+	}
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
+	return tls.Client(conn, config).HandshakeContext(context.WithoutCancel(ctx))
+}

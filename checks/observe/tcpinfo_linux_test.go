@@ -1,0 +1,112 @@
+package observe
+
+import (
+	"io"
+	"net"
+	"net/netip"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/kube-lifeline/lifeline/checks"
+)
+
+// TestOfASilentServerTheKernelTellsThatItHasAll looks at a hello that arrives
+// and is not answered.
+func TestOfASilentServerTheKernelTellsThatItHasAll(t *testing.T) {
+	silent := listen(t, func(_ int, conn *net.TCPConn) { _, _ = io.Copy(io.Discard, conn) })
+	r, facts := deepPod(t, newIssuer(t), silent, handshakeMet(checks.TimedOut))
+	path := r.deepPath(t.Context(), facts)
+	for name, test := range map[string]struct {
+		got         *checks.Handshake
+		least, most uint64
+	}{"small": {path.SmallHello, 200, 536}, "full": {path.FullHello, 1461, 2000}, "clamped": {path.Clamped, 1461, 2000}} {
+		told := test.got.TCP
+		if told == nil {
+			t.Fatalf("%s: the kernel told nothing of %+v", name, test.got)
+		}
+		if told.Unacked != 0 || told.Retransmits != 0 || told.BytesReceived != 0 {
+			t.Errorf("%s: got %+v, want all acknowledged and nothing received", name, told)
+		}
+		if told.BytesAcked < test.least || told.BytesAcked > test.most {
+			t.Errorf("%s: got %d bytes acknowledged, want %d to %d", name, told.BytesAcked, test.least, test.most)
+		}
+		if told.RTTSeconds <= 0 || told.RTTSeconds > 0.5 {
+			t.Errorf("%s: got a round trip of %g s", name, told.RTTSeconds)
+		}
+		if small := told.SegmentSize <= clampedSegment; told.SegmentSize == 0 || small != (name == "clamped") {
+			t.Errorf("%s: got segments of %d bytes", name, told.SegmentSize)
+		}
+	}
+}
+
+// TestTheClampPassesWhatSwallowsLargeSegments has a server that is silent where
+// either side may send segments of more than 1000 bytes.
+func TestTheClampPassesWhatSwallowsLargeSegments(t *testing.T) {
+	authority := newIssuer(t)
+	server := helloServer(t, authority.issue(t, "cp-0", later), func(_ int, conn *net.TCPConn) bool {
+		told := tcpFacts(conn)
+		return told != nil && told.SegmentSize > 0 && told.SegmentSize <= clampedSegment
+	}, make(chan string, 3*freshConnections))
+	r, facts := deepPod(t, authority, server, handshakeMet(checks.TimedOut))
+	path := r.deepPath(t.Context(), facts)
+	if path.FullHello.Done || !path.Clamped.Done {
+		t.Errorf("got the full hello %+v and the clamped %+v, want the clamped done alone", path.FullHello, path.Clamped)
+	}
+}
+
+// fullListener has its backlog taken, so that the kernel passes over further
+// connections in silence.
+func fullListener(t *testing.T) netip.AddrPort {
+	t.Helper()
+	listener, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	raw, err := listener.(syscall.Conn).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := raw.Control(func(descriptor uintptr) { err = unix.Listen(int(descriptor), 0) }); err != nil {
+		t.Fatal(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 4 {
+		conn, err := net.DialTimeout("tcp", listener.Addr().String(), 200*time.Millisecond)
+		if err != nil {
+			return netip.MustParseAddrPort(listener.Addr().String())
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+	}
+	t.Fatal("the backlog takes every connection")
+	return netip.AddrPort{}
+}
+
+func TestSilenceOnConnectingIsToldInTime(t *testing.T) {
+	full := fullListener(t)
+	r, facts := deepPod(t, newIssuer(t), full, handshakeMet(checks.TimedOut))
+	controls := []checks.Control{{Address: full}, {Address: full}}
+	var path *checks.DeepPathFacts
+	var running sync.WaitGroup
+	running.Go(func() { within(t, r.step()+300*time.Millisecond, func() { r.tryControls(t.Context(), controls) }) })
+	within(t, 2*r.step()+300*time.Millisecond, func() { path = r.deepPath(t.Context(), facts) })
+	running.Wait()
+	if got, want := len(path.Fresh), enoughUnconnected; got != want {
+		t.Errorf("got %d fresh connections, want %d", got, want)
+	}
+	failures := []*checks.Failure{path.SmallHello.Failure, path.Fresh[0].Failure, controls[0].Failure, controls[1].Failure}
+	for _, failed := range failures {
+		if failed == nil || failed.Kind != checks.TimedOut {
+			t.Errorf("got %+v, want that it timed out", failed)
+		}
+	}
+	if path.SmallHello.Connected || path.SmallHello.TCP != nil {
+		t.Errorf("got %+v, want no connection", path.SmallHello)
+	}
+}
