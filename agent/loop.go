@@ -10,9 +10,11 @@ import (
 	"github.com/kube-lifeline/lifeline/checks/judge"
 )
 
-// observer sees the facts of one round.
+// observer sees the facts of one round, and what the deep probes add to them.
+// Deep may run while Observe does.
 type observer interface {
 	Observe(ctx context.Context) *checks.Facts
+	Deep(ctx context.Context, facts *checks.Facts) *checks.DeepFacts
 }
 
 // publisher takes the report of each round.
@@ -36,7 +38,9 @@ type loop struct {
 // run goes on until ctx ends.
 func (l loop) run(ctx context.Context) {
 	schedule := newSchedule(time.Now(), l.interval, l.identity)
-	report := l.round(ctx, nil)
+	episode := newEpisode(l.observer, l.interval)
+	defer episode.wait()
+	report := l.round(ctx, nil, episode)
 	var early time.Time
 	for {
 		due := time.NewTimer(time.Until(schedule.next(time.Now())))
@@ -54,22 +58,27 @@ func (l loop) run(ctx context.Context) {
 		case <-changed:
 			due.Stop()
 			early = time.Now()
+		case deep := <-episode.probed:
+			due.Stop()
+			episode.took(deep)
 		}
-		report = l.round(ctx, report)
+		report = l.round(ctx, report, episode)
 	}
 }
 
 // round observes, judges and publishes once. A round that the end of ctx cut
 // short tells nothing and is dropped.
-func (l loop) round(ctx context.Context, previous *checks.Report) *checks.Report {
+func (l loop) round(ctx context.Context, previous *checks.Report, episode *episode) *checks.Report {
 	bounded, cancel := context.WithTimeout(ctx, l.limit)
 	defer cancel()
 	facts := l.observer.Observe(bounded)
 	if ctx.Err() != nil {
 		return previous
 	}
+	facts.Deep = episode.deep
 	report := judge.Judge(facts, previous)
 	l.publisher.Publish(report)
 	logTransitions(l.log, previous, report)
+	episode.goOn(ctx, facts, report)
 	return report
 }

@@ -118,7 +118,10 @@ func unsafe(r rune) bool {
 }
 
 func links() [][]Entry {
-	return [][]Entry{environment(), dns(), token(), ca(), tls(), api(), kubectlProxy(), anyCheck()}
+	return [][]Entry{
+		append(environment(), environmentCauses()...), append(dns(), dnsCauses()...), token(), ca(),
+		append(tls(), tlsCauses()...), append(api(), apiCauses()...), kubectlProxy(), anyCheck(),
+	}
 }
 
 func anyCheck() []Entry {

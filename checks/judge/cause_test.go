@@ -48,6 +48,16 @@ func TestACauseStandsBeforeWhatItExplains(t *testing.T) {
 			{checks.EnvServiceHostOverridden, checks.Warn, checks.Certain},
 			{checks.DNSAnswerDisagreesWithEnv, checks.Warn, checks.Certain},
 		}},
+		{"an overridden port", func(f *checks.Facts) {
+			f.Environment.ServicePort, f.Environment.ServicePortHTTPS = "444", "443"
+			*last(f) = checks.Exchange{
+				Stage: checks.StageConnect, Address: netip.MustParseAddrPort("10.96.0.1:444"),
+				Failure: &checks.Failure{Kind: checks.Refused, Message: "connection refused"},
+			}
+		}, []told{
+			{checks.EnvServicePortOverridden, checks.Fail, checks.Likely},
+			{checks.TCPRefused, checks.Fail, checks.Likely},
+		}},
 		{"another address in the DNS", byNameRefused, []told{
 			{checks.DNSAnswerDisagreesWithEnv, checks.Warn, checks.Certain},
 			{checks.APIByNameFailing, checks.Warn, checks.Likely},

@@ -16,8 +16,8 @@ func byReach() []checks.Name {
 }
 
 // diagnose makes a finding of each problem, those that fail first and, among
-// them, those first that keep more from working; but a cause stands before what
-// it explains.
+// them, those first that keep more from working; but causes that the rules name
+// stand before what they explain.
 func diagnose(facts *checks.Facts, verdicts map[checks.Name]verdict, report *checks.Report) []checks.Finding {
 	findings := []checks.Finding{}
 	names := namesOf(facts, report.Pod)
@@ -33,7 +33,7 @@ func diagnose(facts *checks.Facts, verdicts map[checks.Name]verdict, report *che
 	slices.SortStableFunc(findings, func(a, b checks.Finding) int {
 		return cmp.Compare(b.Severity.Severity(), a.Severity.Severity())
 	})
-	return causesFirst(findings, facts)
+	return applyRules(rules(), findings, facts, func(p problem) checks.Finding { return explain(p, names) })
 }
 
 func explain(problem problem, names catalogue.Names) checks.Finding {

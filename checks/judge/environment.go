@@ -51,6 +51,11 @@ func serviceVariables(env *checks.EnvironmentFacts) (problems []problem) {
 			fmt.Sprintf("KUBERNETES_SERVICE_HOST is %s while kubelet set KUBERNETES_PORT_443_TCP_ADDR to %s: somebody overrode the first.", env.ServiceHost, env.ServiceAddress),
 			env.ServiceAddress, env.ServiceHost))
 	}
+	if env.ServicePortHTTPS != "" && env.ServicePort != "" && env.ServicePortHTTPS != env.ServicePort {
+		problems = append(problems, warning(checks.EnvServicePortOverridden,
+			fmt.Sprintf("KUBERNETES_SERVICE_PORT is %s while kubelet set KUBERNETES_SERVICE_PORT_HTTPS to %s: somebody overrode the first.", env.ServicePort, env.ServicePortHTTPS),
+			env.ServicePortHTTPS, env.ServicePort))
+	}
 	return problems
 }
 

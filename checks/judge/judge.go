@@ -131,12 +131,18 @@ func verdictOn(name checks.Name, facts *checks.Facts) (v verdict) {
 // grounded makes a failing of a check that waits for another which does not
 // fail, or which is left out: nobody else would tell what is wrong.
 func grounded(v verdict, facts *checks.Facts) verdict {
+	return groundedWithin(len(checks.Names()), v, facts)
+}
+
+// groundedWithin follows so many checks that wait for one another, since facts
+// that nobody has observed could have them wait in a circle.
+func groundedWithin(steps int, v verdict, facts *checks.Facts) verdict {
 	if v.waitsFor == "" {
 		return v
 	}
 	ground := verdictOn(v.waitsFor, facts)
-	if ground.waitsFor != "" {
-		ground = grounded(ground, facts)
+	if ground.waitsFor != "" && steps > 0 {
+		ground = groundedWithin(steps-1, ground, facts)
 	}
 	cause := failing(checks.WaitsFor, v.well, "the ground of the check", "nothing wrong in "+string(v.waitsFor)).likely()
 	for _, problem := range ground.ranked() {

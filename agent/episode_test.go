@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rs/zerolog"
+
+	"github.com/kube-lifeline/lifeline/checks"
+)
+
+// staged is an observer of a pod in which something is wrong by the clock.
+type staged struct {
+	start time.Time
+	// status is that of the environment check at a time since the start.
+	status func(since time.Duration) checks.Status
+	// takes is how long the deep probes take.
+	takes time.Duration
+	// probed are the times since the start at which they began.
+	probed []time.Duration
+}
+
+func (s *staged) Observe(context.Context) *checks.Facts {
+	environment := &checks.EnvironmentFacts{ServiceHost: "10.96.0.1", ServicePort: "443", Namespace: "shop"}
+	switch s.status(time.Since(s.start)) {
+	case checks.Fail:
+		environment.ServiceHost = ""
+	case checks.Warn:
+		environment.ServiceAddress = "10.96.0.2"
+	}
+	skipped := slices.DeleteFunc(checks.Names(), func(name checks.Name) bool { return name == checks.Environment })
+	return &checks.Facts{Time: time.Now(), Skipped: skipped, Environment: environment}
+}
+
+func (s *staged) Deep(ctx context.Context, _ *checks.Facts) *checks.DeepFacts {
+	began := time.Now()
+	s.probed = append(s.probed, began.Sub(s.start))
+	select {
+	case <-time.After(s.takes):
+	case <-ctx.Done():
+	}
+	return &checks.DeepFacts{Time: began}
+}
+
+func TestDeepProbesAreMadeAtTheStartOfAnEpisodeAndSeldomAfter(t *testing.T) {
+	between := func(from, to time.Duration, status checks.Status) func(time.Duration) checks.Status {
+		return func(since time.Duration) checks.Status {
+			if since >= from && since < to {
+				return status
+			}
+			return checks.OK
+		}
+	}
+	for _, test := range []struct {
+		name   string
+		status func(time.Duration) checks.Status
+		takes  time.Duration
+		want   []time.Duration
+		// most is in the place of want where the times do not matter.
+		most int
+	}{
+		{"a pod that is well", between(0, 0, checks.Fail), 0, nil, 0},
+		{"a failing that lasts", between(0, time.Hour, checks.Fail), time.Second, []time.Duration{0, 5 * time.Minute, 10 * time.Minute}, 0},
+		{"a warning that lasts", between(0, time.Hour, checks.Warn), time.Second, []time.Duration{0}, 0},
+		{"two episodes", func(since time.Duration) checks.Status {
+			if since < 30*time.Second || since >= 90*time.Second && since < 2*time.Minute {
+				return checks.Fail
+			}
+			return checks.OK
+		}, time.Second, []time.Duration{0, 90 * time.Second}, 0},
+		{"a failing that comes and goes with every round", func(since time.Duration) checks.Status {
+			if int(since/(10*time.Second))%2 == 0 {
+				return checks.Fail
+			}
+			return checks.OK
+		}, time.Second, nil, 15},
+		{"probes that take longer than a round", between(0, time.Hour, checks.Fail), 9 * time.Second, []time.Duration{0, 5 * time.Minute, 10 * time.Minute}, 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				observer := &staged{start: time.Now(), status: test.status, takes: test.takes}
+				ctx, cancel := context.WithTimeout(t.Context(), 13*time.Minute)
+				defer cancel()
+				loop{observer: observer, publisher: &reports{}, log: zerolog.Nop(), interval: 10 * time.Second, limit: time.Minute}.run(ctx)
+				if test.most > 0 {
+					if got := len(observer.probed); got == 0 || got > test.most {
+						t.Errorf("probed %d times in 13 minutes, want 1 to %d: %v", got, test.most, observer.probed)
+					}
+					return
+				}
+				var got []time.Duration
+				for _, began := range observer.probed {
+					// A round begins up to an interval after what it sees.
+					got = append(got, began.Truncate(30*time.Second))
+				}
+				if diff := cmp.Diff(test.want, got); diff != "" {
+					t.Errorf("deep probes were begun at (-want +got):\n%s\n%v", diff, observer.probed)
+				}
+			})
+		})
+	}
+}
+
+func TestWhatDeepProbesSawIsForgottenWithTheirEpisode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEpisode(&staged{start: time.Now(), status: func(time.Duration) checks.Status { return checks.OK }}, time.Second)
+		defer e.wait()
+		failing := &checks.Report{Status: checks.Fail, Checks: []checks.Result{{Name: checks.API, Status: checks.Fail, Reason: checks.TCPTimeout}}}
+		e.goOn(t.Context(), &checks.Facts{}, failing)
+		e.took(<-e.probed)
+		if e.deep == nil {
+			t.Fatal("what the probes saw is not kept within the episode")
+		}
+		e.goOn(t.Context(), &checks.Facts{}, &checks.Report{Status: checks.OK})
+		if e.deep != nil {
+			t.Error("what the probes saw is kept when the episode is over")
+		}
+		time.Sleep(time.Minute)
+		e.goOn(t.Context(), &checks.Facts{}, failing)
+		late := <-e.probed
+		e.goOn(t.Context(), &checks.Facts{}, &checks.Report{Status: checks.OK})
+		if e.took(late); e.deep != nil {
+			t.Error("probes that ended after their episode are kept")
+		}
+	})
+}

@@ -1,0 +1,223 @@
+package catalogue
+
+import "github.com/kube-lifeline/lifeline/checks"
+
+// The causes that the rules across links name, most of them by what the deep
+// probes saw.
+
+const (
+	coreDNSPolicies = "kubectl -n kube-system get networkpolicies"
+	allowDNS        = "Allow egress to the pods k8s-app=kube-dns in kube-system at port 53, UDP and TCP; where the network plugin judges " +
+		"packets before their address is translated, to the address of the Service too."
+	sixCertificates = inPod + `sh -c 'for i in 1 2 3 4 5 6; do curl -skv --max-time 5 -o /dev/null "https://{host}:{port}/version" 2>&1 | grep -E "subject:|expire date:"; done'`
+)
+
+func environmentCauses() []Entry {
+	return []Entry{
+		{
+			Reason: checks.EnvServiceHostStale,
+			Title:  "KUBERNETES_SERVICE_HOST is older than the Service",
+			Means: "The environment is fixed when a container starts, and the DNS is not. The Service kubernetes has another address by now, " +
+				"as after a change of the service range, and at the old one nothing answers. Clients that go by the environment fail " +
+				"until the pod is replaced; those that go by the name work.",
+			Confirm: []string{"kubectl -n default get service kubernetes -o jsonpath='{.spec.clusterIP}'", environmentOfPod + " | grep KUBERNETES_"},
+			Mend:    []string{restartSentence, restart, deleteSentence, deletePod},
+			Page:    pageAccess,
+		},
+		{
+			Reason: checks.EnvServicePortOverridden,
+			Title:  "KUBERNETES_SERVICE_PORT is not what kubelet set",
+			Means: "kubelet gives every container the port of the Service kubernetes twice, and the variable that clients read has another value: " +
+				"a manifest, a webhook or an entry point has set it. In-cluster clients dial what it says; whether that is an API server " +
+				"is for the other checks to tell.",
+			Confirm: []string{environmentOfPod + " | grep KUBERNETES_", apiService},
+			Mend:    []string{removeSetting, "kubectl -n {namespace} set env deployment/NAME KUBERNETES_SERVICE_PORT-"},
+			Page:    pageAccess,
+		},
+	}
+}
+
+func dnsCauses() []Entry {
+	return []Entry{
+		{
+			Reason: checks.DNSEgressPolicyBlocks53,
+			Title:  "Packets to port 53 are dropped",
+			Means: "Every nameserver is silent over UDP and over TCP, while the API server answers, so the pod has a way and DNS has none. " +
+				"The usual cause is a NetworkPolicy that denies egress by default and leaves DNS out. Applications say \"i/o timeout\" " +
+				"for names and work by address. CoreDNS pods that died with their node and are still in the Service look the same.",
+			Confirm: []string{networkPolicies, coreDNSPolicies, coreDNSPods, debugImage, inPod + "dig +time=2 +tries=1 +tcp +search kubernetes.default.svc"},
+			Mend: []string{
+				allowDNS,
+				"Where the CoreDNS pods are on a node that is gone:",
+				coreDNSRestartSentence, coreDNSRestart,
+			},
+			Page: pageNetworkPolicies,
+		},
+		{
+			Reason: checks.DNSMixedNameservers,
+			Title:  "The nameservers do not know the same names",
+			Means: "One nameserver of resolv.conf knows the cluster's names, another says that there are none. Resolvers hold an NXDOMAIN for " +
+				"final and ask no other, and musl takes whichever answer comes first. So names fail at times, or in some images only.",
+			Confirm: []string{resolvConfSeen, dnsOfPod},
+			Mend: []string{
+				"List only the cluster's DNS in dnsConfig.nameservers; it forwards what it does not know to the others.",
+				clusterFirstSentence, clusterFirst,
+			},
+			Page: pageDNSPods,
+		},
+		{
+			Reason: checks.DNSReplyFromUnexpectedSource,
+			Title:  "DNS replies come from another address than was asked",
+			Means: "A reply arrives, but from a pod's address and not from the Service's, so resolvers throw it away and wait until their time is " +
+				"over. The address is not translated back where a bridge hands packets between pods of one node past the node's " +
+				"firewall.",
+			Confirm: []string{onNode, "sysctl net.bridge.bridge-nf-call-iptables", debugImage, inPod + "dig +time=2 +tries=1 +search kubernetes.default.svc"},
+			Mend:    []string{onNode, "modprobe br_netfilter", "sysctl -w net.bridge.bridge-nf-call-iptables=1", "Make both permanent, in /etc/modules-load.d and /etc/sysctl.d."},
+			Page:    pageDebugService,
+		},
+		{
+			Reason: checks.DNSServfailUpstream,
+			Title:  "CoreDNS cannot answer for names outside of the cluster",
+			Means: "The cluster's own names are answered, and other ones are not (SERVFAIL), since the resolver that CoreDNS forwards to fails. " +
+				"The search list makes such names out of short ones, and a resolver that stops at the failure, as musl's does, never " +
+				"comes to the right one.",
+			Confirm: []string{corefile, coreDNSLog},
+			Mend: []string{
+				"Correct the addresses behind \"forward\" in the Corefile, or let CoreDNS reach them.",
+				"Let applications ask with a full stop at the end: kubernetes.default.svc.cluster.local.",
+			},
+			Page: pageDNSDebugging,
+		},
+		{
+			Reason: checks.DNSUDPBlockedTCPOK,
+			Title:  "DNS works over TCP only",
+			Means: "The nameserver answers over TCP and is silent over UDP. A policy or a firewall allows TCP port 53 alone, or the overlay drops " +
+				"UDP packets, for example for their checksums. Applications say \"i/o timeout\", as they ask over UDP first.",
+			Confirm: []string{networkPolicies, coreDNSPolicies, debugImage, inPod + "dig +time=2 +tries=1 +search kubernetes.default.svc", inPod + "dig +time=2 +tries=1 +tcp +search kubernetes.default.svc"},
+			Mend: []string{
+				allowDNS,
+				"For the meantime have resolvers use TCP, by dnsConfig in the pod template (this rolls the pods out anew):",
+				`kubectl -n {namespace} patch deployment NAME -p '{"spec":{"template":{"spec":{"dnsConfig":{"options":[{"name":"use-vc"}]}}}}}'`,
+			},
+			Page: pageNetworkPolicies,
+		},
+	}
+}
+
+func tlsCauses() []Entry {
+	return []Entry{
+		{
+			Reason: checks.CertDiffersByReplica,
+			Title:  "One API server shows another certificate than the rest",
+			Means: "Some connections meet a certificate that is accepted and some one that is not, so of several API servers behind the address " +
+				"one was left out when certificates were renewed or made. Applications fail at times, with x509 errors.",
+			Confirm: []string{debugImage, sixCertificates, apiSlices},
+			Mend: []string{
+				"The names and addresses in the certificate tell which control-plane node it is. On that node, as root:",
+				"kubeadm certs check-expiration",
+				"Disruptive: writes a new certificate; kube-apiserver reads it within a minute:",
+				"kubeadm certs renew apiserver",
+			},
+			Page: pageKubeadmCerts,
+		},
+		{
+			Reason: checks.TLSTimeoutLargeClientHello,
+			Title:  "Something on the way cannot take a ClientHello of two packets",
+			Means: "Go 1.24 and later offer a post-quantum key exchange, which makes the first TLS message 1.5 kB and two packets. A firewall or " +
+				"load balancer that looks at the first packet only stalls or resets the connection. New Go programs fail; curl, " +
+				"Python and older ones work.",
+			Confirm: []string{debugImage, askService},
+			Mend: []string{
+				"Mend or update what looks into TLS on the way.",
+				"For the meantime have Go programs offer the smaller message (this rolls the pods out anew):",
+				"kubectl -n {namespace} set env deployment/NAME GODEBUG=tlsmlkem=0",
+			},
+			Page: pageGodebug,
+		},
+		{
+			Reason: checks.TLSTimeoutMTUBlackHole,
+			Title:  "Large packets are lost on the way",
+			Means: "Small packets get through and those of full size do not, and nothing tells the sender: the path has a smaller MTU than the pod " +
+				"believes, and the ICMP message that would say so is filtered. A connection comes about and then stands still, " +
+				"mostly in the TLS handshake, and applications say \"TLS handshake timeout\".",
+			Confirm: []string{debugImage, inPod + "ping -c 3 -M do -s 1372 {host}", onNode, "ip link show"},
+			Mend: []string{
+				"Set the MTU of the network plugin to that of the path less its overhead: 50 bytes for VXLAN, 60 to 80 for WireGuard, 20 for IPIP.",
+				"Let ICMP \"fragmentation needed\" and \"packet too big\" pass the firewalls.",
+				"For the meantime, on the node {node}, as root, have TCP keep to the path:",
+				"iptables -t mangle -A FORWARD -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu",
+			},
+			Page: pageDebugService,
+		},
+		{
+			Reason: checks.TLSTimeoutServerOverloaded,
+			Title:  "The API server takes connections and does not answer",
+			Means: "All that this pod sends is acknowledged, whatever its size, and no TLS message comes back: the kernel of the control-plane node " +
+				"works and the API server's process does not. It is stopped, starved of CPU or memory, or waits for its storage. " +
+				"Applications say \"TLS handshake timeout\".",
+			Confirm: []string{"kubectl get --raw /livez --request-timeout=10s", onControlPlane, apiServerProcess, "uptime", "dmesg | grep -i -E 'oom|hung' | tail"},
+			Mend: []string{
+				onControlPlane, apiServerLog,
+				"Give kube-apiserver and etcd the CPU, memory and disk that they need, and find the client that loads it.",
+				"Disruptive: has kubelet start the API server anew, on the control-plane node, as root:",
+				`crictl stop "$(crictl ps -q --name kube-apiserver)"`,
+			},
+			Page: pageDebugCluster,
+		},
+	}
+}
+
+func apiCauses() []Entry {
+	return []Entry{
+		{
+			Reason: checks.TCPIntermittentOneEndpoint,
+			Title:  "One of the API servers cannot be reached",
+			Means: "Some connections come about and some do not, so one of several API servers behind the Service is down or shut off and still among " +
+				"its endpoints. Applications fail at times, and a second try succeeds.",
+			Confirm: []string{apiSlices, debugImage, askPhases},
+			Mend: []string{
+				"Find the address among the endpoints that does not answer:", askEndpoint,
+				"Start kube-apiserver there, or let traffic to it through; an API server that is gone for good leaves the endpoints by itself.",
+			},
+			Page: pageDebugCluster,
+		},
+		{
+			Reason: checks.TCPTimeoutKubeProxyNotProgrammed,
+			Title:  "No Service can be reached from this node",
+			Means: "Nothing at the address of a Service answers, neither the API nor DNS, while the node itself does. The rules that lead from Services to " +
+				"pods are missing on the node: kube-proxy, or what the network plugin has in its place, does not run or cannot " +
+				"work. A policy that denies all egress of the pod looks the same.",
+			Confirm: []string{kubeProxyOnNode, networkPolicies, onNode, "nft list table ip kube-proxy | head"},
+			Mend: []string{
+				"Look at what kube-proxy says on that node:",
+				"kubectl -n kube-system logs -l k8s-app=kube-proxy --tail=50 --prefix",
+				"Disruptive: replaces kube-proxy on all nodes one by one:",
+				"kubectl -n kube-system rollout restart daemonset/kube-proxy",
+				allowAPI,
+			},
+			Page: pageVirtualIPs,
+		},
+		{
+			Reason: checks.TCPTimeoutNetworkPolicy,
+			Title:  "Packets to the API server are dropped, and to others not",
+			Means: "Another Service is reached from this pod, and the API server is silent, so what drops the packets is about the API server alone. " +
+				"Mostly it is a NetworkPolicy that denies egress and has no rule for the API server, else a firewall before the " +
+				"control plane, or a control plane without a route back to the pods. Applications say \"i/o timeout\".",
+			Confirm: []string{networkPolicies, apiSlices},
+			Mend:    []string{allowAPI, allowAPICilium, "Where no policy is about the pod, look at the firewall and the routes between the nodes and the control plane."},
+			Page:    pageNetworkPolicies,
+		},
+		{
+			Reason: checks.TokenIntermittentByAPIServer,
+			Title:  "Some API servers reject the token that others accept",
+			Means: "With the same token some connections are answered and some get a 401, so the API servers behind the address do not have the same " +
+				"keys, issuers or clocks. Applications see \"Unauthorized\" at times.",
+			Confirm: []string{onControlPlane, "sha256sum /etc/kubernetes/pki/sa.pub", "grep -E 'service-account-(issuer|key-file)' /etc/kubernetes/manifests/kube-apiserver.yaml", timeOnNode},
+			Mend: []string{
+				"Copy sa.key and sa.pub of one control-plane node to the others, and give all API servers the same --service-account-issuer.",
+				clocksRight,
+			},
+			Page: pageServiceAccounts,
+		},
+	}
+}

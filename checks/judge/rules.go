@@ -1,0 +1,88 @@
+package judge
+
+import (
+	"slices"
+
+	"github.com/kube-lifeline/lifeline/checks"
+)
+
+// rule names a cause by what the facts of several links, or the deep probes, add
+// to the findings of the checks. Rules are tried in their order, so one that is
+// more telling stands before its neighbours.
+type rule struct {
+	reason    checks.Reason
+	certainty checks.Certainty
+	// refines are findings that say the same less precisely: they go. explains
+	// are findings that are there only because of this one: they stand behind
+	// it. One of either must be there.
+	refines, explains []checks.Reason
+	// moves tells that the rule only puts a finding before what it explains, and
+	// does not make one.
+	moves bool
+	// evidence are sentences with the observed values, or nothing where the rule
+	// does not hold.
+	evidence func(*checks.Facts) []string
+}
+
+// applyRules puts causes in the place of what they refine and before what they
+// explain.
+func applyRules(rules []rule, findings []checks.Finding, facts *checks.Facts, named func(problem) checks.Finding) []checks.Finding {
+	for _, rule := range rules {
+		matched := func(finding checks.Finding) bool {
+			return slices.Contains(rule.refines, finding.Reason) || slices.Contains(rule.explains, finding.Reason)
+		}
+		own := func(finding checks.Finding) bool { return finding.Reason == rule.reason }
+		if !slices.ContainsFunc(findings, matched) || rule.moves && !slices.ContainsFunc(findings, own) {
+			continue
+		}
+		evidence := rule.evidence(facts)
+		if len(evidence) == 0 {
+			continue
+		}
+		findings = rule.apply(findings, evidence, named)
+	}
+	return findings
+}
+
+func (r rule) apply(findings []checks.Finding, evidence []string, named func(problem) checks.Finding) []checks.Finding {
+	cause := named(problem{checks.Problem{Status: checks.Warn, Reason: r.reason}, r.certainty})
+	cause.Evidence = nil
+	var kept []checks.Finding
+	var refined []string
+	at := -1
+	for _, finding := range findings {
+		own, replaced := finding.Reason == r.reason, slices.Contains(r.refines, finding.Reason)
+		explained := slices.Contains(r.explains, finding.Reason)
+		if at < 0 && (own || replaced || explained) {
+			at = len(kept)
+		}
+		if !own && !replaced {
+			kept = append(kept, finding)
+		}
+		if !own && !replaced && !explained {
+			continue
+		}
+		if finding.Severity.Severity() > cause.Severity.Severity() {
+			cause.Severity = finding.Severity
+		}
+		cause.Consequences = union(cause.Consequences, finding.Consequences)
+		switch {
+		case own:
+			cause.Evidence = finding.Evidence
+		case replaced:
+			refined = union(refined, finding.Evidence)
+		}
+	}
+	cause.Evidence = union(union(slices.Clone(cause.Evidence), evidence), refined)
+	return slices.Insert(kept, at, cause)
+}
+
+// union is the first list and what only the second has.
+func union[T comparable](first, second []T) []T {
+	for _, item := range second {
+		if !slices.Contains(first, item) {
+			first = append(first, item)
+		}
+	}
+	return first
+}

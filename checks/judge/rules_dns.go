@@ -1,0 +1,220 @@
+package judge
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"github.com/kube-lifeline/lifeline/checks"
+)
+
+// nameserverRules are about what each nameserver answers by itself.
+func nameserverRules() []rule {
+	silent := []checks.Reason{checks.DNSTimeout, checks.DNSNameserverFailing}
+	unknown := []checks.Reason{checks.DNSNXDomainForeignResolver, checks.DNSNXDomainServiceHidden, checks.DNSNXDomainWrongClusterDomain}
+	return []rule{
+		{checks.DNSReplyFromUnexpectedSource, checks.Certain, silent, nil, false, repliesFromElsewhere},
+		{checks.DNSUDPBlockedTCPOK, checks.Likely, silent, nil, false, onlyOverTCP},
+		{checks.DNSMixedNameservers, checks.Certain, append(silent, unknown...), nil, false, nameserversDisagree},
+		{checks.DNSNXDomainWrongClusterDomain, checks.Certain, unknown, nil, false, knownInAnotherZone},
+		{checks.DNSNXDomainServiceHidden, checks.Certain, unknown, nil, false, onlyTheServiceIsUnknown},
+		{checks.DNSServfailUpstream, checks.Likely, []checks.Reason{checks.DNSServfailCoreDNSUnsynced}, nil, false, onlyOthersFail},
+		{checks.DNSNXDomainForeignResolver, checks.Certain, []checks.Reason{checks.DNSNXDomainForeignResolver}, nil, false, knowsNoCluster},
+		{checks.DNSServfailCoreDNSUnsynced, checks.Certain, []checks.Reason{checks.DNSServfailCoreDNSUnsynced}, nil, false, zoneWithoutData},
+		{checks.DNSServiceNoEndpoints, checks.Certain, []checks.Reason{checks.DNSServiceNoEndpoints}, nil, false, refusesBoth},
+		{checks.DNSEgressPolicyBlocks53, checks.Likely, []checks.Reason{checks.DNSTimeout}, nil, false, onlyDNSIsSilent},
+		{checks.TCPRefused, checks.Likely, nil, []checks.Reason{checks.DNSServfailCoreDNSUnsynced}, true, coreDNSCannotSync},
+		{checks.TCPTimeout, checks.Likely, nil, []checks.Reason{checks.DNSServfailCoreDNSUnsynced}, true, coreDNSCannotSync},
+		{checks.TCPTimeoutNetworkPolicy, checks.Likely, nil, []checks.Reason{checks.DNSServfailCoreDNSUnsynced}, true, coreDNSCannotSync},
+	}
+}
+
+// repliesFromElsewhere: a connected socket, as resolvers have, never sees them.
+func repliesFromElsewhere(facts *checks.Facts) (evidence []string) {
+	for _, server := range deepNameservers(facts) {
+		if server.RepliesFrom.IsValid() {
+			evidence = append(evidence, fmt.Sprintf("%s was asked and %s replied, which no resolver accepts.", server.Address, server.RepliesFrom))
+		}
+	}
+	return evidence
+}
+
+func onlyOverTCP(facts *checks.Facts) (evidence []string) {
+	for _, server := range deepNameservers(facts) {
+		if isSilent(server.UDP) && wasAnswered(server.TCP) {
+			evidence = append(evidence, fmt.Sprintf("%s answers over TCP (%s in %s) and over UDP not at all.", server.Address, server.TCP.Rcode, seconds(server.TCP.Seconds)))
+		}
+	}
+	return evidence
+}
+
+// nameserversDisagree: resolvers take NXDOMAIN as final, so which of them is
+// asked decides.
+func nameserversDisagree(facts *checks.Facts) []string {
+	var knowing, ignorant []netip.Addr
+	for _, server := range deepNameservers(facts) {
+		switch {
+		case server.UDP == nil:
+		case len(server.UDP.Addresses) > 0:
+			knowing = append(knowing, server.Address)
+		case server.UDP.Rcode == "NXDOMAIN":
+			ignorant = append(ignorant, server.Address)
+		}
+	}
+	if len(knowing) == 0 || len(ignorant) == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("%s knows the API server's name, and %s says that there is none (NXDOMAIN), which is taken as final.", list(knowing), list(ignorant))}
+}
+
+// knownInAnotherZone: the name that belongs to the address tells the zone.
+func knownInAnotherZone(facts *checks.Facts) []string {
+	const prefix = checks.ServiceName + "."
+	deep := facts.Deep
+	if facts.Environment == nil {
+		return nil
+	}
+	for _, server := range deepNameservers(facts) {
+		if server.Reverse == nil {
+			continue
+		}
+		for _, name := range server.Reverse.Names {
+			zone, ok := strings.CutPrefix(strings.ToLower(name), prefix)
+			if ok && zone != "" && !strings.EqualFold(zone, deep.DNS.Zone) {
+				return []string{fmt.Sprintf("%s calls %s %s, so the zone of this cluster is %s, and resolv.conf searches %s.",
+					server.Address, facts.Environment.ServiceHost, name, zone, deep.DNS.Zone)}
+			}
+		}
+	}
+	return nil
+}
+
+// onlyTheServiceIsUnknown: the nameserver has the zone, as its version tells, and
+// neither the name nor the address of the API server.
+func onlyTheServiceIsUnknown(facts *checks.Facts) []string {
+	for _, server := range deepNameservers(facts) {
+		if answeredText(server.Version) && isUnknown(server.UDP) && isUnknown(server.Reverse) {
+			return []string{fmt.Sprintf("%s is the DNS of the zone %s (dns-version %q) and knows neither the name nor the address of the API server.",
+				server.Address, facts.Deep.DNS.Zone, server.Version.Texts[0])}
+		}
+	}
+	return nil
+}
+
+// onlyOthersFail: a candidate of the search list was not answered, and the one
+// within the cluster is.
+func onlyOthersFail(facts *checks.Facts) []string {
+	if facts.DNS == nil || facts.Deep == nil || facts.Deep.DNS == nil {
+		return nil
+	}
+	for _, query := range facts.DNS.Lookup.Queries {
+		if query.Rcode == "SERVFAIL" && strings.HasSuffix(strings.ToLower(query.Name), "."+strings.ToLower(facts.Deep.DNS.Zone)) {
+			return nil
+		}
+	}
+	for _, server := range deepNameservers(facts) {
+		if server.UDP != nil && len(server.UDP.Addresses) > 0 && answeredText(server.Version) {
+			return []string{fmt.Sprintf("%s answers for the zone %s, so SERVFAIL comes from where it sends other names.", server.Address, facts.Deep.DNS.Zone)}
+		}
+	}
+	return nil
+}
+
+// knowsNoCluster: every nameserver answers, and none has the name that each
+// cluster DNS has.
+func knowsNoCluster(facts *checks.Facts) []string {
+	servers := deepNameservers(facts)
+	var asked []netip.Addr
+	for _, server := range servers {
+		if !wasAnswered(server.Version) || !wasAnswered(server.UDP) || answeredText(server.Version) {
+			return nil
+		}
+		asked = append(asked, server.Address)
+	}
+	if len(asked) == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("%s does not have dns-version.%s either, which every cluster DNS has (%s).", list(asked), facts.Deep.DNS.Zone, servers[0].Version.Rcode)}
+}
+
+// zoneWithoutData: the version is a constant of the plugin, the names are not.
+func zoneWithoutData(facts *checks.Facts) []string {
+	for _, server := range deepNameservers(facts) {
+		if answeredText(server.Version) && server.UDP != nil && server.UDP.Rcode == "SERVFAIL" {
+			return []string{fmt.Sprintf("%s has the zone %s (dns-version %q) and no data of it yet.", server.Address, facts.Deep.DNS.Zone, server.Version.Texts[0])}
+		}
+	}
+	return nil
+}
+
+// refusesBoth: the API server answers, so what refuses is about the nameserver.
+func refusesBoth(facts *checks.Facts) []string {
+	servers := deepNameservers(facts)
+	if len(servers) == 0 || !reachesAPI(facts) {
+		return nil
+	}
+	for _, server := range servers {
+		if !isRefused(server.UDP) || !isRefused(server.TCP) {
+			return nil
+		}
+	}
+	return []string{"It refuses over UDP and over TCP, while the API server answers."}
+}
+
+func isRefused(query *checks.Query) bool {
+	return query != nil && query.Failure != nil && query.Failure.Kind == checks.Refused
+}
+
+// onlyDNSIsSilent: the API server answers, and no nameserver does over either
+// transport.
+func onlyDNSIsSilent(facts *checks.Facts) []string {
+	servers := deepNameservers(facts)
+	if len(servers) == 0 || !reachesAPI(facts) {
+		return nil
+	}
+	var silent []netip.Addr
+	for _, server := range servers {
+		if !isSilent(server.UDP) || !isSilent(server.TCP) {
+			return nil
+		}
+		silent = append(silent, server.Address)
+	}
+	return []string{fmt.Sprintf("The API server at %s answers, and %s is silent over UDP and TCP: packets to port 53 are dropped, or the pods behind it are dead and still in its Service.",
+		facts.API.ServiceHost.Last().Address, list(silent))}
+}
+
+// coreDNSCannotSync: CoreDNS answers SERVFAIL until it has read the Services
+// from the API server (plugin/kubernetes).
+func coreDNSCannotSync(facts *checks.Facts) []string {
+	if facts.API == nil {
+		return nil
+	}
+	if last := facts.API.ServiceHost.Last(); last.Stage == checks.StageConnect {
+		return []string{"CoreDNS answers SERVFAIL as long as it cannot read Services from the API server either."}
+	}
+	return nil
+}
+
+func reachesAPI(facts *checks.Facts) bool {
+	return facts.API != nil && facts.API.ServiceHost.Last().Stage == checks.StageDone
+}
+
+func deepNameservers(facts *checks.Facts) []checks.NameserverFacts {
+	if facts.Deep == nil || facts.Deep.DNS == nil {
+		return nil
+	}
+	return facts.Deep.DNS.Nameservers
+}
+
+func isSilent(query *checks.Query) bool {
+	return query != nil && query.Failure != nil && query.Failure.Kind == checks.TimedOut
+}
+
+// wasAnswered tells an answer, whatever it says.
+func wasAnswered(query *checks.Query) bool { return query != nil && query.Failure == nil }
+
+func isUnknown(query *checks.Query) bool { return query != nil && query.Rcode == "NXDOMAIN" }
+
+func answeredText(query *checks.Query) bool {
+	return query != nil && query.Rcode == "NOERROR" && len(query.Texts) > 0
+}

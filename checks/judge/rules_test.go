@@ -1,0 +1,212 @@
+package judge
+
+import (
+	"crypto/x509"
+	"net/netip"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/kube-lifeline/lifeline/checks"
+)
+
+// deepened gives facts what deep probes saw.
+func deepened(change func(*checks.DeepFacts)) func(*checks.Facts) {
+	return func(f *checks.Facts) {
+		f.Deep = &checks.DeepFacts{Time: noon, DNS: &checks.DeepDNSFacts{Zone: "cluster.local."}, Path: &checks.DeepPathFacts{Target: apiAddress}}
+		change(f.Deep)
+	}
+}
+
+var (
+	apiAddress = netip.MustParseAddrPort("10.96.0.1:443")
+	dnsAddress = netip.MustParseAddr("10.96.0.10")
+)
+
+func connectFails(kind checks.FailureKind) func(*checks.Facts) {
+	return func(f *checks.Facts) {
+		*last(f) = checks.Exchange{Stage: checks.StageConnect, Address: apiAddress, Failure: &checks.Failure{Kind: kind, Message: string(kind)}}
+	}
+}
+
+func control(what, address string, kind checks.FailureKind) checks.Control {
+	c := checks.Control{What: what, Address: netip.MustParseAddrPort(address)}
+	if kind != "" {
+		c.Failure = &checks.Failure{Kind: kind, Message: string(kind)}
+	}
+	return c
+}
+
+func nameservers(servers ...checks.NameserverFacts) func(*checks.Facts) {
+	return deepened(func(d *checks.DeepFacts) { d.DNS.Nameservers = servers })
+}
+
+func answer(address string) *checks.Query {
+	q := query("NOERROR", func(q *checks.Query) { q.Addresses = []netip.Addr{netip.MustParseAddr(address)} })
+	return &q
+}
+
+func rcode(code string) *checks.Query { q := query(code); return &q }
+
+func silence() *checks.Query { q := broken(checks.TimedOut); return &q }
+
+func texts(words ...string) *checks.Query {
+	q := query("NOERROR", func(q *checks.Query) { q.Texts = words })
+	return &q
+}
+
+func reverse(names ...string) *checks.Query {
+	q := query("NOERROR", func(q *checks.Query) { q.Names = names })
+	return &q
+}
+
+// hello is a handshake that did not end: unacked segments of what was sent, and
+// received bytes of what came back.
+func hello(unacked uint32, received uint64) *checks.Handshake {
+	return &checks.Handshake{
+		Connected: true, Failure: &checks.Failure{Kind: checks.TimedOut, Message: "i/o timeout"},
+		TCP: &checks.TCPFacts{Unacked: unacked, Retransmits: unacked * 3, BytesReceived: received},
+	}
+}
+
+func TestRulesNameTheCauseByWhatDeepProbesSaw(t *testing.T) {
+	done := &checks.Handshake{Connected: true, Done: true}
+	handshakeTimeout := handshakeFailure(checks.TimedOut, "i/o timeout")
+	path := func(change func(*checks.DeepPathFacts)) func(*checks.Facts) {
+		return deepened(func(d *checks.DeepFacts) { change(d.Path) })
+	}
+	hellos := func(small, full, clamped *checks.Handshake) func(*checks.Facts) {
+		return path(func(p *checks.DeepPathFacts) { p.SmallHello, p.FullHello, p.Clamped = small, full, clamped })
+	}
+	fresh := func(connections ...checks.FreshConnection) func(*checks.Facts) {
+		return path(func(p *checks.DeepPathFacts) { p.Fresh = connections })
+	}
+	controls := func(controls ...checks.Control) func(*checks.Facts) {
+		return path(func(p *checks.DeepPathFacts) { p.Controls = controls })
+	}
+	issuer := newPKI(t)
+	good := checks.FreshConnection{Leaf: "a", LeafNames: []string{"node-1"}, Status: 200, ServerAddress: "10.0.0.1:6443"}
+	untrusted := checks.FreshConnection{Leaf: "b", LeafNames: []string{"node-2"}, Failure: &checks.Failure{Kind: checks.Untrusted}}
+	unconnected := checks.FreshConnection{Failure: &checks.Failure{Kind: checks.TimedOut}}
+	rejected := checks.FreshConnection{Leaf: "b", Status: 401}
+	timedOut := unresolved(broken(checks.TimedOut))
+	foreign := unresolved(query("NXDOMAIN", authority("a.root-servers.net.")))
+	for _, test := range []struct {
+		name   string
+		change func(*checks.Facts)
+		want   checks.Reason
+	}{
+		{"a handshake that only small segments bring to its end", both(handshakeTimeout, hellos(done, hello(2, 0), done)), checks.TLSTimeoutMTUBlackHole},
+		{"a handshake that only small segments bring to its end, as answers are lost", both(handshakeTimeout, hellos(hello(0, 0), hello(0, 0), done)), checks.TLSTimeoutMTUBlackHole},
+		{"a handshake that only a small hello brings to its end", both(handshakeTimeout, hellos(done, hello(1, 0), hello(1, 0))), checks.TLSTimeoutLargeClientHello},
+		{"a server that acknowledges and says nothing", both(handshakeTimeout, hellos(hello(0, 0), hello(0, 0), hello(0, 0))), checks.TLSTimeoutServerOverloaded},
+		{"a server that neither acknowledges", both(handshakeTimeout, hellos(hello(1, 0), hello(2, 0), hello(3, 0))), checks.TLSHandshakeTimeout},
+		{"handshakes that all end well by now", both(handshakeTimeout, hellos(done, done, done)), checks.TLSHandshakeTimeout},
+		{"a handshake of which nothing more is known", handshakeTimeout, checks.TLSHandshakeTimeout},
+
+		{"only the API is silent", both(connectFails(checks.TimedOut), controls(control("dns-over-tcp", "10.96.0.10:53", ""))), checks.TCPTimeoutNetworkPolicy},
+		{"only Services are silent", both(connectFails(checks.TimedOut), timedOut, controls(
+			control("dns-over-tcp", "10.96.0.10:53", checks.TimedOut), control("node", "10.244.0.1:443", checks.Refused))), checks.TCPTimeoutKubeProxyNotProgrammed},
+		{"all is silent", both(connectFails(checks.TimedOut), timedOut, controls(
+			control("dns-over-tcp", "10.96.0.10:53", checks.TimedOut), control("node", "10.244.0.1:443", checks.TimedOut))), checks.TCPTimeout},
+
+		{"one of two certificates is not accepted", both(presented(issuer, issuer.serving(func(c *x509.Certificate) { c.NotAfter = noon.AddDate(0, 0, -1) })), fresh(good, untrusted, good)), checks.CertDiffersByReplica},
+		{"every certificate is not accepted", both(presented(issuer, issuer.serving(func(c *x509.Certificate) { c.NotAfter = noon.AddDate(0, 0, -1) })), fresh(untrusted, untrusted)), checks.CertServingExpired},
+		{"some API servers reject the token", both(answeredWith(401, message("Unauthorized"), unfairly), fresh(good, rejected, good)), checks.TokenIntermittentByAPIServer},
+		{"all API servers reject the token", both(answeredWith(401, message("Unauthorized"), unfairly), fresh(rejected, rejected)), checks.HTTP401Unattributed},
+		{"some API servers are not reached", both(connectFails(checks.TimedOut), fresh(good, unconnected, good)), checks.TCPIntermittentOneEndpoint},
+
+		{"a nameserver that answers over TCP alone", both(timedOut, nameservers(checks.NameserverFacts{Address: dnsAddress, UDP: silence(), TCP: answer("10.96.0.1")})), checks.DNSUDPBlockedTCPOK},
+		{"a nameserver that is silent while the API answers", both(timedOut, nameservers(checks.NameserverFacts{Address: dnsAddress, UDP: silence(), TCP: silence()})), checks.DNSEgressPolicyBlocks53},
+		{"a nameserver that is silent as the API is", both(timedOut, connectFails(checks.TimedOut), nameservers(checks.NameserverFacts{Address: dnsAddress, UDP: silence(), TCP: silence()})), checks.TCPTimeout},
+		{"replies from a pod", both(timedOut, nameservers(checks.NameserverFacts{Address: dnsAddress, UDP: silence(), TCP: silence(), RepliesFrom: netip.MustParseAddr("10.244.0.3")})), checks.DNSReplyFromUnexpectedSource},
+		{"nameservers that disagree", both(foreign, nameservers(
+			checks.NameserverFacts{Address: netip.MustParseAddr("10.0.0.53"), UDP: rcode("NXDOMAIN")},
+			checks.NameserverFacts{Address: dnsAddress, UDP: answer("10.96.0.1")})), checks.DNSMixedNameservers},
+		{"an address that belongs to a name in another zone", both(foreign, nameservers(
+			checks.NameserverFacts{Address: dnsAddress, UDP: rcode("NXDOMAIN"), Reverse: reverse("kubernetes.default.svc.other.example.")})), checks.DNSNXDomainWrongClusterDomain},
+		{"a zone without the API server", both(foreign, nameservers(
+			checks.NameserverFacts{Address: dnsAddress, UDP: rcode("NXDOMAIN"), Reverse: rcode("NXDOMAIN"), Version: texts("1.1.0")})), checks.DNSNXDomainServiceHidden},
+		{"a nameserver without the zone", both(foreign, nameservers(
+			checks.NameserverFacts{Address: dnsAddress, UDP: rcode("NXDOMAIN"), Reverse: rcode("NXDOMAIN"), Version: rcode("NXDOMAIN")})), checks.DNSNXDomainForeignResolver},
+		{"SERVFAIL for other names alone", both(unresolved(query("SERVFAIL", func(q *checks.Query) { q.Name = "kubernetes.default.svc." })), nameservers(
+			checks.NameserverFacts{Address: dnsAddress, UDP: answer("10.96.0.1"), Version: texts("1.1.0")})), checks.DNSServfailUpstream},
+		{"SERVFAIL while the API server is gone", both(unresolved(query("SERVFAIL")), connectFails(checks.Refused)), checks.TCPRefused},
+		{"a token that is none, taken for nobody", both(answeredWith(403, message(`forbidden: User "system:anonymous" cannot get path "/api"`)), deepened(func(d *checks.DeepFacts) {
+			d.API = &checks.DeepAPIFacts{WrongToken: &checks.Response{Status: 403, StatusMessage: `forbidden: User "system:anonymous"`}}
+		})), checks.HTTP403Anonymous},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			facts := healthy(t)
+			test.change(facts)
+			diagnosis := Judge(facts, nil).Diagnosis
+			if len(diagnosis) == 0 || diagnosis[0].Reason != test.want {
+				t.Fatalf("got %+v first, want %s", diagnosis, test.want)
+			}
+			if len(diagnosis[0].Evidence) == 0 || diagnosis[0].Severity == "" {
+				t.Errorf("the cause has no evidence, or no severity: %+v", diagnosis[0])
+			}
+			seen := map[checks.Reason]bool{}
+			for _, finding := range diagnosis {
+				if seen[finding.Reason] {
+					t.Errorf("%s is named twice", finding.Reason)
+				}
+				seen[finding.Reason] = true
+			}
+		})
+	}
+}
+
+func TestARefinedFindingGoesAndItsEvidenceStays(t *testing.T) {
+	facts := healthy(t)
+	both(unresolved(broken(checks.TimedOut)), nameservers(checks.NameserverFacts{Address: dnsAddress, UDP: silence(), TCP: answer("10.96.0.1")}))(facts)
+	diagnosis := Judge(facts, nil).Diagnosis
+	if len(diagnosis) != 1 {
+		t.Fatalf("got %d findings, want one", len(diagnosis))
+	}
+	want := []string{
+		"10.96.0.10 answers over TCP (NOERROR in 1ms) and over UDP not at all.",
+		diagnosis[0].Evidence[len(diagnosis[0].Evidence)-1],
+	}
+	if diff := cmp.Diff(want, diagnosis[0].Evidence); diff != "" {
+		t.Errorf("evidence (-want +got):\n%s", diff)
+	}
+	if diagnosis[0].Severity != checks.Fail {
+		t.Errorf("the cause is a %s, want the severity of what it refines", diagnosis[0].Severity)
+	}
+}
+
+func TestMoreEvidenceMakesACauseCertain(t *testing.T) {
+	foreign := unresolved(query("NXDOMAIN", authority("a.root-servers.net.")))
+	refused := func() *checks.Query { q := broken(checks.Refused); return &q }
+	for _, test := range []struct {
+		name   string
+		change func(*checks.Facts)
+		want   checks.Reason
+	}{
+		{"no nameserver has the name that every cluster DNS has", both(foreign, nameservers(
+			checks.NameserverFacts{Address: dnsAddress, UDP: rcode("NXDOMAIN"), Version: rcode("NXDOMAIN")})), checks.DNSNXDomainForeignResolver},
+		{"the zone is there and has no data", both(unresolved(query("SERVFAIL")), nameservers(
+			checks.NameserverFacts{Address: dnsAddress, UDP: rcode("SERVFAIL"), Version: texts("1.1.0")})), checks.DNSServfailCoreDNSUnsynced},
+		{"the nameserver refuses over both transports", both(unresolved(broken(checks.Refused)), nameservers(
+			checks.NameserverFacts{Address: dnsAddress, UDP: refused(), TCP: refused()})), checks.DNSServiceNoEndpoints},
+		{"the API server knows the pod", both(answeredWith(403, message(`forbidden: User "system:serviceaccount:shop:web" cannot get path "/api"`)), deepened(func(d *checks.DeepFacts) {
+			d.API = &checks.DeepAPIFacts{Self: &checks.Self{Status: 201, Username: "system:serviceaccount:shop:web"}}
+		})), checks.HTTP403DiscoveryRBACRemoved},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			facts := healthy(t)
+			test.change(facts)
+			with := Judge(facts, nil).Diagnosis[0]
+			facts.Deep = nil
+			without := Judge(facts, nil).Diagnosis[0]
+			if with.Reason != test.want || without.Reason != test.want || with.Certainty != checks.Certain || without.Certainty != checks.Likely {
+				t.Errorf("got %s (%s), and without deep probes %s (%s); want %s, certain with and likely without",
+					with.Reason, with.Certainty, without.Reason, without.Certainty, test.want)
+			}
+			if len(with.Evidence) <= len(without.Evidence) {
+				t.Errorf("the evidence %q is no more than without deep probes", with.Evidence)
+			}
+		})
+	}
+}
