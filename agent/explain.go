@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/kube-lifeline/lifeline/checks"
 	"github.com/kube-lifeline/lifeline/checks/catalogue"
@@ -20,7 +21,7 @@ func runExplain(_ context.Context, arguments []string, p program) int {
 	case 1:
 		entry, found := catalogue.Lookup(checks.Reason(arguments[0]))
 		if !found {
-			fmt.Fprintf(p.err, "lifeline explain: there is no reason %q; lifeline explain lists all\n", cut(arguments[0]))
+			fmt.Fprintf(p.err, "lifeline explain: there is no reason %q; %s\n", cut(arguments[0]), nearest(arguments[0]))
 			return exitUsage
 		}
 		explainEntry(p.out, entry.For(catalogue.Names{}))
@@ -29,6 +30,19 @@ func runExplain(_ context.Context, arguments []string, p program) int {
 		fmt.Fprintln(p.err, "lifeline explain: takes one reason")
 		return exitUsage
 	}
+}
+
+// nearest says where to look for a reason that there is not.
+func nearest(code string) string {
+	meant := catalogue.Nearest(code)
+	if len(meant) == 0 {
+		return "lifeline explain lists all"
+	}
+	texts := make([]string, 0, len(meant))
+	for _, reason := range meant {
+		texts = append(texts, string(reason))
+	}
+	return "did you mean " + strings.Join(texts, ", ") + "? lifeline explain lists all"
 }
 
 func explainEntry(out io.Writer, entry catalogue.Entry) {
