@@ -24,6 +24,7 @@ func clusterFaults() []fault {
 		{name: "CoreDNS is scaled to none", inject: withoutDNS, first: "dns-service-no-endpoints", unhealthy: true},
 		{name: "the Corefile has no block for the zone", inject: corefile("corp.example:53 {\nwhoami\n}"), first: "dns-refused-no-zone", unhealthy: true},
 		{name: "the Corefile leaves the namespace default out", inject: corefile("cluster.local:53 {\nkubernetes cluster.local {\nnamespaces kube-system\n}\n}", upstream), first: "dns-nxdomain-service-hidden", unhealthy: true},
+		{name: "the Corefile is for another cluster domain", inject: corefile("other.example:53 in-addr.arpa:53 {\nkubernetes other.example in-addr.arpa\n}", upstream), first: "dns-nxdomain-wrong-cluster-domain", unhealthy: true},
 		{name: "DNS has no zone of a cluster", inject: corefile(upstream), first: "dns-nxdomain-foreign-resolver", unhealthy: true},
 		{name: "DNS answers with another address", inject: corefile("kubernetes.default.svc.cluster.local:53 {\ntemplate IN A . {\nanswer \"{{ .Name }} 5 IN A "+cluster.DNSAddress+"\"\n}\n}", upstream), first: "dns-answer-disagrees-with-env"},
 		{name: "DNS fails on every name", inject: corefile(".:53 {\ntemplate ANY ANY . {\nrcode SERVFAIL\n}\n}"), first: "dns-servfail-coredns-unsynced", unhealthy: true},
@@ -39,15 +40,16 @@ func clusterFaults() []fault {
 		{name: "somebody else's CA signs", inject: serving(cluster.ServingCertificate{Issuer: "Corporate TLS inspection"}), first: "ca-mitm-or-wrong-endpoint", unready: true, unhealthy: true},
 
 		// The API server.
-		{name: "the API server is frozen", inject: frozen, first: "tls-handshake-timeout", unready: true, unhealthy: true},
+		{name: "the API server is frozen", inject: frozen, first: "tls-timeout-server-overloaded", unready: true, unhealthy: true},
 		{name: "the API server is gone", inject: gone, first: "tcp-refused", unready: true, unhealthy: true},
+		{name: "the API server is gone and CoreDNS was restarted", inject: goneWithCoreDNS, first: "tcp-refused", unready: true, unhealthy: true},
 		{name: "the API server does not know the tokens' key", inject: otherTokenKey, first: "http-401-unattributed", unready: true, unhealthy: true},
 		{name: "the API server has another issuer", inject: restarted("--service-account-issuer=https://other.example", "--api-audiences=https://kubernetes.default.svc.cluster.local"), first: "http-401-unattributed", unready: true, unhealthy: true},
 		{name: "the API server knows no anonymous users", inject: restarted("--anonymous-auth=false")},
 		{name: "system:discovery is taken away", inject: withoutDiscovery, first: "http-403-discovery-rbac-removed"},
 
 		// The network.
-		{name: "kube-proxy's rules are gone", inject: withoutServiceRules, first: "tcp-timeout", unready: true, unhealthy: true},
+		{name: "kube-proxy's rules are gone", inject: withoutServiceRules, first: "tcp-timeout-kube-proxy-not-programmed", unready: true, unhealthy: true},
 	}
 }
 
@@ -135,6 +137,17 @@ func gone(_ context.Context, t *testing.T, s suite, _ cluster.Pod) func(context.
 		t.Fatal(err)
 	}
 	return func(ctx context.Context) error { return s.Restart(ctx, "kube-apiserver") }
+}
+
+// goneWithCoreDNS has kubelet start CoreDNS anew, which then has nobody to read
+// Services from.
+func goneWithCoreDNS(ctx context.Context, t *testing.T, s suite, p cluster.Pod) func(context.Context) error {
+	t.Helper()
+	back := gone(ctx, t, s, p)
+	if _, err := s.Node(ctx, "sh", "-c", "kill -9 $(pidof coredns)"); err != nil {
+		t.Fatal(err)
+	}
+	return back
 }
 
 func restarted(flags ...string) injection {

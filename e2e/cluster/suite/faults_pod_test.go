@@ -4,6 +4,7 @@ package suite_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -17,6 +18,7 @@ const serviceAccountFolder = "/var/run/secrets/kubernetes.io/serviceaccount"
 
 // podFaults are those that one pod has while its neighbours are well.
 func podFaults() []fault {
+	clusterSearch := []string{"default.svc.cluster.local", "svc.cluster.local", "cluster.local"}
 	// The report speaks for the client's newest release.
 	oldPython := map[string]string{"python-client": "Debian's is of version 22, and none before 34 heeds a proxy variable"}
 	return []fault{
@@ -27,21 +29,25 @@ func podFaults() []fault {
 		{name: "KUBERNETES_SERVICE_PORT is empty", alter: environment("KUBERNETES_SERVICE_PORT", ""), first: "env-service-vars-missing", unready: true, unhealthy: true},
 		{name: "the host is given by name", alter: environment("KUBERNETES_SERVICE_HOST", "kubernetes.default.svc"), first: "env-service-host-overridden"},
 		{name: "the host is that of another service", alter: environment("KUBERNETES_SERVICE_HOST", cluster.DNSAddress), first: "env-service-host-overridden", unready: true, unhealthy: true},
+		{name: "the port is one where nothing listens", alter: environment("KUBERNETES_SERVICE_PORT", "444"), first: "env-service-port-overridden", unready: true, unhealthy: true},
 		{name: "the host and port are kubelet's", alter: environment("KUBERNETES_SERVICE_HOST", cluster.NodeAddress, "KUBERNETES_SERVICE_PORT", "10250"), first: "env-service-host-overridden", unready: true, unhealthy: true},
 		{name: "the host and port speak plain HTTP", alter: environment("KUBERNETES_SERVICE_HOST", "127.0.0.1", "KUBERNETES_SERVICE_PORT", "8080"), first: "env-service-host-overridden", unready: true, unhealthy: true},
-		{name: "HTTPS_PROXY is dead", alter: environment("HTTPS_PROXY", "http://127.0.0.1:3128"), first: "env-http-proxy-intercepts-api", unhealthy: true, besideProxy: true, differs: oldPython},
+		{name: "HTTPS_PROXY is dead", alter: environment("HTTPS_PROXY", "http://127.0.0.1:3128"), first: "env-http-proxy-intercepts-api", unhealthy: true, own: "run kubectl proxy beside the agent", differs: oldPython},
 		{name: "HTTPS_PROXY is dead but NO_PROXY has the service range", alter: environment("HTTPS_PROXY", "http://127.0.0.1:3128", "NO_PROXY", "10.96.0.0/16,.svc")},
-		{name: "HTTPS_PROXY is dead and NO_PROXY has only the names", alter: environment("HTTPS_PROXY", "http://127.0.0.1:3128", "NO_PROXY", ".svc,.cluster.local"), first: "env-http-proxy-intercepts-api", unhealthy: true, besideProxy: true, differs: oldPython},
+		{name: "HTTPS_PROXY is dead and NO_PROXY has only the names", alter: environment("HTTPS_PROXY", "http://127.0.0.1:3128", "NO_PROXY", ".svc,.cluster.local"), first: "env-http-proxy-intercepts-api", unhealthy: true, own: "run kubectl proxy beside the agent", differs: oldPython},
 
 		// DNS.
-		{name: "packets to port 53 are dropped", inject: filter(cluster.Before, "udp dport 53 drop", "tcp dport 53 drop"), first: "dns-timeout", unhealthy: true},
+		{name: "packets to port 53 are dropped", inject: filter(cluster.Before, "udp dport 53 drop", "tcp dport 53 drop"), first: "dns-egress-policy-blocks-53", unhealthy: true},
+		{name: "UDP packets to port 53 are dropped", inject: filter(cluster.Before, "udp dport 53 drop"), first: "dns-udp-blocked-tcp-ok", unhealthy: true},
 		{name: "packets to port 53 are rejected", inject: filter(cluster.Before, "udp dport 53 reject with icmp admin-prohibited"), first: "dns-unreachable", unhealthy: true},
 		{name: "dnsPolicy is Default", alter: func(p *corev1.Pod) { p.Spec.DNSPolicy = corev1.DNSDefault }, first: "dns-dnspolicy-default", unhealthy: true},
 		{name: "dnsPolicy is None and without a search list", alter: resolver(cluster.DNSAddress), first: "dns-policy-none-incomplete", unhealthy: true},
 		{
 			name: "the first of two nameservers is dead", first: "dns-nameserver-failing",
-			alter: resolver("127.0.0.1", cluster.DNSAddress, "default.svc.cluster.local", "svc.cluster.local", "cluster.local"),
+			alter: resolver("127.0.0.1", append([]string{cluster.DNSAddress}, clusterSearch...)...),
 		},
+		{name: "the nameserver is not the cluster's", objects: foreignDNS("10.96.0.53"), alter: resolver("10.96.0.53", clusterSearch...), own: "give a Service its address", first: "dns-nxdomain-foreign-resolver", unhealthy: true},
+		{name: "one of two nameservers is not the cluster's", objects: foreignDNS("10.96.0.54"), alter: resolver("10.96.0.54", append([]string{cluster.DNSAddress}, clusterSearch...)...), own: "give a Service its address", first: "dns-mixed-nameservers", unhealthy: true},
 		{
 			name: "the hosts file has another address", first: "dns-hosts-file-override",
 			alter: func(p *corev1.Pod) {
@@ -61,6 +67,23 @@ func podFaults() []fault {
 		{name: "the token is one of a Secret without expiry", objects: legacyToken, alter: mount(corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: "legacy"}}), first: "token-legacy-secret-no-exp"},
 		{name: "the service account was deleted and made anew", inject: recreateServiceAccount, alter: func(p *corev1.Pod) { p.Spec.ServiceAccountName = "short-lived" }, objects: serviceAccount("short-lived"), first: "http-401-unattributed", unready: true, unhealthy: true},
 
+		// Two at once.
+		{
+			name: "the token is for another audience and the nameserver is dead", first: "token-audience-mismatch", unready: true, unhealthy: true,
+			alter: func(p *corev1.Pod) {
+				mount(projected(token("vault"), authority(), namespaceFile()))(p)
+				resolver("127.0.0.1", clusterSearch...)(p)
+			},
+		},
+		{
+			name: "ca.crt is of another cluster and the host is another's", first: "env-service-host-overridden", unready: true, unhealthy: true,
+			objects: otherAuthority,
+			alter: func(p *corev1.Pod) {
+				mount(projected(token(""), bundleFile(), namespaceFile()))(p)
+				environment("KUBERNETES_SERVICE_HOST", cluster.DNSAddress)(p)
+			},
+		},
+
 		// ca.crt.
 		{name: "the volume has no ca.crt", alter: mount(projected(token(""), namespaceFile())), first: "ca-file-missing", unready: true, unhealthy: true},
 		{name: "ca.crt is empty", objects: bundle(""), alter: mount(projected(token(""), bundleFile(), namespaceFile())), first: "ca-file-empty-or-not-pem", unready: true, unhealthy: true},
@@ -69,11 +92,14 @@ func podFaults() []fault {
 		{name: "the volume has no namespace", alter: mount(projected(token(""), authority())), first: "env-namespace-file-missing"},
 
 		// The network.
-		{name: "packets to the API are dropped", inject: filter(cluster.Before, "ip daddr "+cluster.ServerAddress+" drop"), first: "tcp-timeout", unready: true, unhealthy: true},
-		{name: "packets to the API are dropped behind the service", inject: filter(cluster.After, "tcp dport 6443 drop"), first: "tcp-timeout", unready: true, unhealthy: true},
+		{name: "packets to the API are dropped", inject: filter(cluster.Before, "ip daddr "+cluster.ServerAddress+" drop"), first: "tcp-timeout-networkpolicy", unready: true, unhealthy: true},
+		{name: "packets to the API are dropped behind the service", inject: filter(cluster.After, "tcp dport 6443 drop"), first: "tcp-timeout-networkpolicy", unready: true, unhealthy: true},
 		{name: "packets to the API are reset", inject: filter(cluster.Before, "ip daddr "+cluster.ServerAddress+" meta l4proto tcp reject with tcp reset"), first: "tcp-refused", unready: true, unhealthy: true},
 		{name: "packets to the API are prohibited", inject: filter(cluster.Before, "ip daddr "+cluster.ServerAddress+" reject with icmp host-prohibited"), first: "tcp-host-unreachable-firewall", unready: true, unhealthy: true},
-		{name: "large packets to the API are lost", inject: loseLargePackets, first: "tls-handshake-timeout", unready: true, unhealthy: true},
+		{
+			name: "large packets to the API are lost", inject: loseLargePackets, first: "tls-timeout-mtu-blackhole", unready: true, unhealthy: true,
+			differs: map[string]string{"rest": "no packet of curl's handshake is as large as those of Go's"},
+		},
 	}
 }
 
@@ -91,17 +117,49 @@ func environment(variables ...string) func(*corev1.Pod) {
 
 // resolver gives the pod a resolver configuration of its own: addresses are
 // nameservers and all else is searched.
-func resolver(words ...string) func(*corev1.Pod) {
+func resolver(first string, more ...string) func(*corev1.Pod) {
 	return func(p *corev1.Pod) {
 		p.Spec.DNSPolicy = corev1.DNSNone
 		p.Spec.DNSConfig = &corev1.PodDNSConfig{Options: []corev1.PodDNSConfigOption{{Name: "ndots", Value: new("5")}}}
-		for _, word := range words {
+		for _, word := range append([]string{first}, more...) {
 			if word[0] >= '0' && word[0] <= '9' {
 				p.Spec.DNSConfig.Nameservers = append(p.Spec.DNSConfig.Nameservers, word)
 			} else {
 				p.Spec.DNSConfig.Searches = append(p.Spec.DNSConfig.Searches, word)
 			}
 		}
+	}
+}
+
+// foreignDNS is a nameserver, at the address of a Service, that knows no cluster.
+func foreignDNS(address string) objectsOf {
+	return func(ctx context.Context, t *testing.T, s suite, namespace string) []any {
+		t.Helper()
+		labels := map[string]string{"app": "foreign-dns"}
+		metadata := metav1.ObjectMeta{Namespace: namespace, Name: "foreign-dns", Labels: labels}
+		var ports []corev1.ServicePort
+		for _, protocol := range []corev1.Protocol{corev1.ProtocolUDP, corev1.ProtocolTCP} {
+			ports = append(ports, corev1.ServicePort{Name: strings.ToLower(string(protocol)), Protocol: protocol, Port: 53})
+		}
+		security := restricted()
+		security.RunAsUser = new(int64(65532))
+		s.apply(ctx, t,
+			corev1.ConfigMap{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"}, ObjectMeta: metadata, Data: map[string]string{"Corefile": upstream}},
+			corev1.Service{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Service"}, ObjectMeta: metadata, Spec: corev1.ServiceSpec{ClusterIP: address, Selector: labels, Ports: ports}},
+			corev1.Pod{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"}, ObjectMeta: metadata, Spec: corev1.PodSpec{
+				DNSPolicy: corev1.DNSDefault,
+				Volumes:   []corev1.Volume{{Name: "config", VolumeSource: corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{LocalObjectReference: corev1.LocalObjectReference{Name: metadata.Name}}}}},
+				Containers: []corev1.Container{{
+					Name: "coredns", Image: cluster.CoreDNSImage, Args: []string{"-conf", "/etc/coredns/Corefile"}, SecurityContext: security,
+					VolumeMounts: []corev1.VolumeMount{{Name: "config", MountPath: "/etc/coredns"}},
+				}},
+			}},
+		)
+		// Else what is wrong at first is that nobody serves there.
+		if _, err := s.Kubectl(ctx, "wait", "--for=condition=Ready", "--timeout=1m", "--namespace="+namespace, "pod/"+metadata.Name); err != nil {
+			t.Fatal(err)
+		}
+		return nil
 	}
 }
 
@@ -121,7 +179,8 @@ func filter(hook cluster.Hook, rules ...string) injection {
 	}
 }
 
-// loseLargePackets stands for a path with a smaller MTU of which nothing tells.
+// loseLargePackets stands for a path with a smaller MTU of which nothing tells, one
+// that leaves room for the segments of 1000 bytes of a deep probe.
 // The pod's device must not hand on several packets as one, else the filter sees
 // them before they are cut to size.
 func loseLargePackets(ctx context.Context, t *testing.T, s suite, p cluster.Pod) func(context.Context) error {
@@ -134,8 +193,8 @@ func loseLargePackets(ctx context.Context, t *testing.T, s suite, p cluster.Pod)
 		t.Fatal(err)
 	}
 	remove, err := s.Filter(ctx, cluster.After,
-		"ip saddr "+p.Address+" tcp dport 6443 meta length > 1000 drop",
-		"ip daddr "+p.Address+" tcp sport 6443 meta length > 1000 drop")
+		"ip saddr "+p.Address+" tcp dport 6443 meta length > 1045 drop",
+		"ip daddr "+p.Address+" tcp sport 6443 meta length > 1045 drop")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,9 +33,8 @@ type fault struct {
 	first string
 	// unready and unhealthy tell that /readyz and /healthz answer 503.
 	unready, unhealthy bool
-	// besideProxy tells that kubectl proxy has the fault, which is only in the
-	// pods of an own cluster.
-	besideProxy bool
+	// own is what a fault of the pod alone needs an own cluster for.
+	own string
 	// differs tells of a client that is known to fare otherwise than the report
 	// says, and why.
 	differs map[string]string
@@ -85,8 +84,11 @@ func (s suite) faultPod(t *testing.T, namespace string) *corev1.Pod {
 // try starts a pod of its own for a fault.
 func try(ctx context.Context, t *testing.T, s suite, namespace string, f fault) result {
 	t.Helper()
-	if f.besideProxy {
-		s.needsOwn(t, "run kubectl proxy beside the agent")
+	if f.own != "" {
+		s.needsOwn(t, f.own)
+	}
+	if f.inject != nil {
+		s.needsOwn(t, "break it")
 	}
 	manifest := s.faultPod(t, namespace)
 	if f.alter != nil {
@@ -97,7 +99,6 @@ func try(ctx context.Context, t *testing.T, s suite, namespace string, f fault) 
 	}
 	p := s.startPod(ctx, t, manifest)
 	if f.inject != nil {
-		s.needsOwn(t, "break it")
 		return f.turn(ctx, t, s, p)
 	}
 	turned, took := within(ctx, t, 3*interval, p, f.isTold)
@@ -115,7 +116,9 @@ func (f fault) turn(ctx context.Context, t *testing.T, s suite, p cluster.Pod) r
 			_ = cure(ctx)
 		}
 	}()
-	turned, took := within(ctx, t, 20*time.Second, p, f.isTold)
+	// The agent makes its deep probes three times in twenty intervals at the most,
+	// and here one fault follows another.
+	turned, took := within(ctx, t, 50*time.Second, p, f.isTold)
 	r := f.look(ctx, t, s, p, turned, result{fault: f.name, turned: took})
 	if cured {
 		return r
