@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -48,6 +49,27 @@ func TestAProgramWhoseOutputIsDeadClearsAwayStill(t *testing.T) {
 	ended := program.Wait()
 	if _, err := os.Stat(cleared); err != nil {
 		t.Errorf("it ended with %v before it had cleared away: %v", ended, err)
+	}
+}
+
+func TestAConnectionThatWasClosedEndsNoProgram(t *testing.T) {
+	ctx, stop := NotifyContext(t.Context())
+	defer stop()
+	near, far, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer far.Close()
+	if err := near.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := far.WriteString("to nobody"); !errors.Is(err, syscall.EPIPE) {
+		t.Fatalf("writing failed with %v, want %v", err, syscall.EPIPE)
+	}
+	select {
+	case <-ctx.Done():
+		t.Errorf("it ended: %v", context.Cause(ctx))
+	case <-time.After(200 * time.Millisecond):
 	}
 }
 
