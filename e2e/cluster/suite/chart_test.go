@@ -153,7 +153,17 @@ func (r release) remove(ctx context.Context, t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return out
+		if r.Own() {
+			return out
+		}
+		// Somebody's cluster may have a release of that name in another namespace.
+		var ours strings.Builder
+		for object := range strings.Lines(out) {
+			if namespace := strings.Fields(object)[0]; namespace == r.namespace || namespace == "<none>" {
+				ours.WriteString(object)
+			}
+		}
+		return ours.String()
 	}
 	installed := list()
 	for object := range strings.Lines(installed) {
