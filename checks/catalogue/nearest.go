@@ -26,7 +26,7 @@ func Nearest(code string) []checks.Reason {
 	var candidates []candidate
 	for _, entry := range All() {
 		name := string(entry.Reason)
-		slips := edits(code, name)
+		slips := Edits(code, name)
 		part := len(code) > 2 && strings.Contains(name, code) || strings.Contains(code, name)
 		switch {
 		case part:
@@ -43,9 +43,9 @@ func Nearest(code string) []checks.Reason {
 	return nearest
 }
 
-// edits counts the bytes to insert, delete or replace that make b of a
+// Edits counts the bytes to insert, delete or replace that make b of a
 // (Levenshtein's distance).
-func edits(a, b string) int {
+func Edits(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/kube-lifeline/lifeline/checks"
+	"github.com/kube-lifeline/lifeline/checks/catalogue"
 )
 
 // Fault is one thing wrong with the world.
@@ -134,32 +135,9 @@ func nearest(name string, faults []Fault) []string {
 // unlikeness counts the edits between two names, half where one is part of the
 // other.
 func unlikeness(given, name string) int {
-	edits := levenshtein(given, name)
+	edits := catalogue.Edits(given, name)
 	if given != "" && strings.Contains(name, given) {
 		return edits / 2
 	}
 	return edits
-}
-
-// levenshtein counts the insertions, deletions and replacements that turn a
-// into b.
-func levenshtein(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			above := row[j+1]
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			row[j+1] = min(cost, above+1, row[j]+1)
-			diagonal = above
-		}
-	}
-	return row[len(b)]
 }
