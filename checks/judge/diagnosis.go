@@ -30,6 +30,9 @@ func diagnose(facts *checks.Facts, verdicts map[checks.Name]verdict, report *che
 			findings = append(findings, finding)
 		}
 	}
+	if len(findings) == 0 {
+		return findings
+	}
 	slices.SortStableFunc(findings, func(a, b checks.Finding) int {
 		return cmp.Compare(b.Severity.Severity(), a.Severity.Severity())
 	})

@@ -130,7 +130,7 @@ func kubectlProxyGoesByProxy(facts *checks.Facts) []string {
 // is what matters.
 func worksClamped(facts *checks.Facts) []string {
 	path := deepPath(facts)
-	if path == nil || path.Clamped == nil || path.FullHello == nil || !path.Clamped.Done || !timedOut(path.FullHello) {
+	if path.Clamped == nil || path.FullHello == nil || !path.Clamped.Done || !timedOut(path.FullHello) {
 		return nil
 	}
 	evidence := []string{"With segments of 1000 bytes in both directions the handshake ends well, and with those of full size it does not."}
@@ -151,7 +151,7 @@ func timedOut(handshake *checks.Handshake) bool {
 // fits in one does.
 func worksWithSmallHello(facts *checks.Facts) []string {
 	path := deepPath(facts)
-	if path == nil || path.SmallHello == nil || path.FullHello == nil || !path.SmallHello.Done || path.FullHello.Done {
+	if path.SmallHello == nil || path.FullHello == nil || !path.SmallHello.Done || path.FullHello.Done {
 		return nil
 	}
 	return []string{"With a ClientHello of one segment the handshake ends well, and with Go's own of two it does not."}
@@ -161,7 +161,7 @@ func worksWithSmallHello(facts *checks.Facts) []string {
 // back.
 func serverIsSilent(facts *checks.Facts) []string {
 	path := deepPath(facts)
-	if path == nil || path.SmallHello == nil || path.Clamped == nil {
+	if path.SmallHello == nil || path.Clamped == nil {
 		return nil
 	}
 	for _, handshake := range []*checks.Handshake{path.SmallHello, path.FullHello, path.Clamped} {
@@ -178,7 +178,7 @@ func serverIsSilent(facts *checks.Facts) []string {
 // onlyServicesAreSilent: what answers is not behind a Service.
 func onlyServicesAreSilent(facts *checks.Facts) []string {
 	path := deepPath(facts)
-	if path == nil || facts.API == nil || facts.API.ServiceHost.Last().Stage != checks.StageConnect {
+	if facts.API == nil || facts.API.ServiceHost.Last().Stage != checks.StageConnect {
 		return nil
 	}
 	var services, others []string
@@ -201,11 +201,7 @@ func onlyServicesAreSilent(facts *checks.Facts) []string {
 
 // onlyTheAPIIsSilent: other addresses are reached from here.
 func onlyTheAPIIsSilent(facts *checks.Facts) []string {
-	path := deepPath(facts)
-	if path == nil {
-		return nil
-	}
-	for _, control := range path.Controls {
+	for _, control := range deepPath(facts).Controls {
 		if control.What == checks.ControlDNSOverTCP && control.Failure == nil {
 			return []string{fmt.Sprintf("Another Service is reached meanwhile: %s took a connection within %s.", control.Address, seconds(control.Seconds))}
 		}
@@ -215,9 +211,6 @@ func onlyTheAPIIsSilent(facts *checks.Facts) []string {
 
 func certificatesDiffer(facts *checks.Facts) []string {
 	path := deepPath(facts)
-	if path == nil {
-		return nil
-	}
 	var good, bad []checks.FreshConnection
 	for _, fresh := range path.Fresh {
 		switch {
@@ -237,9 +230,6 @@ func certificatesDiffer(facts *checks.Facts) []string {
 
 func someReject(facts *checks.Facts) []string {
 	path := deepPath(facts)
-	if path == nil {
-		return nil
-	}
 	accepting, rejecting := 0, 0
 	var servers []string
 	for _, fresh := range path.Fresh {
@@ -262,9 +252,6 @@ func someReject(facts *checks.Facts) []string {
 
 func someConnect(facts *checks.Facts) []string {
 	path := deepPath(facts)
-	if path == nil {
-		return nil
-	}
 	connected, failed := 0, 0
 	for _, fresh := range path.Fresh {
 		switch {
@@ -291,20 +278,18 @@ func anotherAddress(facts *checks.Facts) []string {
 }
 
 func knowsThePod(facts *checks.Facts) []string {
-	if facts.Deep == nil || facts.Deep.API == nil || facts.Deep.API.Self == nil || facts.Deep.API.Self.Username == "" {
+	self := deepAPI(facts).Self
+	if self == nil || self.Username == "" {
 		return nil
 	}
-	return []string{fmt.Sprintf("The API server says that this is %s, so the token is good.", facts.Deep.API.Self.Username)}
+	return []string{fmt.Sprintf("The API server says that this is %s, so the token is good.", self.Username)}
 }
 
 // takesNoToken: a token that is none must be rejected with 401; where it gets the
 // answer of nobody, it did not arrive.
 func takesNoToken(facts *checks.Facts) []string {
-	if facts.Deep == nil || facts.Deep.API == nil || facts.Deep.API.WrongToken == nil {
-		return nil
-	}
-	response := facts.Deep.API.WrongToken
-	if response.Status != 403 || !strings.Contains(response.StatusMessage, "system:anonymous") {
+	response := deepAPI(facts).WrongToken
+	if response == nil || response.Status != 403 || !strings.Contains(response.StatusMessage, "system:anonymous") {
 		return nil
 	}
 	return []string{"A token that is none gets the same answer and not 401, so the Authorization header is taken away on the way."}
@@ -321,9 +306,19 @@ func strangersNames(*checks.Facts) []string {
 	return []string{"The names in it are for whoever has it."}
 }
 
-func deepPath(facts *checks.Facts) *checks.DeepPathFacts {
-	if facts.Deep == nil {
-		return nil
+// deepPath is what the deep probes saw of the path, nothing where none were made.
+func deepPath(facts *checks.Facts) checks.DeepPathFacts {
+	if facts.Deep == nil || facts.Deep.Path == nil {
+		return checks.DeepPathFacts{}
 	}
-	return facts.Deep.Path
+	return *facts.Deep.Path
+}
+
+// deepAPI is what the API server said to the deep probes, nothing where none were
+// made.
+func deepAPI(facts *checks.Facts) checks.DeepAPIFacts {
+	if facts.Deep == nil || facts.Deep.API == nil {
+		return checks.DeepAPIFacts{}
+	}
+	return *facts.Deep.API
 }
