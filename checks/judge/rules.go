@@ -24,6 +24,11 @@ type rule struct {
 	evidence func(*checks.Facts) []string
 }
 
+// rules are all rules, in the order in which they are tried.
+func rules() []rule {
+	return slices.Concat(environmentRules(), pathRules(), replicaRules(), answerRules(), nameserverRules(), orderRules())
+}
+
 // applyRules puts causes in the place of what they refine and before what they
 // explain.
 func applyRules(rules []rule, findings []checks.Finding, facts *checks.Facts, named func(problem) checks.Finding) []checks.Finding {

@@ -13,19 +13,19 @@ func nameserverRules() []rule {
 	silent := []checks.Reason{checks.DNSTimeout, checks.DNSNameserverFailing}
 	unknown := []checks.Reason{checks.DNSNXDomainForeignResolver, checks.DNSNXDomainServiceHidden, checks.DNSNXDomainWrongClusterDomain}
 	return []rule{
-		{checks.DNSReplyFromUnexpectedSource, checks.Certain, silent, nil, false, repliesFromElsewhere},
-		{checks.DNSUDPBlockedTCPOK, checks.Likely, silent, nil, false, onlyOverTCP},
-		{checks.DNSMixedNameservers, checks.Certain, append(silent, unknown...), nil, false, nameserversDisagree},
-		{checks.DNSNXDomainWrongClusterDomain, checks.Certain, unknown, nil, false, knownInAnotherZone},
-		{checks.DNSNXDomainServiceHidden, checks.Certain, unknown, nil, false, onlyTheServiceIsUnknown},
-		{checks.DNSServfailUpstream, checks.Likely, []checks.Reason{checks.DNSServfailCoreDNSUnsynced}, nil, false, onlyOthersFail},
-		{checks.DNSNXDomainForeignResolver, checks.Certain, []checks.Reason{checks.DNSNXDomainForeignResolver}, nil, false, knowsNoCluster},
-		{checks.DNSServfailCoreDNSUnsynced, checks.Certain, []checks.Reason{checks.DNSServfailCoreDNSUnsynced}, nil, false, zoneWithoutData},
-		{checks.DNSServiceNoEndpoints, checks.Certain, []checks.Reason{checks.DNSServiceNoEndpoints}, nil, false, refusesBoth},
-		{checks.DNSEgressPolicyBlocks53, checks.Likely, []checks.Reason{checks.DNSTimeout}, nil, false, onlyDNSIsSilent},
-		{checks.TCPRefused, checks.Likely, nil, []checks.Reason{checks.DNSServfailCoreDNSUnsynced}, true, coreDNSCannotSync},
-		{checks.TCPTimeout, checks.Likely, nil, []checks.Reason{checks.DNSServfailCoreDNSUnsynced}, true, coreDNSCannotSync},
-		{checks.TCPTimeoutNetworkPolicy, checks.Likely, nil, []checks.Reason{checks.DNSServfailCoreDNSUnsynced}, true, coreDNSCannotSync},
+		{reason: checks.DNSReplyFromUnexpectedSource, certainty: checks.Certain, refines: silent, evidence: repliesFromElsewhere},
+		{reason: checks.DNSUDPBlockedTCPOK, certainty: checks.Likely, refines: silent, evidence: onlyOverTCP},
+		{reason: checks.DNSMixedNameservers, certainty: checks.Certain, refines: append(silent, unknown...), evidence: nameserversDisagree},
+		{reason: checks.DNSNXDomainWrongClusterDomain, certainty: checks.Certain, refines: unknown, evidence: knownInAnotherZone},
+		{reason: checks.DNSNXDomainServiceHidden, certainty: checks.Certain, refines: unknown, evidence: onlyTheServiceIsUnknown},
+		{reason: checks.DNSServfailUpstream, certainty: checks.Likely, refines: []checks.Reason{checks.DNSServfailCoreDNSUnsynced}, evidence: onlyOthersFail},
+		{reason: checks.DNSNXDomainForeignResolver, certainty: checks.Certain, refines: []checks.Reason{checks.DNSNXDomainForeignResolver}, evidence: knowsNoCluster},
+		{reason: checks.DNSServfailCoreDNSUnsynced, certainty: checks.Certain, refines: []checks.Reason{checks.DNSServfailCoreDNSUnsynced}, evidence: zoneWithoutData},
+		{reason: checks.DNSServiceNoEndpoints, certainty: checks.Certain, refines: []checks.Reason{checks.DNSServiceNoEndpoints}, evidence: refusesBoth},
+		{reason: checks.DNSEgressPolicyBlocks53, certainty: checks.Likely, refines: []checks.Reason{checks.DNSTimeout}, evidence: onlyDNSIsSilent},
+		{reason: checks.TCPRefused, certainty: checks.Likely, explains: []checks.Reason{checks.DNSServfailCoreDNSUnsynced}, moves: true, evidence: coreDNSCannotSync},
+		{reason: checks.TCPTimeout, certainty: checks.Likely, explains: []checks.Reason{checks.DNSServfailCoreDNSUnsynced}, moves: true, evidence: coreDNSCannotSync},
+		{reason: checks.TCPTimeoutNetworkPolicy, certainty: checks.Likely, explains: []checks.Reason{checks.DNSServfailCoreDNSUnsynced}, moves: true, evidence: coreDNSCannotSync},
 	}
 }
 

@@ -1,0 +1,78 @@
+package judge
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/kube-lifeline/lifeline/checks"
+)
+
+// replicaRules are about API servers that do not behave alike.
+func replicaRules() []rule {
+	return []rule{
+		{reason: checks.CertDiffersByReplica, certainty: checks.Certain, refines: []checks.Reason{
+			checks.CertServingExpired, checks.CertServingNotYetValid, checks.CertSANMissingServiceHost, checks.CertNoIPSANOrCNOnly, checks.CertSANMissingDNSName,
+			checks.CertWrongEKU, checks.CertChainInvalid, checks.CARotatedSameName, checks.CAMITMOrWrongEndpoint,
+		}, evidence: certificatesDiffer},
+		{reason: checks.TokenIntermittentByAPIServer, certainty: checks.Likely, refines: []checks.Reason{checks.HTTP401Unattributed}, evidence: someReject},
+		{reason: checks.TCPIntermittentOneEndpoint, certainty: checks.Likely, refines: []checks.Reason{checks.TCPRefused, checks.TCPTimeout, checks.TCPHostUnreachable, checks.HTTPPassedOnRetry}, evidence: someConnect},
+	}
+}
+
+func certificatesDiffer(facts *checks.Facts) []string {
+	path := deepPath(facts)
+	var good, bad []checks.FreshConnection
+	for _, fresh := range path.Fresh {
+		switch {
+		case fresh.Leaf == "":
+		case fresh.Failure != nil && fresh.Failure.Kind == checks.Untrusted:
+			bad = append(bad, fresh)
+		default:
+			good = append(good, fresh)
+		}
+	}
+	if len(good) == 0 || len(bad) == 0 || slices.ContainsFunc(good, func(fresh checks.FreshConnection) bool { return fresh.Leaf == bad[0].Leaf }) {
+		return nil
+	}
+	return []string{fmt.Sprintf("Of %d connections %d met a certificate that is not accepted, the one for %s, and %d another that is, the one for %s.",
+		len(good)+len(bad), len(bad), enumerate(bad[0].LeafNames), len(good), enumerate(good[0].LeafNames))}
+}
+
+func someReject(facts *checks.Facts) []string {
+	path := deepPath(facts)
+	accepting, rejecting := 0, 0
+	var servers []string
+	for _, fresh := range path.Fresh {
+		switch fresh.Status {
+		case 200:
+			accepting++
+			if fresh.ServerAddress != "" && !slices.Contains(servers, fresh.ServerAddress) {
+				servers = append(servers, fresh.ServerAddress)
+			}
+		case 401:
+			rejecting++
+		}
+	}
+	if accepting == 0 || rejecting == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("Of %d connections with the same token %d were rejected with status 401; those that were accepted met the API server at %s.",
+		accepting+rejecting, rejecting, enumerate(servers))}
+}
+
+func someConnect(facts *checks.Facts) []string {
+	path := deepPath(facts)
+	connected, failed := 0, 0
+	for _, fresh := range path.Fresh {
+		switch {
+		case fresh.Leaf != "" || fresh.Status != 0:
+			connected++
+		case fresh.Failure != nil:
+			failed++
+		}
+	}
+	if connected == 0 || failed == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("Of %d connections one after the other %d did not come about and %d did.", connected+failed, failed, connected)}
+}
