@@ -61,8 +61,8 @@ type NameserverFacts struct {
 	Paired *PairedFacts `json:"paired,omitempty"`
 }
 
-// PairedFacts count what came back of pairs of queries, within two seconds and
-// from the address that was asked.
+// PairedFacts count what came back of pairs of queries, within the time limit of
+// one step and from the address that was asked.
 type PairedFacts struct {
 	Pairs int `json:"pairs"`
 	// Half is in how many pairs one reply was missing, None in how many both.

@@ -8,16 +8,23 @@ import (
 	"github.com/kube-lifeline/lifeline/checks"
 )
 
-// deepLimit bounds all deep probes together.
-const deepLimit = 10 * time.Second
+// deepSteps are the steps of deep probes that follow one another at the most:
+// three queries to a nameserver, the pairs of queries, and one to spare.
+const deepSteps = 5
+
+// step is the time limit of one step of a deep probe, 2 s by default. All steps
+// together take two time limits of a probe at the most, so that a cause which
+// only they tell is told within two intervals: a round may begin an interval
+// after the fault, takes a third of one and is followed by these.
+func (r *round) step() time.Duration { return 2 * r.timeout / deepSteps }
 
 // Deep makes the deep probes for facts that a round has seen. They cost the API
 // server about a dozen requests, so they are for the start of an episode and for
-// one-shot runs. It returns within ten seconds, and may run while Observe does.
+// one-shot runs. It returns within twice Timeout, and may run while Observe does.
 func (o *Observer) Deep(ctx context.Context, facts *checks.Facts) *checks.DeepFacts {
-	ctx, cancel := context.WithTimeout(ctx, deepLimit)
-	defer cancel()
 	r := o.newRound()
+	ctx, cancel := context.WithTimeout(ctx, deepSteps*r.step())
+	defer cancel()
 	// Of its own, since that of the rounds is in use.
 	r.memory = &memory{}
 	r.facts.Environment = r.environment()

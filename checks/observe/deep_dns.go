@@ -12,14 +12,8 @@ import (
 	"github.com/kube-lifeline/lifeline/checks"
 )
 
-const (
-	// deepQueryLimit bounds one query and one pair of them, so that the steps
-	// which follow one another, three of queries and one of pairs, end within
-	// deepLimit.
-	deepQueryLimit = 2 * time.Second
-	// defaultZone is the cluster domain of kubeadm and of most clusters.
-	defaultZone = "cluster.local."
-)
+// defaultZone is the cluster domain of kubeadm and of most clusters.
+const defaultZone = "cluster.local."
 
 // deepDNS asks each nameserver by itself. It returns nil where the facts have
 // no resolver configuration.
@@ -28,7 +22,7 @@ func (r *round) deepDNS(ctx context.Context, facts *checks.Facts) *checks.DeepDN
 		return nil
 	}
 	conf := facts.DNS.ResolvConf
-	probe := nameserverProbe{zone: clusterZone(conf.Search), reverse: reverseName(r.serviceHost())}
+	probe := nameserverProbe{zone: clusterZone(conf.Search), reverse: reverseName(r.serviceHost()), limit: r.step()}
 	var servers []netip.Addr
 	for _, server := range conf.Nameservers[:min(len(conf.Nameservers), maxNameservers)] {
 		if !slices.Contains(servers, server) {
@@ -86,6 +80,8 @@ type nameserverProbe struct {
 	zone string
 	// reverse is empty where the API server's address is not known.
 	reverse string
+	// limit is the time limit of one query and of one pair of them.
+	limit time.Duration
 }
 
 // way is how a query travels.
@@ -147,7 +143,7 @@ func (p nameserverProbe) ask(ctx context.Context, by way, server netip.AddrPort,
 	if ctx.Err() != nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, deepQueryLimit)
+	ctx, cancel := context.WithTimeout(ctx, p.limit)
 	defer cancel()
 	start := time.Now()
 	query := checks.Query{

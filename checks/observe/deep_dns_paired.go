@@ -73,7 +73,7 @@ func (p nameserverProbe) pair(ctx context.Context, server netip.AddrPort) (repli
 		return 0, elsewhere, false
 	}
 	defer func() { _ = conn.Close() }()
-	if err := conn.SetDeadline(time.Now().Add(deepQueryLimit)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(p.limit)); err != nil {
 		return 0, elsewhere, false
 	}
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })

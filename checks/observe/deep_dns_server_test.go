@@ -126,7 +126,7 @@ func firstWithoutEDNS() func(*dns.Msg) bool {
 		if hasEDNS(asked) || !chosen.CompareAndSwap(false, true) {
 			return false
 		}
-		time.Sleep(deepQueryLimit - 500*time.Millisecond)
+		time.Sleep(probeOfCluster.limit - 500*time.Millisecond)
 		return true
 	}
 }

@@ -12,9 +12,6 @@ import (
 )
 
 const (
-	// deepStep bounds each connection of a deep probe, with all that is done
-	// over it.
-	deepStep = 2 * time.Second
 	// freshConnections spread over the replicas of the API server; of three, a
 	// certain one is missed by all six in 9 % of the cases, (2/3)^6.
 	freshConnections = 6
@@ -25,9 +22,6 @@ const (
 	// server's name and a gateway come to.
 	maxControls = 8
 )
-
-// step is the time limit of one connection of a deep probe.
-func (r *round) step() time.Duration { return min(deepStep, r.timeout) }
 
 // deepPath connects to the API server and beside it. It returns nil where there
 // is no API server to connect to.

@@ -58,8 +58,12 @@ func TestDeepProbesTellWhatThePulseLeavesOpen(t *testing.T) {
 			if len(deep.Panics) > 0 {
 				t.Errorf("got the panics %v", deep.Panics)
 			}
-			path := deep.Path
-			if len(path.Fresh) != want.fresh || (path.SmallHello != nil) != want.handshakes {
+			path, fewest := deep.Path, want.fresh
+			if want.kind == checks.TimedOut {
+				// Each takes one of the five steps for which there is time.
+				fewest = 4
+			}
+			if len(path.Fresh) < fewest || len(path.Fresh) > want.fresh || (path.SmallHello != nil) != want.handshakes {
 				t.Errorf("got %d fresh connections and the handshake %+v", len(path.Fresh), path.SmallHello)
 			}
 			for _, fresh := range path.Fresh {
