@@ -56,7 +56,7 @@ func TestCommandsEndWithTheCodeAndTheWordsThatScriptsRelyOn(t *testing.T) {
 		{name: "an explanation", arguments: "explain token-rotation-stalled", code: 0, out: "Mend:"},
 		{name: "all explanations", arguments: "explain", code: 0, out: "dns-timeout"},
 		{name: "an unknown reason", arguments: "explain gremlins", code: 2, err: `there is no reason "gremlins"`},
-		{name: "an explanation with its page", arguments: "explain dns-timeout", code: 0, out: "\nRead: https://kubernetes.io/"},
+		{name: "an explanation with its page", arguments: "explain dns-timeout", code: 0, out: "\nRead:\n  https://github.com/kube-lifeline/lifeline/blob/main/docs/reasons.md#dns-timeout\n  https://kubernetes.io/"},
 		{name: "a reason spelt wrongly", arguments: "explain token-expried", code: 2, err: `there is no reason "token-expried"; did you mean token-expired`},
 		{name: "a part of a reason", arguments: "explain subpath", code: 2, err: "did you mean token-subpath-frozen? lifeline explain lists all"},
 		{name: "two reasons", arguments: "explain dns-timeout dns-slow", code: 2, err: "takes one reason"},

@@ -49,8 +49,9 @@ func explainEntry(out io.Writer, entry catalogue.Entry) {
 	fmt.Fprintf(out, "%s\n%s\n\n%s\n", entry.Reason, entry.Title, entry.Means)
 	explainSteps(out, "Confirm", entry.Confirm)
 	explainSteps(out, "Mend", entry.Mend)
-	if entry.Page != "" {
-		fmt.Fprintf(out, "\nRead: %s\n", entry.Page)
+	fmt.Fprintln(out, "\nRead:")
+	for _, page := range entry.References() {
+		fmt.Fprintf(out, "  %s\n", page)
 	}
 }
 

@@ -156,6 +156,9 @@ type Finding struct {
 	// Remedy are sentences and commands, the first to try first; IsCommand
 	// tells them apart.
 	Remedy []string `json:"remedy"`
+	// References are addresses of pages to read: the entry of the reason in this
+	// project's catalogue and, where there is one, an official page.
+	References []string `json:"references"`
 	// Consequences are the checks that do not pass only because of this.
 	Consequences []Name `json:"consequences"`
 }

@@ -62,6 +62,7 @@ func withLists(report *checks.Report) *checks.Report {
 		finding.Evidence = append([]string{}, finding.Evidence...)
 		finding.Confirm = append([]string{}, finding.Confirm...)
 		finding.Remedy = append([]string{}, finding.Remedy...)
+		finding.References = append([]string{}, finding.References...)
 		finding.Consequences = append([]checks.Name{}, finding.Consequences...)
 	}
 	return &whole

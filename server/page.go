@@ -92,6 +92,7 @@ func (d *document) diagnosis(findings []checks.Finding) {
 		d.evidence(finding.Evidence)
 		d.steps("Confirm", finding.Confirm)
 		d.steps("Remedy", finding.Remedy)
+		d.references(finding.References)
 		d.write("</article>\n")
 	}
 	d.write("</section>\n")
@@ -120,6 +121,17 @@ func (d *document) steps(heading string, steps []string) {
 			d.write("<p>%</p>\n", step)
 		}
 	}
+}
+
+func (d *document) references(pages []string) {
+	if len(pages) == 0 {
+		return
+	}
+	d.write("<h4>Read</h4>\n<ul>\n")
+	for _, page := range pages {
+		d.write("<li><a href=\"%\">%</a></li>\n", page, page)
+	}
+	d.write("</ul>\n")
 }
 
 func (d *document) checks(results []checks.Result) {

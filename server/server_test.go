@@ -164,6 +164,7 @@ func failing() *checks.Report {
 		Evidence:     []string{"A connection to 10.96.0.1:443 got no answer in 5s."},
 		Confirm:      []string{"kubectl get pods"},
 		Remedy:       []string{"Look for a policy:", "kubectl get networkpolicies --namespace <shop> && true"},
+		References:   []string{"https://kubernetes.io/docs/concepts/services-networking/network-policies/"},
 		Consequences: []checks.Name{checks.TLS},
 	}}
 	for i := range report.Access {

@@ -87,6 +87,18 @@ func (e Entry) For(names Names) Entry {
 	return e
 }
 
+// reasonsPage is where the generated page of all entries can be read.
+const reasonsPage = "https://github.com/kube-lifeline/lifeline/blob/main/docs/reasons.md"
+
+// References are pages to read about the reason, this project's own first.
+func (e Entry) References() []string {
+	pages := []string{reasonsPage + "#" + string(e.Reason)}
+	if e.Page != "" {
+		pages = append(pages, e.Page)
+	}
+	return pages
+}
+
 func replaceEach(replacer *strings.Replacer, texts []string) []string {
 	replaced := make([]string, len(texts))
 	for i, text := range texts {

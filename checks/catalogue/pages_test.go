@@ -19,7 +19,7 @@ var update = flag.Bool("update", false, "write the generated pages of docs anew"
 const generated = "<!-- Made from checks/catalogue by go test ./checks/catalogue -update; changes here are lost. -->\n\n"
 
 func TestThePagesSayWhatTheCatalogueSays(t *testing.T) {
-	for name, want := range map[string]string{"reasons.md": reasonsPage(), "failure-modes.md": modesPage()} {
+	for name, want := range map[string]string{"reasons.md": renderReasons(), "failure-modes.md": modesPage()} {
 		t.Run(name, func(t *testing.T) {
 			path := "../../docs/" + name
 			if *update {
@@ -42,7 +42,7 @@ func TestThePagesSayWhatTheCatalogueSays(t *testing.T) {
 // TestEveryLinkOfThePagesLeadsToAHeading follows GitHub's rule for the anchors of
 // headings, which leaves a code as it is.
 func TestEveryLinkOfThePagesLeadsToAHeading(t *testing.T) {
-	reasons := reasonsPage()
+	reasons := renderReasons()
 	headings := make(map[string]bool)
 	for _, found := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(outsideOfFences(reasons), -1) {
 		anchor := strings.ReplaceAll(strings.ToLower(found[1]), " ", "-")
@@ -66,7 +66,7 @@ func outsideOfFences(page string) string {
 	return regexp.MustCompile("(?s)```.*?```").ReplaceAllString(page, "")
 }
 
-func reasonsPage() string {
+func renderReasons() string {
 	var page, contents strings.Builder
 	titles := append(names(), "any check")
 	for i, link := range links() {

@@ -48,11 +48,13 @@ func explain(problem problem, names catalogue.Names) checks.Finding {
 		Evidence:     []string{problem.Message},
 		Confirm:      []string{},
 		Remedy:       []string{},
+		References:   []string{},
 		Consequences: []checks.Name{},
 	}
 	if entry, ok := catalogue.Lookup(problem.Reason); ok {
 		entry = entry.For(names)
 		finding.Title = entry.Title
+		finding.References = append(finding.References, entry.References()...)
 		finding.Confirm = append(finding.Confirm, entry.Confirm...)
 		finding.Remedy = append(finding.Remedy, entry.Mend...)
 	}

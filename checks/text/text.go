@@ -185,6 +185,7 @@ func (p *printer) finding(finding checks.Finding) {
 	p.list("Evidence", finding.Evidence)
 	p.list("Confirm", finding.Confirm)
 	p.list("Remedy", finding.Remedy)
+	p.list("Read", finding.References)
 	p.out.WriteByte('\n')
 }
 
@@ -197,7 +198,7 @@ func (p *printer) list(heading string, lines []string) {
 	fmt.Fprintf(&p.out, "  %s:\n", heading)
 	for _, line := range lines {
 		indent := "    "
-		if heading != "Evidence" && checks.IsCommand(line) {
+		if (heading == "Confirm" || heading == "Remedy") && checks.IsCommand(line) {
 			indent += "  "
 		}
 		fmt.Fprintf(&p.out, "%s%s\n", indent, p.quote(line))

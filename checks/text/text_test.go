@@ -94,6 +94,7 @@ func failing() *checks.Report {
 			Evidence:     []string{"A connection to 10.96.0.1:443 got no answer in 5s."},
 			Confirm:      []string{"kubectl get pods"},
 			Remedy:       []string{"kubectl get networkpolicies --namespace shop"},
+			References:   []string{"https://kubernetes.io/docs/concepts/services-networking/network-policies/"},
 			Consequences: []checks.Name{checks.TLS},
 		},
 		{Reason: checks.DNSTimeout, Certainty: checks.Likely, Severity: checks.Fail, Title: "No nameserver answers"},
