@@ -10,7 +10,8 @@ import (
 
 const (
 	// deepEvery is the least time between two runs of the deep probes while what
-	// fails stays the same.
+	// fails stays the same, and for how long an episode can use what probes saw
+	// in an earlier one.
 	deepEvery = 5 * time.Minute
 	// burst is how many runs there are at most within burstIntervals intervals, so
 	// that a state that comes and goes does not become a load on the API server.
@@ -25,52 +26,71 @@ type episode struct {
 	observer observer
 	interval time.Duration
 
-	// deep are what the latest probes of the episode saw.
-	deep *checks.DeepFacts
-	// probed has what probes saw that have ended since.
+	// symptom is what is wrong now, and probedFor the one that the latest probes
+	// of this episode were begun for; each is empty where there is none.
+	symptom, probedFor string
+	// deep are what probes saw of the symptom shown. They outlive their episode,
+	// since what comes and goes may be gone by the time that a round could use
+	// them, and serve the next one of the same symptom.
+	deep    *checks.DeepFacts
+	shown   string
+	shownAt time.Time
+	// probed has what probes saw that have ended since, running the symptom that
+	// they were begun for.
 	probed  chan *checks.DeepFacts
 	probing sync.WaitGroup
-	running bool
-	// begun is when the latest runs were begun, the last one last, and symptom
-	// what was wrong at that; it is empty where the present episode had none.
-	begun   []time.Time
-	symptom string
+	running string
+	// begun is when the latest runs were begun, the last one last.
+	begun []time.Time
 }
 
 func newEpisode(observer observer, interval time.Duration) *episode {
 	return &episode{observer: observer, interval: interval, probed: make(chan *checks.DeepFacts, 1)}
 }
 
-// took keeps what probes saw, unless the episode that they were for is over.
+// took keeps what probes saw, unless their symptom was gone meanwhile and others
+// saw it.
 func (e *episode) took(deep *checks.DeepFacts) {
-	e.running = false
-	if e.symptom != "" {
-		e.deep = deep
+	if e.symptom == e.running || e.recall(e.running) == nil {
+		e.deep, e.shown, e.shownAt = deep, e.running, time.Now()
+	}
+	e.running = ""
+}
+
+// recall is what probes saw of a symptom; nil where none did of late.
+func (e *episode) recall(symptom string) *checks.DeepFacts {
+	switch {
+	case e.deep == nil || symptom == "" || symptom != e.shown:
+		return nil
+	case symptom != e.symptom && time.Since(e.shownAt) > deepEvery:
+		return nil
+	default:
+		return e.deep
 	}
 }
 
-// goOn begins, goes on with or ends the episode by the report of a round. Probes
+// goOn begins, goes on with or ends the episode by what a round showed. Probes
 // run beside the rounds, until ctx ends at the latest.
-func (e *episode) goOn(ctx context.Context, facts *checks.Facts, report *checks.Report) {
-	now := symptom(report)
-	if now == "" {
-		e.deep, e.symptom = nil, ""
+func (e *episode) goOn(ctx context.Context, facts *checks.Facts, symptom string, status checks.Status) {
+	e.symptom = symptom
+	if symptom == "" {
+		e.probedFor = ""
 		return
 	}
-	if e.running || !e.isDue(now, report.Status) {
+	if e.running != "" || !e.isDue(status) {
 		return
 	}
-	e.running, e.symptom = true, now
+	e.running, e.probedFor = symptom, symptom
 	e.begun = append(e.begun, time.Now())
 	e.begun = e.begun[max(0, len(e.begun)-burst):]
 	e.probing.Go(func() { e.probed <- e.observer.Deep(ctx, facts) })
 }
 
-func (e *episode) isDue(now string, status checks.Status) bool {
+func (e *episode) isDue(status checks.Status) bool {
 	if len(e.begun) == burst && time.Since(e.begun[0]) < burstIntervals*e.interval {
 		return false
 	}
-	if now != e.symptom {
+	if e.symptom != e.probedFor {
 		return true
 	}
 	return status == checks.Fail && time.Since(e.begun[len(e.begun)-1]) >= deepEvery

@@ -105,26 +105,60 @@ func TestDeepProbesAreMadeAtTheStartOfAnEpisodeAndSeldomAfter(t *testing.T) {
 	}
 }
 
-func TestWhatDeepProbesSawIsForgottenWithTheirEpisode(t *testing.T) {
+func TestWhatDeepProbesSawServesTheNextEpisodeOfTheSameSymptomForAWhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newEpisode(&staged{start: time.Now(), status: func(time.Duration) checks.Status { return checks.OK }}, time.Second)
 		defer e.wait()
-		failing := &checks.Report{Status: checks.Fail, Checks: []checks.Result{{Name: checks.API, Status: checks.Fail, Reason: checks.TCPTimeout}}}
-		e.goOn(t.Context(), &checks.Facts{}, failing)
+		round := func(symptom string) *checks.DeepFacts {
+			known := e.recall(symptom)
+			e.goOn(t.Context(), &checks.Facts{}, symptom, checks.Fail)
+			return known
+		}
+		const silent, refused = "api tcp-timeout", "api tcp-refused"
+		if got := round(silent); got != nil {
+			t.Fatal("something is known before any probe has ended")
+		}
+		first := <-e.probed
+		e.took(first)
+		if got := round(silent); got != first {
+			t.Error("what the probes saw is not known within the episode")
+		}
+		if got := round(refused); got != nil {
+			t.Error("what the probes saw of another symptom is held for this one's")
+		}
 		e.took(<-e.probed)
-		if e.deep == nil {
-			t.Fatal("what the probes saw is not kept within the episode")
-		}
-		e.goOn(t.Context(), &checks.Facts{}, &checks.Report{Status: checks.OK})
-		if e.deep != nil {
-			t.Error("what the probes saw is kept when the episode is over")
-		}
+		round(silent)
+		shown := <-e.probed
+		e.took(shown)
+		round("")
 		time.Sleep(time.Minute)
-		e.goOn(t.Context(), &checks.Facts{}, failing)
+		if got := round(silent); got != shown {
+			t.Error("what the probes saw is forgotten with the episode")
+		}
+		round("")
 		late := <-e.probed
-		e.goOn(t.Context(), &checks.Facts{}, &checks.Report{Status: checks.OK})
-		if e.took(late); e.deep != nil {
-			t.Error("probes that ended after their episode are kept")
+		e.took(late)
+		if got := round(silent); got != shown {
+			t.Error("probes that ended when all was well are preferred to those that saw what was wrong")
+		}
+		<-e.probed
+		round("")
+		time.Sleep(deepEvery + time.Second)
+		if got := e.recall(silent); got != nil {
+			t.Error("what the probes saw is known for longer than it is of use")
+		}
+	})
+}
+
+func TestWhatDeepProbesSawIsKnownAsLongAsTheirEpisodeLasts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEpisode(&staged{start: time.Now()}, time.Second)
+		defer e.wait()
+		e.goOn(t.Context(), &checks.Facts{}, "dns dns-slow", checks.Warn)
+		e.took(<-e.probed)
+		time.Sleep(time.Hour)
+		if e.goOn(t.Context(), &checks.Facts{}, "dns dns-slow", checks.Warn); e.recall("dns dns-slow") == nil {
+			t.Error("a warning that lasts has lost what the probes saw")
 		}
 	})
 }

@@ -75,10 +75,13 @@ func (l loop) round(ctx context.Context, previous *checks.Report, episode *episo
 	if ctx.Err() != nil {
 		return previous
 	}
-	facts.Deep = episode.deep
 	report := judge.Judge(facts, previous)
+	symptom := symptom(report)
+	if facts.Deep = episode.recall(symptom); facts.Deep != nil {
+		report = judge.Judge(facts, previous)
+	}
 	l.publisher.Publish(report)
 	logTransitions(l.log, previous, report)
-	episode.goOn(ctx, facts, report)
+	episode.goOn(ctx, facts, symptom, report.Status)
 	return report
 }
