@@ -11,11 +11,14 @@ import (
 type DeepFacts struct {
 	// Time is when they began, by the pod's clock. They may be older than the
 	// facts that they are part of.
-	Time    time.Time      `json:"time"`
-	Seconds float64        `json:"seconds"`
-	DNS     *DeepDNSFacts  `json:"dns,omitempty"`
-	Path    *DeepPathFacts `json:"path,omitempty"`
-	API     *DeepAPIFacts  `json:"api,omitempty"`
+	Time    time.Time `json:"time"`
+	Seconds float64   `json:"seconds"`
+	// WaitedSeconds is for how long meanwhile the process was given no
+	// processor, see ProcessFacts.
+	WaitedSeconds float64        `json:"waitedSeconds"`
+	DNS           *DeepDNSFacts  `json:"dns,omitempty"`
+	Path          *DeepPathFacts `json:"path,omitempty"`
+	API           *DeepAPIFacts  `json:"api,omitempty"`
 	// Panics are what the code of a probe failed with, by its name: dns, path
 	// or api.
 	Panics map[string]string `json:"panics,omitempty"`

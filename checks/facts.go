@@ -15,6 +15,7 @@ type Facts struct {
 	DurationSeconds float64           `json:"durationSeconds"`
 	Hostname        string            `json:"hostname,omitempty"`
 	DownwardAPI     Identity          `json:"downwardAPI,omitzero"`
+	Process         ProcessFacts      `json:"process,omitzero"`
 	Environment     *EnvironmentFacts `json:"environment,omitempty"`
 	DNS             *DNSFacts         `json:"dns,omitempty"`
 	Token           *TokenFacts       `json:"token,omitempty"`
@@ -25,6 +26,8 @@ type Facts struct {
 	// Deep are what the deep probes saw, in this round or an earlier one of the
 	// same episode; nil where none were made.
 	Deep *DeepFacts `json:"deep,omitempty"`
+	// History is nil in the first round and where there is but one.
+	History *History `json:"history,omitempty"`
 	// Skipped are the checks that were left out.
 	Skipped []Name `json:"skipped,omitempty"`
 	// Panics are what the observing code of a check failed with.

@@ -33,6 +33,9 @@ type Pod struct {
 	// Routes is the kernel's table of IPv4 routes, see proc_net(5). Default
 	// /proc/net/route.
 	Routes string
+	// ControlGroups is where the process' control groups are mounted, see
+	// cgroups(7). Default /sys/fs/cgroup.
+	ControlGroups string
 	// DNSPort is the port that nameservers are asked on, since resolv.conf
 	// cannot name one. Default 53.
 	DNSPort uint16
@@ -62,6 +65,7 @@ func (p Pod) WithDefaults() Pod {
 	p.Hosts = orDefault(p.Hosts, "/etc/hosts")
 	p.MountInfo = orDefault(p.MountInfo, "/proc/self/mountinfo")
 	p.Routes = orDefault(p.Routes, "/proc/net/route")
+	p.ControlGroups = orDefault(p.ControlGroups, "/sys/fs/cgroup")
 	p.DNSPort = orDefault(p.DNSPort, 53)
 	if p.Now == nil {
 		p.Now = time.Now

@@ -175,6 +175,12 @@ const (
 
 // Reasons that any check can have.
 const (
+	// AgentStarved is given where the agent had too little of a processor to
+	// tell.
+	AgentStarved Reason = "agent-starved"
+	// ClockJumped is given before what the pod's clock, put forward or back,
+	// makes look wrong.
+	ClockJumped Reason = "clock-jumped"
 	// CheckPanicked is given when the check's own code failed.
 	CheckPanicked Reason = "check-panicked"
 	// WaitsFor is given to a skipped check, whose ground is gone.

@@ -139,6 +139,40 @@ func links() [][]Entry {
 func anyCheck() []Entry {
 	return []Entry{
 		{
+			Reason: checks.AgentStarved,
+			Title:  "Lifeline gets too little of a processor to tell",
+			Means: "Its process was due to run and was not given a processor for so long that what took time in this round says nothing of the " +
+				"network. Its container has used up its CPU limit, or other processes keep the node busy. Applications beside it, and " +
+				"their probes, are slow for the same reason.",
+			Confirm: []string{
+				"The limit, and whether the container meets it:",
+				"kubectl -n {namespace} get pod {pod} -o jsonpath='{.spec.containers[*].resources}'",
+				"kubectl -n {namespace} top pod {pod} --containers",
+				"kubectl top node {node}",
+			},
+			Mend: []string{
+				"Raise the CPU limit of Lifeline's container, or leave it out; 50m is plenty for it:",
+				"kubectl -n {namespace} set resources daemonset/NAME -c lifeline --limits=cpu=50m --requests=cpu=10m",
+				"Where the container has no limit, find what keeps the node busy, and give requests.cpu to what must not wait for it.",
+			},
+			Page: pageResources,
+		},
+		{
+			Reason: checks.ClockJumped,
+			Title:  "The pod's clock was put forward or back",
+			Means: "From one round to the next the clock, which is the node's, went further than time did, and by the time as it would be " +
+				"without that step everything is in order. Certificates and tokens seem to have expired or not to be valid yet, though " +
+				"nobody changed them. Somebody set the node's clock, its time service did so in one step, or the machine was suspended " +
+				"and has come back with a wrong time.",
+			Confirm: []string{onNode, "chronyc tracking", timeOnNode},
+			Mend: []string{
+				"Let NTP reach its servers (UDP port 123) and run on the node.",
+				"Disruptive: sets the node's clock right in one step, which every process on it sees; on the node {node}, as root:",
+				"chronyc makestep",
+			},
+			Page: pageCertificates,
+		},
+		{
 			Reason: checks.CheckPanicked,
 			Title:  "The check's own code failed",
 			Means: "A programming error in Lifeline ended this check; it says nothing of the pod's way to the API. " +
@@ -233,6 +267,7 @@ const (
 	pageNetworkPolicies = "https://kubernetes.io/docs/concepts/services-networking/network-policies/"
 	pageProjected       = "https://kubernetes.io/docs/concepts/storage/projected-volumes/"
 	pageRBAC            = "https://kubernetes.io/docs/reference/access-authn-authz/rbac/"
+	pageResources       = "https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/"
 	pageSecurityContext = "https://kubernetes.io/docs/tasks/configure-pod-container/security-context/"
 	pageServiceAccount  = "https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-account/"
 	pageServiceAccounts = "https://kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin/"

@@ -2,6 +2,7 @@ package judge
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	"github.com/kube-lifeline/lifeline/checks"
@@ -25,9 +26,12 @@ func diagnose(facts *checks.Facts, verdicts map[checks.Name]verdict, report *che
 		for i, problem := range verdicts[name].ranked() {
 			finding := explain(problem, names)
 			if i == 0 && problem.Status == checks.Fail {
+				finding.Evidence = append(finding.Evidence, comingAndGoing(name, facts)...)
+			}
+			if i == 0 {
 				finding.Consequences = waitingFor(name, report)
 			}
-			findings = append(findings, finding)
+			findings = merge(findings, finding)
 		}
 	}
 	if len(findings) == 0 {
@@ -36,7 +40,39 @@ func diagnose(facts *checks.Facts, verdicts map[checks.Name]verdict, report *che
 	slices.SortStableFunc(findings, func(a, b checks.Finding) int {
 		return cmp.Compare(b.Severity.Severity(), a.Severity.Severity())
 	})
-	return applyRules(rules(), findings, facts, func(p problem) checks.Finding { return explain(p, names) })
+	return ruledBy(rules(), findings, facts, func(p problem) checks.Finding { return explain(p, names) })
+}
+
+// ruledBy applies rules. Where one panics the findings of the checks stand as
+// they are.
+func ruledBy(rules []rule, findings []checks.Finding, facts *checks.Facts, named func(problem) checks.Finding) (told []checks.Finding) {
+	defer func() {
+		if value := recover(); value != nil {
+			told = append(findings, named(brokenRules(fmt.Sprint(value))))
+		}
+	}()
+	return applyRules(rules, slices.Clone(findings), facts, named)
+}
+
+func brokenRules(value string) problem {
+	return warning(checks.CheckPanicked, fmt.Sprintf("Lifeline's own code failed in the rules across links: %s.", value), "a diagnosis", "a panic")
+}
+
+// merge adds a finding, to the one of its reason where another check has it too.
+func merge(findings []checks.Finding, another checks.Finding) []checks.Finding {
+	for i := range findings {
+		known := &findings[i]
+		if known.Reason != another.Reason {
+			continue
+		}
+		if another.Severity.Severity() > known.Severity.Severity() {
+			known.Severity = another.Severity
+		}
+		known.Evidence = union(known.Evidence, another.Evidence)
+		known.Consequences = union(known.Consequences, another.Consequences)
+		return findings
+	}
+	return append(findings, another)
 }
 
 func explain(problem problem, names catalogue.Names) checks.Finding {

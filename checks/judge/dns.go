@@ -76,6 +76,9 @@ func failedLookup(lookup checks.Lookup, facts *checks.Facts) []problem {
 	likely := func(reason checks.Reason, what, found string) []problem {
 		return []problem{failed(reason, what, found)[0].likely()}
 	}
+	silent := func(reason checks.Reason, what, found string) []problem {
+		return []problem{likely(reason, what, found)[0].silent(lookup.Seconds)}
+	}
 	outcomes := outcomesOf(lookup.Queries)
 	switch {
 	case outcomes.cutOverTCP != nil:
@@ -87,7 +90,7 @@ func failedLookup(lookup checks.Lookup, facts *checks.Facts) []problem {
 	case outcomes.rcodes["SERVFAIL"] > 0:
 		return likely(checks.DNSServfailCoreDNSUnsynced, servers+" cannot answer (SERVFAIL)", "SERVFAIL")
 	case lookup.Cut && (outcomes.empty != nil || outcomes.rcodes["NXDOMAIN"] > 0):
-		return likely(checks.DNSTimeout, fmt.Sprintf("the time limit of %s ended the search among %d names; answers come late or from some nameservers only", seconds(lookup.Seconds), len(lookup.Candidates)), "no answer in time")
+		return silent(checks.DNSTimeout, fmt.Sprintf("the time limit of %s ended the search among %d names; answers come late or from some nameservers only", seconds(lookup.Seconds), len(lookup.Candidates)), "no answer in time")
 	case outcomes.empty != nil:
 		return failed(checks.DNSNoData, fmt.Sprintf("%s says that %s exists and has no address, neither A nor AAAA", outcomes.empty.Nameserver, outcomes.empty.Name), "an answer without an address")
 	case outcomes.rcodes["NXDOMAIN"] > 0:
@@ -103,7 +106,7 @@ func failedLookup(lookup checks.Lookup, facts *checks.Facts) []problem {
 	case outcomes.unreachable != "":
 		return likely(checks.DNSUnreachable, fmt.Sprintf("%s cannot be reached: %s", servers, outcomes.unreachable), outcomes.unreachable)
 	case outcomes.failures[checks.TimedOut] > 0:
-		return likely(checks.DNSTimeout, fmt.Sprintf("%s did not answer within %s", servers, seconds(lookup.Seconds)), "no answer")
+		return silent(checks.DNSTimeout, fmt.Sprintf("%s did not answer within %s", servers, seconds(lookup.Seconds)), "no answer")
 	default:
 		return likely(checks.DNSUnreachable, fmt.Sprintf("%s cannot be reached: %s", servers, outcomes.message), first(outcomes.message, "no query was made"))
 	}
@@ -207,7 +210,7 @@ func successfulLookup(facts *checks.Facts, details *checks.DNSDetails) (problems
 	problems = append(problems, partialFailures(lookup)...)
 	if lookup.Seconds > slowLookup {
 		problems = append(problems, warning(checks.DNSSlow,
-			fmt.Sprintf("Resolving %s took %s and %d queries.", lookup.Name, seconds(lookup.Seconds), len(lookup.Queries)), "less than "+seconds(slowLookup), seconds(lookup.Seconds)))
+			fmt.Sprintf("Resolving %s took %s and %d queries.", lookup.Name, seconds(lookup.Seconds), len(lookup.Queries)), "less than "+seconds(slowLookup), seconds(lookup.Seconds)).slow(lookup.Seconds, slowLookup))
 	}
 	return problems
 }
@@ -225,7 +228,7 @@ func partialFailures(lookup checks.Lookup) []problem {
 			continue
 		}
 		return []problem{warning(checks.DNSNameserverFailing,
-			fmt.Sprintf("The nameserver %s does not answer well (%s), so each lookup waits for it before the next is asked.", query.Nameserver, outcome(query)), "an answer from every nameserver", outcome(query)).likely()}
+			fmt.Sprintf("The nameserver %s does not answer well (%s), so each lookup waits for it before the next is asked.", query.Nameserver, outcome(query)), "an answer from every nameserver", outcome(query)).likely().afterSilence(query.Failure, query.Seconds)}
 	}
 	for _, query := range lookup.Queries {
 		bad := query.Failure != nil || query.Rcode != "NOERROR" && query.Rcode != "NXDOMAIN"
@@ -234,10 +237,10 @@ func partialFailures(lookup checks.Lookup) []problem {
 		}
 		if query.Type == "AAAA" {
 			return []problem{warning(checks.DNSAAAABroken,
-				fmt.Sprintf("%s answers for A, and for AAAA of %s not well: %s.", query.Nameserver, query.Name, outcome(query)), "an empty answer for AAAA", outcome(query)).likely()}
+				fmt.Sprintf("%s answers for A, and for AAAA of %s not well: %s.", query.Nameserver, query.Name, outcome(query)), "an empty answer for AAAA", outcome(query)).likely().afterSilence(query.Failure, query.Seconds)}
 		}
 		return []problem{warning(checks.DNSNameserverFailing,
-			fmt.Sprintf("The nameserver %s answered only when it was asked again; the first question met: %s.", query.Nameserver, outcome(query)), "an answer at the first question", outcome(query)).likely()}
+			fmt.Sprintf("The nameserver %s answered only when it was asked again; the first question met: %s.", query.Nameserver, outcome(query)), "an answer at the first question", outcome(query)).likely().afterSilence(query.Failure, query.Seconds)}
 	}
 	return nil
 }

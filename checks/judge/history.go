@@ -6,9 +6,9 @@ import (
 	"github.com/kube-lifeline/lifeline/checks"
 )
 
-// count tells since when a result's status holds. A change of reason alone goes
+// countOn tells since when a result's status holds. A change of reason alone goes
 // on with the count, so that a fault whose face changes keeps its age.
-func count(result *checks.Result, now time.Time, previous *checks.Report) {
+func countOn(result *checks.Result, now time.Time, previous *checks.Report) {
 	result.Since, result.Consecutive = now, 1
 	if previous == nil {
 		return

@@ -27,6 +27,7 @@ func Judge(facts *checks.Facts, previous *checks.Report) *checks.Report {
 	if previous != nil {
 		report.Round = previous.Round + 1
 	}
+	facts = withoutStarvedProbes(facts)
 	verdicts := make(map[checks.Name]verdict)
 	for _, name := range checks.Names() {
 		if skipped(facts, name) || name == checks.KubectlProxy && !withKubectlProxy(facts) {
@@ -34,14 +35,17 @@ func Judge(facts *checks.Facts, previous *checks.Report) *checks.Report {
 		}
 		verdicts[name] = grounded(verdictOn(name, facts), facts)
 		result := verdicts[name].result(name)
-		count(&result, report.Time, previous)
+		countOn(&result, report.Time, previous)
 		if result.Status.Severity() > report.Status.Severity() {
 			report.Status = result.Status
 		}
 		report.Checks = append(report.Checks, result)
 	}
 	report.Diagnosis = diagnose(facts, verdicts, report)
-	report.Access = judgeAccess(facts)
+	report.Access = []checks.Access{}
+	if !unanswerable(verdicts[checks.API], facts) {
+		report.Access = judgeAccess(facts)
+	}
 	return report
 }
 
@@ -69,10 +73,16 @@ type verdict struct {
 type problem struct {
 	checks.Problem
 	certainty checks.Certainty
+	// waited is what the problem is about where it is about time, in seconds, and
+	// enough is what would have been none.
+	waited, enough float64
 }
 
 func failing(reason checks.Reason, message, expected, found string) problem {
-	return problem{checks.Problem{Status: checks.Fail, Reason: reason, Message: message, Expected: expected, Found: found}, checks.Certain}
+	return problem{
+		Problem:   checks.Problem{Status: checks.Fail, Reason: reason, Message: message, Expected: expected, Found: found},
+		certainty: checks.Certain,
+	}
 }
 
 func warning(reason checks.Reason, message, expected, found string) problem {
@@ -85,6 +95,24 @@ func warning(reason checks.Reason, message, expected, found string) problem {
 func (p problem) likely() problem {
 	p.certainty = checks.Likely
 	return p
+}
+
+// slow marks a problem of something that came after longer than enough.
+func (p problem) slow(waited, enough float64) problem {
+	p.waited, p.enough = waited, enough
+	return p
+}
+
+// silent marks a problem of something that did not come within so many seconds.
+// It had its time where it had half of it.
+func (p problem) silent(waited float64) problem { return p.slow(waited, waited/2) }
+
+// afterSilence marks a problem as silent where what failed was a time limit.
+func (p problem) afterSilence(failure *checks.Failure, waited float64) problem {
+	if failure == nil || failure.Kind != checks.TimedOut {
+		return p
+	}
+	return p.silent(waited)
 }
 
 // unless lessens a failing to a warning where a condition holds.
@@ -110,21 +138,26 @@ func verdictOn(name checks.Name, facts *checks.Facts) (v verdict) {
 	if value, ok := facts.Panics[observedWith(name)]; ok {
 		return panicked(name, value)
 	}
+	return excused(rulesOf(name)(facts), facts)
+}
+
+// rulesOf are the rules of one check.
+func rulesOf(name checks.Name) func(*checks.Facts) verdict {
 	switch name {
 	case checks.Environment:
-		return judgeEnvironment(facts)
+		return judgeEnvironment
 	case checks.DNS:
-		return judgeDNS(facts)
+		return judgeDNS
 	case checks.Token:
-		return judgeToken(facts)
+		return judgeToken
 	case checks.CA:
-		return judgeCA(facts)
+		return judgeCA
 	case checks.TLS:
-		return judgeTLS(facts)
+		return judgeTLS
 	case checks.KubectlProxy:
-		return judgeKubectlProxy(facts)
+		return judgeKubectlProxy
 	default:
-		return judgeAPI(facts)
+		return judgeAPI
 	}
 }
 
@@ -146,7 +179,7 @@ func groundedWithin(steps int, v verdict, facts *checks.Facts) verdict {
 	}
 	cause := failing(checks.WaitsFor, v.well, "the ground of the check", "nothing wrong in "+string(v.waitsFor)).likely()
 	for _, problem := range ground.ranked() {
-		if problem.Status != checks.Fail {
+		if problem.Status != checks.Fail && problem.Reason != checks.AgentStarved {
 			continue
 		}
 		if !skipped(facts, v.waitsFor) {

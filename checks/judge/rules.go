@@ -26,7 +26,7 @@ type rule struct {
 
 // rules are all rules, in the order in which they are tried.
 func rules() []rule {
-	return slices.Concat(environmentRules(), pathRules(), replicaRules(), answerRules(), nameserverRules(), orderRules())
+	return slices.Concat(environmentRules(), pathRules(), replicaRules(), answerRules(), nameserverRules(), clockRules(), orderRules())
 }
 
 // applyRules puts causes in the place of what they refine and before what they
@@ -50,7 +50,7 @@ func applyRules(rules []rule, findings []checks.Finding, facts *checks.Facts, na
 }
 
 func (r rule) apply(findings []checks.Finding, evidence []string, named func(problem) checks.Finding) []checks.Finding {
-	cause := named(problem{checks.Problem{Status: checks.Warn, Reason: r.reason}, r.certainty})
+	cause := named(problem{Problem: checks.Problem{Status: checks.Warn, Reason: r.reason}, certainty: r.certainty})
 	cause.Evidence = nil
 	var kept []checks.Finding
 	var refined []string

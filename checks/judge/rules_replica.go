@@ -31,6 +31,9 @@ func certificatesDiffer(facts *checks.Facts) []string {
 			good = append(good, fresh)
 		}
 	}
+	if len(good) == 0 && len(bad) == 0 {
+		return certificatesAlternate(facts)
+	}
 	if len(good) == 0 || len(bad) == 0 || slices.ContainsFunc(good, func(fresh checks.FreshConnection) bool { return fresh.Leaf == bad[0].Leaf }) {
 		return nil
 	}
@@ -53,6 +56,9 @@ func someReject(facts *checks.Facts) []string {
 			rejecting++
 		}
 	}
+	if accepting+rejecting == 0 {
+		return rejectionsAlternate(facts)
+	}
 	if accepting == 0 || rejecting == 0 {
 		return nil
 	}
@@ -71,8 +77,41 @@ func someConnect(facts *checks.Facts) []string {
 			failed++
 		}
 	}
+	if connected+failed == 0 {
+		return connectionsAlternate(facts)
+	}
 	if connected == 0 || failed == 0 {
 		return nil
 	}
 	return []string{fmt.Sprintf("Of %d connections one after the other %d did not come about and %d did.", connected+failed, failed, connected)}
+}
+
+// certificatesAlternate: where no connections were made at one time, rounds are
+// compared, each of which meets another API server. A certificate that was
+// renewed changes once.
+func certificatesAlternate(facts *checks.Facts) []string {
+	rounds := apiRounds(facts)
+	refused := func(round checks.PastRound) bool { return round.Failure == checks.Untrusted }
+	if !alternates(rounds, refused) || len(leavesOf(rounds, refused)) == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("Of the last %d rounds %d met a certificate that is not accepted, and the others another one that is.", len(rounds), count(rounds, refused))}
+}
+
+func rejectionsAlternate(facts *checks.Facts) []string {
+	rounds := apiRounds(facts)
+	rejected := func(round checks.PastRound) bool { return round.Status == 401 }
+	if !alternates(rounds, rejected) || len(leavesOf(rounds, rejected)) == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("Of the last %d rounds %d were rejected with status 401, all by API servers of which no round was accepted.", len(rounds), count(rounds, rejected))}
+}
+
+func connectionsAlternate(facts *checks.Facts) []string {
+	rounds := apiRounds(facts)
+	unconnected := func(round checks.PastRound) bool { return round.Stage == checks.StageConnect }
+	if !alternates(rounds, unconnected) {
+		return nil
+	}
+	return []string{fmt.Sprintf("Of the last %d rounds %d did not connect and the others did.", len(rounds), count(rounds, unconnected))}
 }

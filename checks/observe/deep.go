@@ -31,7 +31,7 @@ func (o *Observer) Deep(ctx context.Context, facts *checks.Facts) *checks.DeepFa
 	r.facts.Token = r.serviceAccountToken()
 	r.facts.CA = r.authorities()
 	deep := &checks.DeepFacts{Time: r.facts.Time, Panics: make(map[string]string)}
-	start := time.Now()
+	start, waiting := time.Now(), waitForProcessor()
 	probe := func(name string, look func()) func() {
 		return func() {
 			defer func() {
@@ -49,6 +49,7 @@ func (o *Observer) Deep(ctx context.Context, facts *checks.Facts) *checks.DeepFa
 		probe("path", func() { deep.Path = r.deepPath(ctx, facts) }),
 		probe("api", func() { deep.API = r.deepAPI(ctx, facts) }),
 	)
+	deep.WaitedSeconds = waiting.stop().total.Seconds()
 	deep.Seconds = time.Since(start).Seconds()
 	return deep
 }

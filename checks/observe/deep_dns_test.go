@@ -300,7 +300,7 @@ func TestOnlyAnAddressHasAReverseName(t *testing.T) {
 // deeply asks the nameservers of a resolv.conf with the limits that hold in a
 // pod.
 func deeply(ctx context.Context, resolvConf string, port uint16) *checks.DeepDNSFacts {
-	r := &round{pod: checks.Pod{DNSPort: port}, facts: &checks.Facts{}}
+	r := &round{pod: checks.Pod{DNSPort: port}, timeout: DefaultTimeout, facts: &checks.Facts{}}
 	return r.deepDNS(ctx, &checks.Facts{DNS: &checks.DNSFacts{ResolvConf: parseResolvConf(resolvConf)}})
 }
 

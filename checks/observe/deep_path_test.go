@@ -104,7 +104,7 @@ func TestAnAddressThatDoesNotConnectIsTriedTwice(t *testing.T) {
 func TestNoConnectionIsBegunThatCannotHaveItsTime(t *testing.T) {
 	silent := listen(t, func(_ int, conn *net.TCPConn) { _, _ = io.Copy(io.Discard, conn) })
 	r, facts := deepPod(t, newIssuer(t), silent, handshakeMet(checks.TimedOut))
-	r.timeout = 300 * time.Millisecond
+	r.timeout = 750 * time.Millisecond
 	ctx, cancel := contextFor(t, time.Second)
 	defer cancel()
 	var path *checks.DeepPathFacts

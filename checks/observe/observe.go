@@ -53,6 +53,8 @@ type memory struct {
 	// mounts is nil until the table of mounts is read. A container's mounts are
 	// made before it starts, and the kernel takes long to list them.
 	mounts *mountFacts
+	clock  clock
+	past   past
 }
 
 // Observe looks at every link once. It returns when all is seen, at the latest
@@ -60,8 +62,13 @@ type memory struct {
 func (o *Observer) Observe(ctx context.Context) *checks.Facts {
 	r := o.newRound()
 	start := time.Now()
+	r.memory.clock.read(r.facts.Time, start)
+	r.facts.History = r.memory.past.history(r.memory.clock)
+	waiting := waitForProcessor()
 	r.run(ctx)
+	r.facts.Process = r.process(waiting.stop())
 	r.facts.DurationSeconds = time.Since(start).Seconds()
+	r.memory.past.add(r.facts)
 	return r.facts
 }
 

@@ -1,0 +1,44 @@
+package checks
+
+import "time"
+
+// MaxPastRounds is how many earlier rounds a History has at the most.
+const MaxPastRounds = 20
+
+// History is what the earlier rounds of the same observer met.
+type History struct {
+	// Rounds counts them all.
+	Rounds uint64 `json:"rounds"`
+	// ConnectedAt is when TCP to the API server last connected, and AnsweredAt
+	// when a response last came; zero where that never was.
+	ConnectedAt time.Time `json:"connectedAt,omitzero"`
+	AnsweredAt  time.Time `json:"answeredAt,omitzero"`
+	// Lately are the latest rounds, the oldest first.
+	Lately []PastRound `json:"lately,omitempty"`
+	// ClockJumps are the latest four within the last hour, the oldest first.
+	ClockJumps []ClockJump `json:"clockJumps,omitempty"`
+}
+
+// PastRound is what one earlier round met, in short.
+type PastRound struct {
+	Time time.Time `json:"time"`
+	// Stage, Failure and Status are those of the attempt at the API server; all
+	// are empty where none was made.
+	Stage   Stage       `json:"stage,omitempty"`
+	Failure FailureKind `json:"failure,omitempty"`
+	Status  int         `json:"status,omitempty"`
+	// Leaf is the SHA-256 of the certificate that the server showed.
+	Leaf string `json:"leaf,omitempty"`
+	// Resolved tells that ServiceName had an address. It is nil where it was
+	// not looked up.
+	Resolved *bool `json:"resolved,omitempty"`
+}
+
+// ClockJump is a step of the pod's clock: from one round to the next it went
+// Seconds further than time did, which is negative where it was put back. A
+// machine that was suspended looks like one whose clock went ahead.
+type ClockJump struct {
+	// Time is when it was noticed, by the clock as it was then.
+	Time    time.Time `json:"time"`
+	Seconds float64   `json:"seconds"`
+}

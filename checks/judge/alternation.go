@@ -1,0 +1,93 @@
+package judge
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/kube-lifeline/lifeline/checks"
+)
+
+// leastChanges is how often what rounds met must have changed to be called
+// intermittent: a fault that begins, ends and begins again has come twice.
+const leastChanges = 3
+
+// apiRounds are the latest rounds that tried the API server, the present one
+// last.
+func apiRounds(facts *checks.Facts) []checks.PastRound {
+	if facts.History == nil || facts.API == nil {
+		return nil
+	}
+	rounds := slices.DeleteFunc(slices.Clone(facts.History.Lately), func(round checks.PastRound) bool { return round.Stage == "" })
+	last := facts.API.ServiceHost.Last()
+	present := checks.PastRound{Time: facts.Time, Stage: last.Stage}
+	if last.Failure != nil {
+		present.Failure = last.Failure.Kind
+	}
+	if last.Response != nil {
+		present.Status = last.Response.Status
+	}
+	if handshake := lastHandshake(facts.API.ServiceHost); handshake != nil && len(handshake.Chain) > 0 {
+		present.Leaf = handshake.Chain[0].SHA256
+	}
+	return append(rounds, present)
+}
+
+// alternates tells whether rounds are now of the one kind and now of the other.
+func alternates(rounds []checks.PastRound, bad func(checks.PastRound) bool) bool {
+	changes := 0
+	for i := 1; i < len(rounds); i++ {
+		if bad(rounds[i]) != bad(rounds[i-1]) {
+			changes++
+		}
+	}
+	return changes >= leastChanges
+}
+
+// comingAndGoing says of a failing that not every round meets it.
+func comingAndGoing(name checks.Name, facts *checks.Facts) []string {
+	var rounds []checks.PastRound
+	var bad func(checks.PastRound) bool
+	switch {
+	case name == checks.TLS || name == checks.API:
+		rounds = apiRounds(facts)
+		bad = func(round checks.PastRound) bool { return round.Stage != checks.StageDone || round.Status != 200 }
+	case name == checks.DNS && facts.History != nil && facts.DNS != nil:
+		resolved := len(facts.DNS.Lookup.Addresses) > 0
+		rounds = slices.DeleteFunc(slices.Clone(facts.History.Lately), func(round checks.PastRound) bool { return round.Resolved == nil })
+		rounds = append(rounds, checks.PastRound{Time: facts.Time, Resolved: &resolved})
+		bad = func(round checks.PastRound) bool { return !*round.Resolved }
+	}
+	if !alternates(rounds, bad) {
+		return nil
+	}
+	return []string{fmt.Sprintf("It comes and goes: of the last %d rounds, since %s, %d failed.", len(rounds), moment(rounds[0].Time), count(rounds, bad))}
+}
+
+func count(rounds []checks.PastRound, bad func(checks.PastRound) bool) (counted int) {
+	for _, round := range rounds {
+		if bad(round) {
+			counted++
+		}
+	}
+	return counted
+}
+
+// leavesOf are the certificates that rounds of one kind met and no other round
+// did; none where both kinds met the same.
+func leavesOf(rounds []checks.PastRound, kind func(checks.PastRound) bool) []string {
+	var of, others []string
+	for _, round := range rounds {
+		if round.Leaf == "" {
+			continue
+		}
+		if kind(round) {
+			of = union(of, []string{round.Leaf})
+		} else {
+			others = union(others, []string{round.Leaf})
+		}
+	}
+	if len(others) == 0 || slices.ContainsFunc(of, func(leaf string) bool { return slices.Contains(others, leaf) }) {
+		return nil
+	}
+	return of
+}

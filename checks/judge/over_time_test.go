@@ -1,0 +1,141 @@
+package judge
+
+import (
+	"crypto/x509"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kube-lifeline/lifeline/checks"
+)
+
+// jumped puts the pod's clock forward. The token was issued by another clock.
+func jumped(by time.Duration) func(*checks.Facts) {
+	return func(f *checks.Facts) {
+		claims := f.Token.Claims
+		for _, at := range []*time.Time{&claims.IssuedAt, &claims.NotBefore, &claims.ExpiresAt, &claims.WarnAfter} {
+			*at = at.Add(-by)
+		}
+		f.History = &checks.History{Rounds: 9, ClockJumps: []checks.ClockJump{{Time: noon.Add(-time.Minute), Seconds: by.Seconds()}}}
+	}
+}
+
+// serverAhead puts the API server's clock before the pod's.
+func serverAhead(by time.Duration) func(*checks.Facts) {
+	return func(f *checks.Facts) { last(f).Response.Date = noon.Add(by) }
+}
+
+func TestAClockThatJumpedIsNamedBeforeWhatItMakesLookWrong(t *testing.T) {
+	issuer := newPKI(t)
+	expired := presented(issuer, issuer.serving(func(c *x509.Certificate) { c.NotAfter = noon.AddDate(0, 0, -1) }))
+	for _, test := range []struct {
+		name   string
+		change func(*checks.Facts)
+		want   checks.Reason
+	}{
+		{"the server's clock goes as the pod's did before", both(serverAhead(-2*time.Hour), jumped(2*time.Hour)), checks.ClockJumped},
+		{"the pod's clock was put back", both(serverAhead(2*time.Hour), jumped(-2*time.Hour)), checks.ClockJumped},
+		{"the server's clock is another still", both(serverAhead(-2*time.Hour), jumped(20*time.Minute)), checks.TokenLocalClockSkew},
+		{"no jump was seen", serverAhead(-2 * time.Hour), checks.TokenLocalClockSkew},
+		{"a certificate that was valid before the jump", both(expired, jumped(48*time.Hour)), checks.ClockJumped},
+		{"a certificate that was expired before the jump", both(expired, jumped(time.Hour)), checks.CertServingExpired},
+		{"a jump by which other certificates would not be valid", both(expired, jumped(300*24*time.Hour)), checks.CertServingExpired},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			facts := healthy(t)
+			test.change(facts)
+			if got := Judge(facts, nil).Diagnosis; got[0].Reason != test.want {
+				t.Errorf("got %s first (%v), want %s", got[0].Reason, got[0].Evidence, test.want)
+			}
+		})
+	}
+}
+
+func TestAJumpAfterWhichAllIsInOrderIsNotMentioned(t *testing.T) {
+	facts := healthy(t)
+	facts.History = &checks.History{Rounds: 9, ClockJumps: []checks.ClockJump{{Time: noon.Add(-time.Minute), Seconds: 7200}}}
+	if got := Judge(facts, nil).Diagnosis; len(got) > 0 {
+		t.Errorf("got %+v, want nothing", got)
+	}
+}
+
+// lately gives facts earlier rounds, one for each letter: + answered by one API
+// server and - met by another with the failing of the present round.
+func lately(pattern string) func(*checks.Facts) {
+	return func(f *checks.Facts) {
+		f.History = &checks.History{Rounds: 40}
+		present := last(f)
+		for i, letter := range pattern {
+			round := checks.PastRound{Time: noon.Add(time.Duration(i-len(pattern)) * 15 * time.Second), Stage: checks.StageDone, Status: 200, Leaf: "good"}
+			resolved := letter == '+'
+			round.Resolved = &resolved
+			if letter == '-' {
+				round.Stage, round.Status, round.Leaf = present.Stage, 0, ""
+				if present.Failure != nil {
+					round.Failure = present.Failure.Kind
+				}
+				if present.Response != nil {
+					round.Status = present.Response.Status
+				}
+				if present.TLS != nil && len(present.TLS.Chain) > 0 {
+					round.Leaf = present.TLS.Chain[0].SHA256
+				}
+			}
+			f.History.Lately = append(f.History.Lately, round)
+		}
+	}
+}
+
+func TestWhatComesAndGoesIsToldByTheRoundsBefore(t *testing.T) {
+	issuer := newPKI(t)
+	expired := presented(issuer, issuer.serving(func(c *x509.Certificate) { c.NotAfter = noon.AddDate(0, 0, -1) }))
+	rejectedNow := answeredWith(401, message("Unauthorized"), unfairly)
+	expired = both(expired, func(f *checks.Facts) { last(f).Failure = &checks.Failure{Kind: checks.Untrusted} })
+	for _, test := range []struct {
+		name   string
+		change func(*checks.Facts)
+		want   checks.Reason
+		// comesAndGoes tells that the evidence must say so.
+		comesAndGoes bool
+	}{
+		{"a certificate that some rounds met", both(expired, lately("+-++-+-+++")), checks.CertDiffersByReplica, true},
+		{"a certificate that was replaced by a bad one", both(expired, lately("++++++----")), checks.CertServingExpired, false},
+		{"a 401 that some rounds met", both(rejectedNow, lately("+-++--+-++")), checks.TokenIntermittentByAPIServer, true},
+		{"a 401 that began and lasts", both(rejectedNow, lately("++++++++--")), checks.HTTP401Unattributed, false},
+		{"a refusal that some rounds met", both(connectFails(checks.Refused), lately("+-++--+-++")), checks.TCPIntermittentOneEndpoint, true},
+		{"a refusal that some rounds met, and all connections of this one", both(connectFails(checks.Refused), lately("+-++--+-++"),
+			deepened(func(d *checks.DeepFacts) {
+				d.Path.Fresh = slices.Repeat([]checks.FreshConnection{{Failure: &checks.Failure{Kind: checks.Refused}}}, 2)
+			})), checks.TCPRefused, true},
+		{"a refusal that had come once before", both(connectFails(checks.Refused), lately("+++--+++")), checks.TCPIntermittentOneEndpoint, true},
+		{"a refusal that is new", both(connectFails(checks.Refused), lately("++++++++")), checks.TCPRefused, false},
+		{"a name that some rounds did not resolve", both(unresolved(broken(checks.Refused)), lately("+-++-+")), checks.DNSServiceNoEndpoints, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			facts := healthy(t)
+			test.change(facts)
+			got := Judge(facts, nil).Diagnosis
+			if got[0].Reason != test.want {
+				t.Fatalf("got %s first, want %s", got[0].Reason, test.want)
+			}
+			if said := strings.Contains(strings.Join(got[0].Evidence, " "), "It comes and goes"); said != test.comesAndGoes {
+				t.Errorf("got the evidence %q", got[0].Evidence)
+			}
+		})
+	}
+}
+
+func TestRulesThatPanicLeaveTheFindingsOfTheChecks(t *testing.T) {
+	facts := healthy(t)
+	connectFails(checks.Refused)(facts)
+	facts.Deep = &checks.DeepFacts{DNS: &checks.DeepDNSFacts{}}
+	findings := []checks.Finding{{Reason: checks.TCPRefused, Severity: checks.Fail}}
+	broken := []rule{{reason: checks.TCPTimeout, explains: []checks.Reason{checks.TCPRefused}, evidence: func(*checks.Facts) []string { panic("index out of range") }}}
+	got := ruledBy(broken, findings, facts, func(p problem) checks.Finding {
+		return checks.Finding{Reason: p.Reason, Severity: p.Status, Evidence: []string{p.Message}}
+	})
+	if len(got) != 2 || got[0].Reason != checks.TCPRefused || got[1].Reason != checks.CheckPanicked || !strings.Contains(got[1].Evidence[0], "index out of range") {
+		t.Errorf("got %+v, want the finding and the panic", got)
+	}
+}

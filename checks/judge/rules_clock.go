@@ -1,0 +1,78 @@
+package judge
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/kube-lifeline/lifeline/checks"
+)
+
+// clockRules are about a pod's clock that was put forward or back.
+func clockRules() []rule {
+	return []rule{
+		{reason: checks.ClockJumped, certainty: checks.Likely, explains: []checks.Reason{
+			checks.TokenLocalClockSkew, checks.TokenExpired, checks.TokenNotYetValidAfterClockJump, checks.TokenRotationStalled, checks.TokenPastWarnAfter,
+			checks.CertServingExpired, checks.CertServingNotYetValid, checks.CAExpired, checks.CANotYetValid,
+		}, evidence: wellWithoutTheJump},
+	}
+}
+
+// wellWithoutTheJump: by the clock as it would be without its jump, what looks
+// wrong is in order.
+func wellWithoutTheJump(facts *checks.Facts) []string {
+	if facts.History == nil {
+		return nil
+	}
+	for _, jump := range slices.Backward(facts.History.ClockJumps) {
+		step := time.Duration(jump.Seconds * float64(time.Second))
+		if step.Abs() <= leeway || !mendsTheClock(facts, step) {
+			continue
+		}
+		direction := "forward"
+		if step < 0 {
+			direction = "back"
+		}
+		return []string{fmt.Sprintf("At %s this pod's clock was put %s %s from one round to the next. Without that, all would be in order.", moment(jump.Time), direction, span(step))}
+	}
+	return nil
+}
+
+// mendsTheClock tells whether a step explains the difference to the API server's
+// clock or, where no server told its time, dates that do not hold.
+func mendsTheClock(facts *checks.Facts, step time.Duration) bool {
+	if ahead, known := skew(facts); known {
+		return ahead.Abs() > leeway && (ahead+step).Abs() <= leeway
+	}
+	undone := facts.Time.Add(-step)
+	mended := false
+	holds := func(from, until time.Time) bool {
+		within := func(at time.Time) bool { return !at.Before(from) && !at.After(until) }
+		mended = mended || !within(facts.Time)
+		return within(undone)
+	}
+	for _, certificate := range datedCertificates(facts) {
+		if !holds(certificate.NotBefore, certificate.NotAfter) {
+			return false
+		}
+	}
+	if token := facts.Token; token != nil && token.Claims != nil && !token.Claims.ExpiresAt.IsZero() {
+		if !holds(token.Claims.IssuedAt.Add(-leeway), token.Claims.ExpiresAt.Add(leeway)) {
+			return false
+		}
+	}
+	return mended
+}
+
+// datedCertificates are those of the server's chain and of ca.crt.
+func datedCertificates(facts *checks.Facts) (certificates []checks.Certificate) {
+	if facts.API != nil {
+		if handshake := lastHandshake(facts.API.ServiceHost); handshake != nil {
+			certificates = slices.Clone(handshake.Chain)
+		}
+	}
+	if facts.CA != nil {
+		certificates = append(certificates, rootsOf(facts.CA)...)
+	}
+	return certificates
+}

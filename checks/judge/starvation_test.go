@@ -1,0 +1,83 @@
+package judge
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/kube-lifeline/lifeline/checks"
+)
+
+// starved has a round wait for a processor for a part of its time.
+func starved(waited, whole float64) func(*checks.Facts) {
+	return func(f *checks.Facts) {
+		f.DurationSeconds = whole
+		f.Process = checks.ProcessFacts{WaitedSeconds: waited, Processor: &checks.ProcessorFacts{Limit: 0.01, Periods: 300, Throttled: 211}}
+	}
+}
+
+func slowAnswer(f *checks.Facts) { last(f).Phases.FirstByteSeconds = 1.5 }
+
+func silentAPI(stage checks.Stage) func(*checks.Facts) {
+	return both(brokenAt(stage, checks.TimedOut), func(f *checks.Facts) {
+		f.API.ServiceHost.Seconds = 5
+		last(f).Phases.ConnectSeconds = 5
+		if last(f).TLS != nil {
+			last(f).TLS.Seconds = 5
+		}
+	})
+}
+
+func TestWantOfAProcessorIsNotTakenForASlowNetwork(t *testing.T) {
+	judgeCases(t, checks.API, []verdictCase{
+		{"an answer that is slow for want of a processor", both(slowAnswer, starved(1.2, 1.6)), want{checks.Warn, checks.AgentStarved}},
+		{"an answer that is slow in spite of a processor", both(slowAnswer, starved(0.1, 1.6)), want{checks.Warn, checks.HTTPLatencyHigh}},
+		{"an answer that would be slow with a processor too", both(func(f *checks.Facts) { last(f).Phases.FirstByteSeconds = 4 }, starved(2, 4.1)), want{checks.Warn, checks.HTTPLatencyHigh}},
+		{"an answer that is quick in a starved round", starved(1.2, 1.6), want{checks.OK, ""}},
+		{"a connection that is silent", both(silentAPI(checks.StageConnect), starved(0.2, 5.1)), want{checks.Fail, checks.TCPTimeout}},
+		{"a connection for which there was no processor", both(silentAPI(checks.StageConnect), starved(4, 5.1)), want{checks.Warn, checks.AgentStarved}},
+		{"a refusal in a starved round", both(brokenAt(checks.StageConnect, checks.Refused), starved(4, 5.1)), want{checks.Fail, checks.TCPRefused}},
+		{"a silent answer in a starved round", both(silentAPI(checks.StageResponse), starved(4, 5.1)), want{checks.Warn, checks.AgentStarved}},
+		{"a status in a starved round", both(answeredWith(500, func(*checks.Response) {}), starved(4, 5.1)), want{checks.Fail, checks.HTTP500Internal}},
+	})
+	judgeCases(t, checks.DNS, []verdictCase{
+		{"a slow lookup", both(func(f *checks.Facts) { f.DNS.Lookup.Seconds = 0.9 }, starved(0.7, 1)), want{checks.Warn, checks.AgentStarved}},
+		{"a lookup that ran out of time", both(unresolved(broken(checks.TimedOut)), func(f *checks.Facts) { f.DNS.Lookup.Seconds = 5 }, starved(4, 5.1)), want{checks.Warn, checks.AgentStarved}},
+		{"a lookup that nobody answered", both(unresolved(broken(checks.TimedOut)), func(f *checks.Facts) { f.DNS.Lookup.Seconds = 5 }, starved(0.3, 5.1)), want{checks.Fail, checks.DNSTimeout}},
+	})
+}
+
+func TestAStarvedAgentIsNamedOnceWithWhatItCouldNotJudge(t *testing.T) {
+	facts := healthy(t)
+	both(silentAPI(checks.StageConnect), unresolved(broken(checks.TimedOut)), func(f *checks.Facts) { f.DNS.Lookup.Seconds = 5 }, starved(4, 5.1))(facts)
+	last(facts).TLS = nil
+	report := Judge(facts, nil)
+	if report.Status != checks.Warn || len(report.Diagnosis) != 1 || report.Diagnosis[0].Reason != checks.AgentStarved {
+		t.Fatalf("got status %s with %+v, want one warning of the agent's own want", report.Status, report.Diagnosis)
+	}
+	if tls, _ := report.Result(checks.TLS); tls.Status != checks.Skip || tls.WaitsFor != checks.API {
+		t.Errorf("got tls %s, want it to wait for api", tls.Status)
+	}
+	if evidence := strings.Join(report.Diagnosis[0].Evidence, " "); !strings.Contains(evidence, "211 of 300 periods") {
+		t.Errorf("got the evidence %q, want the throttled periods in it", evidence)
+	}
+	if len(report.Access) > 0 {
+		t.Errorf("got %v of the ways to the API, of which nothing is known", report.Access)
+	}
+}
+
+func TestDeepProbesOfAStarvedAgentTellNothing(t *testing.T) {
+	timedOut := handshakeFailure(checks.TimedOut, "i/o timeout")
+	clamped := func(waited float64) func(*checks.Facts) {
+		return deepened(func(d *checks.DeepFacts) {
+			d.Seconds, d.WaitedSeconds = 4, waited
+			d.Path.FullHello, d.Path.Clamped = hello(2, 0), &checks.Handshake{Connected: true, Done: true}
+		})
+	}
+	for waited, reason := range map[float64]checks.Reason{0.1: checks.TLSTimeoutMTUBlackHole, 3: checks.TLSHandshakeTimeout} {
+		facts := healthy(t)
+		both(timedOut, clamped(waited))(facts)
+		if got := Judge(facts, nil).Diagnosis[0].Reason; got != reason {
+			t.Errorf("with %v s of waiting got %s, want %s", waited, got, reason)
+		}
+	}
+}

@@ -1,0 +1,95 @@
+package observe
+
+import (
+	"slices"
+	"time"
+
+	"github.com/kube-lifeline/lifeline/checks"
+)
+
+const (
+	// leastJump is what a step of the clock is told from. Smaller ones harm no
+	// token and no certificate.
+	leastJump = 10 * time.Second
+	maxJumps  = 4
+	jumpsKept = time.Hour
+)
+
+// clock compares the pod's clock with the time that passes.
+type clock struct {
+	// first is the pod's time at the first round, latest that at the latest, and
+	// at when the latest was by a clock that nobody puts forward or back.
+	first, latest time.Time
+	at            time.Time
+	jumps         []checks.ClockJump
+}
+
+// read takes the pod's time at a moment. That of the moment must be by
+// [time.Now], whose monotonic part it goes by.
+func (c *clock) read(told, at time.Time) {
+	told = told.Round(0)
+	if c.at.IsZero() {
+		c.first = told
+	} else if jump := told.Sub(c.latest) - at.Sub(c.at); jump.Abs() >= leastJump {
+		c.jumps = append(c.jumps, checks.ClockJump{Time: told, Seconds: jump.Seconds()})
+	}
+	c.latest, c.at = told, at
+	c.jumps = slices.DeleteFunc(c.jumps, func(jump checks.ClockJump) bool { return told.Sub(jump.Time).Abs() > jumpsKept })
+	c.jumps = c.jumps[max(0, len(c.jumps)-maxJumps):]
+}
+
+// past is what an observer keeps of its rounds.
+type past struct {
+	rounds                  uint64
+	connectedAt, answeredAt time.Time
+	lately                  []checks.PastRound
+}
+
+// history is nil before the second round.
+func (p *past) history(clock clock) *checks.History {
+	if p.rounds == 0 {
+		return nil
+	}
+	return &checks.History{
+		Rounds:      p.rounds,
+		ConnectedAt: p.connectedAt,
+		AnsweredAt:  p.answeredAt,
+		Lately:      slices.Clone(p.lately),
+		ClockJumps:  slices.Clone(clock.jumps),
+	}
+}
+
+func (p *past) add(facts *checks.Facts) {
+	p.rounds++
+	met := checks.PastRound{Time: facts.Time}
+	if facts.API != nil && facts.API.ServiceHost != nil && facts.API.HeldUntil.IsZero() {
+		p.note(&met, facts.API.ServiceHost)
+	}
+	if facts.DNS != nil {
+		resolved := len(facts.DNS.Lookup.Addresses) > 0
+		met.Resolved = &resolved
+	}
+	if len(p.lately) == checks.MaxPastRounds {
+		p.lately = slices.Delete(p.lately, 0, 1)
+	}
+	p.lately = append(p.lately, met)
+}
+
+func (p *past) note(met *checks.PastRound, attempt *checks.Attempt) {
+	last := attempt.Last()
+	met.Stage = last.Stage
+	if last.Failure != nil {
+		met.Failure = last.Failure.Kind
+	}
+	if last.Stage != checks.StageResolve && last.Stage != checks.StageConnect {
+		p.connectedAt = met.Time
+	}
+	if last.Response != nil {
+		p.answeredAt, met.Status = met.Time, last.Response.Status
+	}
+	for _, exchange := range attempt.Exchanges {
+		if exchange.TLS != nil && len(exchange.TLS.Chain) > 0 {
+			met.Leaf = exchange.TLS.Chain[0].SHA256
+		}
+	}
+}

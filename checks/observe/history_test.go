@@ -1,0 +1,93 @@
+package observe
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"github.com/kube-lifeline/lifeline/checks"
+)
+
+func TestOnlyAStepOfTheClockIsAJump(t *testing.T) {
+	noon := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	passed := time.Now()
+	var c clock
+	told := noon
+	for _, step := range []struct{ passes, jump time.Duration }{
+		{15 * time.Second, 0}, {15 * time.Second, 2 * time.Second}, {15 * time.Second, 2 * time.Hour}, {time.Minute, -30 * time.Second}, {15 * time.Second, 0},
+	} {
+		c.read(told, passed)
+		passed = passed.Add(step.passes)
+		told = told.Add(step.passes + step.jump)
+	}
+	c.read(told, passed)
+	var got []float64
+	for _, jump := range c.jumps {
+		got = append(got, jump.Seconds)
+	}
+	if diff := gocmp.Diff([]float64{7200, -30}, got); diff != "" {
+		t.Errorf("the jumps differ (-want +got):\n%s", diff)
+	}
+	if !c.first.Equal(noon) {
+		t.Errorf("got %s as the first round, want %s", c.first, noon)
+	}
+	c.read(told.Add(2*time.Hour), passed.Add(2*time.Hour))
+	if len(c.jumps) > 0 {
+		t.Errorf("got %v, want jumps forgotten after an hour", c.jumps)
+	}
+}
+
+func TestJumpsWithoutEndAreNotKeptWithoutEnd(t *testing.T) {
+	var c clock
+	told, passed := time.Now(), time.Now()
+	for range 100 {
+		told, passed = told.Add(time.Minute), passed.Add(time.Second)
+		c.read(told, passed)
+	}
+	if len(c.jumps) != maxJumps {
+		t.Errorf("got %d jumps, want %d", len(c.jumps), maxJumps)
+	}
+}
+
+func TestEarlierRoundsAreRememberedInShortUpToALimit(t *testing.T) {
+	noon := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	var p past
+	if got := p.history(clock{}); got != nil {
+		t.Fatalf("got %+v before the first round, want nothing", got)
+	}
+	round := func(number int, exchange checks.Exchange, addresses ...netip.Addr) {
+		p.add(&checks.Facts{
+			Time: noon.Add(time.Duration(number) * time.Minute),
+			DNS:  &checks.DNSFacts{Lookup: checks.Lookup{Addresses: addresses}},
+			API:  &checks.APIFacts{ServiceHost: &checks.Attempt{Exchanges: []checks.Exchange{exchange}}},
+		})
+	}
+	for number := range checks.MaxPastRounds {
+		round(number, checks.Exchange{
+			Stage: checks.StageDone, TLS: &checks.TLSFacts{Chain: []checks.Certificate{{SHA256: "a"}}}, Response: &checks.Response{Status: 200},
+		}, netip.MustParseAddr("10.96.0.1"))
+	}
+	round(30, checks.Exchange{Stage: checks.StageTLS, TLS: &checks.TLSFacts{Chain: []checks.Certificate{{SHA256: "b"}}}, Failure: &checks.Failure{Kind: checks.Untrusted}})
+	round(31, checks.Exchange{Stage: checks.StageConnect, Failure: &checks.Failure{Kind: checks.Refused}})
+	got := p.history(clock{})
+	if len(got.Lately) != checks.MaxPastRounds || got.Rounds != checks.MaxPastRounds+2 {
+		t.Errorf("got %d of %d rounds, want the last %d", len(got.Lately), got.Rounds, checks.MaxPastRounds)
+	}
+	if want := noon.Add((checks.MaxPastRounds - 1) * time.Minute); !got.AnsweredAt.Equal(want) || !got.ConnectedAt.Equal(noon.Add(30*time.Minute)) {
+		t.Errorf("got answered at %s and connected at %s", got.AnsweredAt, got.ConnectedAt)
+	}
+	no := false
+	want := []checks.PastRound{
+		{Time: noon.Add(30 * time.Minute), Stage: checks.StageTLS, Failure: checks.Untrusted, Leaf: "b", Resolved: &no},
+		{Time: noon.Add(31 * time.Minute), Stage: checks.StageConnect, Failure: checks.Refused, Resolved: &no},
+	}
+	if diff := gocmp.Diff(want, got.Lately[len(got.Lately)-2:]); diff != "" {
+		t.Errorf("the rounds differ (-want +got):\n%s", diff)
+	}
+	round(32, checks.Exchange{Stage: checks.StageDone, Response: &checks.Response{Status: 200}})
+	if got.Lately[len(got.Lately)-1].Stage != checks.StageConnect {
+		t.Error("a later round changed a history that was given away")
+	}
+}
