@@ -117,6 +117,16 @@ type Response struct {
 	BodyBytes int64  `json:"bodyBytes"`
 }
 
+// ClockAhead is the API server's clock less the pod's; false where the response is
+// not of a kube-apiserver or does not tell.
+func (r *Response) ClockAhead() (ahead time.Duration, known bool) {
+	if r == nil || r.Date.IsZero() || r.AuditID == "" {
+		return 0, false
+	}
+	// A Date is cut to the second; half of one is the mean of what is cut off.
+	return r.Date.Add(time.Second / 2).Sub(r.ReceivedAt), true
+}
+
 // APIDetails are the details of the api check.
 type APIDetails struct {
 	APIFacts

@@ -13,6 +13,9 @@ type History struct {
 	// when a response last came; zero where that never was.
 	ConnectedAt time.Time `json:"connectedAt,omitzero"`
 	AnsweredAt  time.Time `json:"answeredAt,omitzero"`
+	// Clock is the latest comparison with the API server's; nil where it never
+	// told its time.
+	Clock *ClockReading `json:"clock,omitempty"`
 	// Lately are the latest rounds, the oldest first.
 	Lately []PastRound `json:"lately,omitempty"`
 	// ClockJumps are the latest four within the last hour, the oldest first.
@@ -32,6 +35,13 @@ type PastRound struct {
 	// Resolved tells that ServiceName had an address. It is nil where it was
 	// not looked up.
 	Resolved *bool `json:"resolved,omitempty"`
+}
+
+// ClockReading is what the pod's clock showed as an answer of the API server came,
+// and by how much the server's was ahead.
+type ClockReading struct {
+	Time         time.Time `json:"time"`
+	AheadSeconds float64   `json:"aheadSeconds"`
 }
 
 // ClockJump is a step of the pod's clock: from one round to the next it went

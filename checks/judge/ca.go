@@ -35,7 +35,7 @@ func judgeCA(facts *checks.Facts) verdict {
 	}
 	v.details = &checks.CADetails{CAFacts: *ca, FirstExpiry: firstToEnd(certificates)}
 	v.problems = append(v.problems, authoritiesOnly(certificates, trusted(facts))...)
-	v.problems = append(v.problems, validAuthorities(certificates, facts.Time)...)
+	v.problems = append(v.problems, validAuthorities(certificates, facts)...)
 	v.problems = append(v.problems, skippedBlocks(ca, len(certificates))...)
 	if len(certificates) > mostAuthorities {
 		v.problems = append(v.problems, warning(checks.CAWeakerTrust,
@@ -113,7 +113,8 @@ func authoritiesOnly(certificates []checks.Certificate, trusted bool) []problem 
 // validAuthorities judges the lifetime of the bundle as a whole, which is that
 // of its longest-lived authority: a rotation leaves the old one in until it
 // has ended.
-func validAuthorities(certificates []checks.Certificate, now time.Time) []problem {
+func validAuthorities(certificates []checks.Certificate, facts *checks.Facts) []problem {
+	now := facts.Time
 	var expired, future int
 	for _, certificate := range certificates {
 		if now.After(certificate.NotAfter) {
@@ -127,10 +128,10 @@ func validAuthorities(certificates []checks.Certificate, now time.Time) []proble
 	switch {
 	case expired == len(certificates):
 		return []problem{failing(checks.CAExpired,
-			fmt.Sprintf("The cluster's CA (%s) expired %s ago, at %s.", latest.Subject, span(now.Sub(latest.NotAfter)), moment(latest.NotAfter)), "a valid CA", "expired at "+moment(latest.NotAfter))}
+			fmt.Sprintf("The cluster's CA (%s) expired %s ago, at %s.", latest.Subject, span(now.Sub(latest.NotAfter)), moment(latest.NotAfter)), "a valid CA", "expired at "+moment(latest.NotAfter)).byClock(facts)}
 	case future+expired == len(certificates):
 		return []problem{failing(checks.CANotYetValid,
-			fmt.Sprintf("The cluster's CA (%s) is valid from %s on, which is %s ahead.", latest.Subject, moment(latest.NotBefore), span(latest.NotBefore.Sub(now))), "a valid CA", "valid from "+moment(latest.NotBefore))}
+			fmt.Sprintf("The cluster's CA (%s) is valid from %s on, which is %s ahead.", latest.Subject, moment(latest.NotBefore), span(latest.NotBefore.Sub(now))), "a valid CA", "valid from "+moment(latest.NotBefore)).byClock(facts)}
 	case latest.LifetimeLeft(now) < authorityWarning:
 		return []problem{warning(checks.CAExpiringSoon,
 			fmt.Sprintf("The cluster's CA (%s) expires in %s, at %s: %s of its lifetime is left.", latest.Subject, span(latest.NotAfter.Sub(now)), moment(latest.NotAfter), percent(latest.LifetimeLeft(now))),

@@ -24,11 +24,8 @@ func skew(facts *checks.Facts) (time.Duration, bool) {
 		return 0, false
 	}
 	for _, attempt := range []*checks.Attempt{facts.API.ServiceHost, facts.API.ByName} {
-		response := attempt.Last().Response
-		if response != nil && !response.Date.IsZero() && fromKubernetes(response) {
-			// A Date is cut to the second; half of one is the mean of what is
-			// cut off.
-			return response.Date.Add(time.Second / 2).Sub(response.ReceivedAt), true
+		if ahead, known := attempt.Last().Response.ClockAhead(); known {
+			return ahead, true
 		}
 	}
 	return 0, false
@@ -42,4 +39,23 @@ func serverTime(facts *checks.Facts) time.Time {
 		return facts.Time
 	}
 	return facts.Time.Add(ahead)
+}
+
+// provenClock tells whether the API server has confirmed the pod's clock, in this
+// round or in an earlier one since which it did not jump. A date that does not
+// hold is else as likely the clock's fault.
+func provenClock(facts *checks.Facts) bool {
+	if ahead, known := skew(facts); known {
+		return ahead.Abs() <= leeway
+	}
+	if facts.History == nil || facts.History.Clock == nil {
+		return false
+	}
+	reading := facts.History.Clock
+	for _, jump := range facts.History.ClockJumps {
+		if !jump.Time.Before(reading.Time) {
+			return false
+		}
+	}
+	return time.Duration(reading.AheadSeconds*float64(time.Second)).Abs() <= leeway
 }

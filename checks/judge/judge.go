@@ -97,6 +97,15 @@ func (p problem) likely() problem {
 	return p
 }
 
+// byClock marks a problem with dates as likely unless the clock is known to be
+// right.
+func (p problem) byClock(facts *checks.Facts) problem {
+	if provenClock(facts) {
+		return p
+	}
+	return p.likely()
+}
+
 // slow marks a problem of something that came after longer than enough.
 func (p problem) slow(waited, enough float64) problem {
 	p.waited, p.enough = waited, enough

@@ -52,6 +52,45 @@ func TestAClockThatJumpedIsNamedBeforeWhatItMakesLookWrong(t *testing.T) {
 	}
 }
 
+func TestDatesAreCertainOnlyByAClockThatTheAPIServerHasConfirmed(t *testing.T) {
+	issuer := newPKI(t)
+	expired := presented(issuer, issuer.serving(func(c *x509.Certificate) { c.NotAfter = noon.AddDate(0, 0, -1) }))
+	read := func(ahead float64, jumps ...checks.ClockJump) func(*checks.Facts) {
+		return func(f *checks.Facts) {
+			f.History = &checks.History{Rounds: 9, ClockJumps: jumps, Clock: &checks.ClockReading{Time: noon.Add(-time.Minute), AheadSeconds: ahead}}
+		}
+	}
+	for _, test := range []struct {
+		name   string
+		change func(*checks.Facts)
+		want   checks.Certainty
+	}{
+		{"a clock that was right a minute ago", read(0.4), checks.Certain},
+		{"a clock that was wrong a minute ago", read(-3600), checks.Likely},
+		{"a clock that has jumped since", read(0.4, checks.ClockJump{Time: noon, Seconds: 30}), checks.Likely},
+		{"a clock that nobody has confirmed", func(*checks.Facts) {}, checks.Likely},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			facts := healthy(t)
+			both(expired, test.change)(facts)
+			if got := Judge(facts, nil).Diagnosis[0]; got.Reason != checks.CertServingExpired || got.Certainty != test.want {
+				t.Errorf("got %s, %s, want it %s", got.Reason, got.Certainty, test.want)
+			}
+		})
+	}
+}
+
+func TestATokenFromTheFutureSaysThatTheClockIsBehind(t *testing.T) {
+	issuer := newPKI(t)
+	facts := healthy(t)
+	both(presented(issuer, issuer.serving(func(c *x509.Certificate) { c.NotBefore = noon.Add(time.Hour) })), jumped(-2*time.Hour))(facts)
+	facts.History = nil
+	got := Judge(facts, nil).Diagnosis
+	if got[0].Reason != checks.TokenLocalClockSkew || got[1].Reason != checks.CertServingNotYetValid {
+		t.Errorf("got %s and %s, want the clock before the certificate", got[0].Reason, got[1].Reason)
+	}
+}
+
 func TestAJumpAfterWhichAllIsInOrderIsNotMentioned(t *testing.T) {
 	facts := healthy(t)
 	facts.History = &checks.History{Rounds: 9, ClockJumps: []checks.ClockJump{{Time: noon.Add(-time.Minute), Seconds: 7200}}}

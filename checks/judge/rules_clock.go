@@ -15,7 +15,29 @@ func clockRules() []rule {
 			checks.TokenLocalClockSkew, checks.TokenExpired, checks.TokenNotYetValidAfterClockJump, checks.TokenRotationStalled, checks.TokenPastWarnAfter,
 			checks.CertServingExpired, checks.CertServingNotYetValid, checks.CAExpired, checks.CANotYetValid,
 		}, evidence: wellWithoutTheJump},
+		{
+			reason: checks.TokenLocalClockSkew, certainty: checks.Likely,
+			refines:  []checks.Reason{checks.TokenNotYetValidAfterClockJump},
+			explains: []checks.Reason{checks.CertServingNotYetValid, checks.CANotYetValid},
+			evidence: issuedAhead,
+		},
 	}
+}
+
+// issuedAhead: a token was issued before it was read, so a clock by which that is
+// still to come is behind the one that it was issued by.
+func issuedAhead(facts *checks.Facts) []string {
+	if facts.Token == nil || facts.Token.Claims == nil {
+		return nil
+	}
+	if _, known := skew(facts); known {
+		return nil
+	}
+	ahead := facts.Token.Claims.IssuedAt.Sub(facts.Time)
+	if ahead <= leeway {
+		return nil
+	}
+	return []string{fmt.Sprintf("The token was issued at %s by the API server's clock, so this pod's is behind it by %s or more.", moment(facts.Token.Claims.IssuedAt), span(ahead))}
 }
 
 // wellWithoutTheJump: by the clock as it would be without its jump, what looks

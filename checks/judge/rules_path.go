@@ -2,6 +2,7 @@ package judge
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/kube-lifeline/lifeline/checks"
@@ -24,7 +25,7 @@ func pathRules() []rule {
 // is what matters.
 func worksClamped(facts *checks.Facts) []string {
 	path := deepPath(facts)
-	if path.Clamped == nil || path.FullHello == nil || !path.Clamped.Done || !timedOut(path.FullHello) {
+	if path.Clamped == nil || path.FullHello == nil || !path.Clamped.Done || !timedOut(path.FullHello) || someShookHands(path) {
 		return nil
 	}
 	evidence := []string{"With segments of 1000 bytes in both directions the handshake ends well, and with those of full size it does not."}
@@ -37,6 +38,12 @@ func worksClamped(facts *checks.Facts) []string {
 	return evidence
 }
 
+// someShookHands tells that a connection of full size got through, so that size is
+// not what matters.
+func someShookHands(path checks.DeepPathFacts) bool {
+	return slices.ContainsFunc(path.Fresh, func(fresh checks.FreshConnection) bool { return fresh.Leaf != "" })
+}
+
 func timedOut(handshake *checks.Handshake) bool {
 	return handshake.Connected && handshake.Failure != nil && handshake.Failure.Kind == checks.TimedOut
 }
@@ -45,7 +52,7 @@ func timedOut(handshake *checks.Handshake) bool {
 // fits in one does.
 func worksWithSmallHello(facts *checks.Facts) []string {
 	path := deepPath(facts)
-	if path.SmallHello == nil || path.FullHello == nil || !path.SmallHello.Done || path.FullHello.Done {
+	if path.SmallHello == nil || path.FullHello == nil || !path.SmallHello.Done || path.FullHello.Done || someShookHands(path) {
 		return nil
 	}
 	return []string{"With a ClientHello of one segment the handshake ends well, and with Go's own of two it does not."}

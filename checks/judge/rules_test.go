@@ -101,6 +101,9 @@ func TestRulesNameTheCauseByWhatDeepProbesSaw(t *testing.T) {
 		{"a handshake that only a small hello brings to its end", both(handshakeTimeout, hellos(done, hello(1, 0), hello(1, 0))), checks.TLSTimeoutLargeClientHello},
 		{"a server that acknowledges and says nothing", both(handshakeTimeout, hellos(hello(0, 0), hello(0, 0), hello(0, 0))), checks.TLSTimeoutServerOverloaded},
 		{"a server that neither acknowledges", both(handshakeTimeout, hellos(hello(1, 0), hello(2, 0), hello(3, 0))), checks.TLSHandshakeTimeout},
+		{"a handshake that only small segments bring to its end, and others of full size too", both(handshakeTimeout, hellos(done, hello(2, 0), done), func(f *checks.Facts) {
+			f.Deep.Path.Fresh = []checks.FreshConnection{unconnected, good}
+		}), checks.TLSHandshakeTimeout},
 		{"handshakes that all end well by now", both(handshakeTimeout, hellos(done, done, done)), checks.TLSHandshakeTimeout},
 		{"a handshake of which nothing more is known", handshakeTimeout, checks.TLSHandshakeTimeout},
 

@@ -34,7 +34,7 @@ func judgeTLS(facts *checks.Facts) verdict {
 	if blamed, sentence := bundleAtFault(facts, details); blamed {
 		return waitFor(checks.CA, sentence, details)
 	}
-	v.problems = distrusted(handshake, details)
+	v.problems = distrusted(facts, handshake, details)
 	return v
 }
 
@@ -127,7 +127,7 @@ func bundleAtFault(facts *checks.Facts, details *checks.TLSDetails) (bool, strin
 func skipped(facts *checks.Facts, name checks.Name) bool { return slices.Contains(facts.Skipped, name) }
 
 // distrusted makes a problem of each facet that does not hold.
-func distrusted(handshake *checks.TLSFacts, details *checks.TLSDetails) (problems []problem) {
+func distrusted(facts *checks.Facts, handshake *checks.TLSFacts, details *checks.TLSDetails) (problems []problem) {
 	for _, facet := range details.Facets {
 		if facet.OK {
 			continue
@@ -136,8 +136,11 @@ func distrusted(handshake *checks.TLSFacts, details *checks.TLSDetails) (problem
 		if facet.Reason == checks.CertSANMissingDNSName {
 			found.Status = checks.Warn
 		}
-		if facet.Name == facetIssuer {
+		switch facet.Name {
+		case facetIssuer:
 			found = found.likely()
+		case facetTime:
+			found = found.byClock(facts)
 		}
 		problems = append(problems, found)
 	}

@@ -30,7 +30,7 @@ func judgeToken(facts *checks.Facts) verdict {
 		details.AgeSeconds = now.Sub(claims.IssuedAt).Seconds()
 	}
 	if !accepted(facts) {
-		v.problems = append(v.problems, validity(claims, now)...)
+		v.problems = append(v.problems, validity(facts, now)...)
 	}
 	v.problems = append(v.problems, endless(claims)...)
 	v.problems = append(v.problems, audience(facts)...)
@@ -79,7 +79,8 @@ func unusableToken(token *checks.TokenFacts) (problem, bool) {
 }
 
 // validity judges the times by which the API server refuses a token.
-func validity(claims *checks.TokenClaims, now time.Time) []problem {
+func validity(facts *checks.Facts, now time.Time) []problem {
+	claims := facts.Token.Claims
 	start := claims.NotBefore
 	if claims.IssuedAt.After(start) {
 		start = claims.IssuedAt
@@ -87,7 +88,7 @@ func validity(claims *checks.TokenClaims, now time.Time) []problem {
 	switch {
 	case !claims.ExpiresAt.IsZero() && now.After(claims.ExpiresAt.Add(leeway)):
 		return []problem{failing(checks.TokenExpired,
-			fmt.Sprintf("The token expired %s ago, at %s.", span(now.Sub(claims.ExpiresAt)), moment(claims.ExpiresAt)), "an expiry in the future", moment(claims.ExpiresAt))}
+			fmt.Sprintf("The token expired %s ago, at %s.", span(now.Sub(claims.ExpiresAt)), moment(claims.ExpiresAt)), "an expiry in the future", moment(claims.ExpiresAt)).byClock(facts)}
 	case now.Before(start.Add(-leeway)):
 		return []problem{failing(checks.TokenNotYetValidAfterClockJump,
 			fmt.Sprintf("The token is valid from %s on, which is %s ahead.", moment(start), span(start.Sub(now))), "an issue time in the past", moment(start)).likely()}

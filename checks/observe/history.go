@@ -42,6 +42,7 @@ func (c *clock) read(told, at time.Time) {
 type past struct {
 	rounds                  uint64
 	connectedAt, answeredAt time.Time
+	clock                   *checks.ClockReading
 	lately                  []checks.PastRound
 }
 
@@ -54,6 +55,7 @@ func (p *past) history(clock clock) *checks.History {
 		Rounds:      p.rounds,
 		ConnectedAt: p.connectedAt,
 		AnsweredAt:  p.answeredAt,
+		Clock:       p.clock,
 		Lately:      slices.Clone(p.lately),
 		ClockJumps:  slices.Clone(clock.jumps),
 	}
@@ -86,6 +88,9 @@ func (p *past) note(met *checks.PastRound, attempt *checks.Attempt) {
 	}
 	if last.Response != nil {
 		p.answeredAt, met.Status = met.Time, last.Response.Status
+		if ahead, known := last.Response.ClockAhead(); known {
+			p.clock = &checks.ClockReading{Time: last.Response.ReceivedAt, AheadSeconds: ahead.Seconds()}
+		}
 	}
 	for _, exchange := range attempt.Exchanges {
 		if exchange.TLS != nil && len(exchange.TLS.Chain) > 0 {

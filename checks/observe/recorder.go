@@ -2,6 +2,7 @@ package observe
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -140,7 +141,8 @@ func (r *recorder) readResponse(exchange *checks.Exchange, response *http.Respon
 	}
 	exchange.Response = describe(response, body, r.round.pod.Now(), r.round.scrub)
 	if err != nil {
-		return err
+		// The end of the context closes the connection under the read.
+		return cmp.Or(response.Request.Context().Err(), err)
 	}
 	exchange.Stage = checks.StageDone
 	response.Body = io.NopCloser(bytes.NewReader(body))
