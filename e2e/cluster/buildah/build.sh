@@ -11,6 +11,13 @@ mount -t tmpfs tmpfs "$store"
 mkdir "$store/base" "$store/tmp"
 export HOME="$store/tmp" TMPDIR="$store/tmp"
 
+# It keeps a lock beside the configuration of networks, in /etc/cni by default.
+cat >"$store/containers.conf" <<END
+[network]
+network_config_dir = "$store/networks"
+END
+export CONTAINERS_CONF="$store/containers.conf"
+
 build() {
 	buildah --root "$store/storage" --runroot "$store/run" --storage-driver vfs \
 		bud --isolation chroot --pull=never "$@"
