@@ -47,11 +47,22 @@ type Names struct {
 }
 
 // Lookup returns the entry of a reason, false where there is none.
-func Lookup(reason checks.Reason) (Entry, bool) {
-	for _, link := range links() {
-		for _, entry := range link {
-			if entry.Reason == reason {
-				return entry, true
+func Lookup(reason checks.Reason) (Entry, bool) { return Open().Lookup(reason) }
+
+// Catalogue has all entries, for more look-ups than one.
+type Catalogue struct{ links [][][]Entry }
+
+// Open makes the catalogue.
+func Open() Catalogue { return Catalogue{links: parts()} }
+
+// Lookup returns the entry of a reason, false where there is none.
+func (c Catalogue) Lookup(reason checks.Reason) (Entry, bool) {
+	for _, link := range c.links {
+		for _, part := range link {
+			for _, entry := range part {
+				if entry.Reason == reason {
+					return entry, true
+				}
 			}
 		}
 	}
@@ -129,10 +140,19 @@ func unsafe(r rune) bool {
 	}
 }
 
+// links are the entries of each link, and last those that any check can have.
 func links() [][]Entry {
-	return [][]Entry{
-		append(environment(), environmentCauses()...), append(dns(), dnsCauses()...), token(), ca(),
-		append(tls(), tlsCauses()...), append(api(), apiCauses()...), kubectlProxy(), anyCheck(),
+	var links [][]Entry
+	for _, parts := range parts() {
+		links = append(links, slices.Concat(parts...))
+	}
+	return links
+}
+
+func parts() [][][]Entry {
+	return [][][]Entry{
+		{environment(), environmentCauses()}, {dns(), dnsCauses()}, {token()}, {ca()},
+		{tls(), tlsCauses()}, {api(), apiCauses()}, {kubectlProxy()}, {anyCheck()},
 	}
 }
 

@@ -21,10 +21,14 @@ func byReach() []checks.Name {
 // stand before what they explain.
 func diagnose(facts *checks.Facts, verdicts map[checks.Name]verdict, report *checks.Report) []checks.Finding {
 	findings := []checks.Finding{}
-	names := namesOf(facts, report.Pod)
+	if !slices.ContainsFunc(byReach(), func(name checks.Name) bool { return len(verdicts[name].problems) > 0 }) {
+		return findings
+	}
+	known, names := catalogue.Open(), namesOf(facts, report.Pod)
+	explain := func(p problem) checks.Finding { return explain(p, known, names) }
 	for _, name := range byReach() {
 		for i, problem := range verdicts[name].ranked() {
-			finding := explain(problem, names)
+			finding := explain(problem)
 			if i == 0 && problem.Status == checks.Fail {
 				finding.Evidence = append(finding.Evidence, comingAndGoing(name, facts)...)
 			}
@@ -34,13 +38,10 @@ func diagnose(facts *checks.Facts, verdicts map[checks.Name]verdict, report *che
 			findings = merge(findings, finding)
 		}
 	}
-	if len(findings) == 0 {
-		return findings
-	}
 	slices.SortStableFunc(findings, func(a, b checks.Finding) int {
 		return cmp.Compare(b.Severity.Severity(), a.Severity.Severity())
 	})
-	return ruledBy(rules(), findings, facts, func(p problem) checks.Finding { return explain(p, names) })
+	return ruledBy(rules(), findings, facts, explain)
 }
 
 // ruledBy applies rules. Where one panics the findings of the checks stand as
@@ -75,7 +76,7 @@ func merge(findings []checks.Finding, another checks.Finding) []checks.Finding {
 	return append(findings, another)
 }
 
-func explain(problem problem, names catalogue.Names) checks.Finding {
+func explain(problem problem, known catalogue.Catalogue, names catalogue.Names) checks.Finding {
 	finding := checks.Finding{
 		Reason:       problem.Reason,
 		Certainty:    problem.certainty,
@@ -87,7 +88,7 @@ func explain(problem problem, names catalogue.Names) checks.Finding {
 		References:   []string{},
 		Consequences: []checks.Name{},
 	}
-	if entry, ok := catalogue.Lookup(problem.Reason); ok {
+	if entry, ok := known.Lookup(problem.Reason); ok {
 		entry = entry.For(names)
 		finding.Title = entry.Title
 		finding.References = append(finding.References, entry.References()...)

@@ -28,12 +28,13 @@ func Judge(facts *checks.Facts, previous *checks.Report) *checks.Report {
 		report.Round = previous.Round + 1
 	}
 	facts = withoutStarvedProbes(facts)
+	all := alone{facts: facts, made: make(map[checks.Name]verdict)}
 	verdicts := make(map[checks.Name]verdict)
 	for _, name := range checks.Names() {
 		if skipped(facts, name) || name == checks.KubectlProxy && !withKubectlProxy(facts) {
 			continue
 		}
-		verdicts[name] = grounded(verdictOn(name, facts), facts)
+		verdicts[name] = all.grounded(name)
 		result := verdicts[name].result(name)
 		countOn(&result, report.Time, previous)
 		if result.Status.Severity() > report.Status.Severity() {
@@ -170,34 +171,51 @@ func rulesOf(name checks.Name) func(*checks.Facts) verdict {
 	}
 }
 
-// grounded makes a failing of a check that waits for another which does not
-// fail, or which is left out: nobody else would tell what is wrong.
-func grounded(v verdict, facts *checks.Facts) verdict {
-	return groundedWithin(len(checks.Names()), v, facts)
+// alone has the verdict on each check by itself, made once, that of one which was
+// left out too where another waits for it.
+type alone struct {
+	facts *checks.Facts
+	made  map[checks.Name]verdict
+}
+
+func (a alone) on(name checks.Name) verdict {
+	v, ok := a.made[name]
+	if !ok {
+		v = verdictOn(name, a.facts)
+		a.made[name] = v
+	}
+	return v
+}
+
+// grounded is the verdict on a check among the others. One that waits for another
+// which does not fail, or which is left out, fails: nobody else would tell what is
+// wrong.
+func (a alone) grounded(name checks.Name) verdict {
+	return a.groundedWithin(len(checks.Names()), a.on(name))
 }
 
 // groundedWithin follows so many checks that wait for one another, since facts
 // that nobody has observed could have them wait in a circle.
-func groundedWithin(steps int, v verdict, facts *checks.Facts) verdict {
+func (a alone) groundedWithin(steps int, v verdict) verdict {
 	if v.waitsFor == "" {
 		return v
 	}
-	ground := verdictOn(v.waitsFor, facts)
+	ground := a.on(v.waitsFor)
 	if ground.waitsFor != "" && steps > 0 {
-		ground = groundedWithin(steps-1, ground, facts)
+		ground = a.groundedWithin(steps-1, ground)
 	}
 	cause := failing(checks.WaitsFor, v.well, "the ground of the check", "nothing wrong in "+string(v.waitsFor)).likely()
 	for _, problem := range ground.ranked() {
 		if problem.Status != checks.Fail && problem.Reason != checks.AgentStarved {
 			continue
 		}
-		if !skipped(facts, v.waitsFor) {
+		if !skipped(a.facts, v.waitsFor) {
 			return v
 		}
 		cause = problem
 		break
 	}
-	if ground.waitsFor != "" && !skipped(facts, v.waitsFor) {
+	if ground.waitsFor != "" && !skipped(a.facts, v.waitsFor) {
 		return v
 	}
 	return verdict{problems: []problem{cause}, details: v.details, seconds: v.seconds}

@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"crypto/x509"
 	"encoding/json"
 	"testing"
 	"time"
@@ -139,6 +140,27 @@ func TestTheDiagnosisNamesTheCauseAndWhatFollowsFromIt(t *testing.T) {
 
 func BenchmarkJudgeHealthy(b *testing.B) {
 	facts := healthy(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		Judge(facts, nil)
+	}
+}
+
+// BenchmarkJudgeAllThatIsWrong judges what costs most: a chain of which each facet
+// is parsed, a lookup that failed, deep probes and a whole history.
+func BenchmarkJudgeAllThatIsWrong(b *testing.B) {
+	facts := healthy(b)
+	issuer := newPKI(b)
+	both(
+		presented(issuer, issuer.serving(func(c *x509.Certificate) { c.NotAfter = noon.AddDate(0, 0, -1) })),
+		unresolved(broken(checks.TimedOut), broken(checks.TimedOut)),
+		lately("+-++-+-+++++-++-+-++"),
+		deepened(func(d *checks.DeepFacts) {
+			d.DNS.Nameservers = []checks.NameserverFacts{{Address: dnsAddress, UDP: silence(), TCP: silence()}}
+			d.Path.Fresh = []checks.FreshConnection{{Leaf: "a", Status: 200}, {Leaf: "b", Failure: &checks.Failure{Kind: checks.Untrusted}}}
+			d.Path.Controls = []checks.Control{control(checks.ControlNode, "10.244.0.1:443", checks.Refused)}
+		}),
+	)(facts)
 	b.ReportAllocs()
 	for b.Loop() {
 		Judge(facts, nil)
