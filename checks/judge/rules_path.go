@@ -2,6 +2,7 @@ package judge
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -94,7 +95,7 @@ func onlyServicesAreSilent(facts *checks.Facts) []string {
 			return nil
 		}
 	}
-	if len(services) == 0 || len(others) == 0 {
+	if len(services) == 0 || len(others) == 0 || len(answering(facts)) > 0 {
 		return nil
 	}
 	return []string{fmt.Sprintf("No Service answers, %s neither, while the node does (%s).", strings.Join(services, " and "), strings.Join(others, ", "))}
@@ -107,7 +108,26 @@ func onlyTheAPIIsSilent(facts *checks.Facts) []string {
 			return []string{fmt.Sprintf("Another Service is reached meanwhile: %s took a connection within %s.", control.Address, seconds(control.Seconds))}
 		}
 	}
+	if facts.Deep == nil {
+		return nil
+	}
+	if servers := answering(facts); len(servers) > 0 {
+		return []string{fmt.Sprintf("Another address is reached meanwhile: %s answers over UDP.", list(servers))}
+	}
 	return nil
+}
+
+// answering are the nameservers that answered the pulse.
+func answering(facts *checks.Facts) (servers []netip.Addr) {
+	if facts.DNS == nil {
+		return nil
+	}
+	for _, query := range facts.DNS.Lookup.Queries {
+		if query.Failure == nil {
+			servers = union(servers, []netip.Addr{query.Nameserver})
+		}
+	}
+	return servers
 }
 
 // deepPath is what the deep probes saw of the path, nothing where none were made.

@@ -110,6 +110,8 @@ func TestRulesNameTheCauseByWhatDeepProbesSaw(t *testing.T) {
 		{"only the API is silent", both(connectFails(checks.TimedOut), controls(control("dns-over-tcp", "10.96.0.10:53", ""))), checks.TCPTimeoutNetworkPolicy},
 		{"only Services are silent", both(connectFails(checks.TimedOut), timedOut, controls(
 			control("dns-over-tcp", "10.96.0.10:53", checks.TimedOut), control("node", "10.244.0.1:443", checks.Refused))), checks.TCPTimeoutKubeProxyNotProgrammed},
+		{"only the API is silent, and a policy lets DNS out over UDP alone", both(connectFails(checks.TimedOut), controls(
+			control("dns-over-tcp", "10.96.0.10:53", checks.TimedOut), control("node", "10.244.0.1:443", checks.Refused))), checks.TCPTimeoutNetworkPolicy},
 		{"all is silent", both(connectFails(checks.TimedOut), timedOut, controls(
 			control("dns-over-tcp", "10.96.0.10:53", checks.TimedOut), control("node", "10.244.0.1:443", checks.TimedOut))), checks.TCPTimeout},
 
