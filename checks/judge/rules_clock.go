@@ -24,8 +24,9 @@ func clockRules() []rule {
 	}
 }
 
-// issuedAhead: a token was issued before it was read, so a clock by which that is
-// still to come is behind the one that it was issued by.
+// issuedAhead: a token was issued before it was read, and a certificate before it
+// was shown. A clock by which both are still to come is behind the one that they
+// were issued by.
 func issuedAhead(facts *checks.Facts) []string {
 	if facts.Token == nil || facts.Token.Claims == nil {
 		return nil
@@ -34,7 +35,8 @@ func issuedAhead(facts *checks.Facts) []string {
 		return nil
 	}
 	ahead := facts.Token.Claims.IssuedAt.Sub(facts.Time)
-	if ahead <= leeway {
+	future := func(certificate checks.Certificate) bool { return facts.Time.Before(certificate.NotBefore) }
+	if ahead <= leeway || !slices.ContainsFunc(datedCertificates(facts), future) {
 		return nil
 	}
 	return []string{fmt.Sprintf("The token was issued at %s by the API server's clock, so this pod's is behind it by %s or more.", moment(facts.Token.Claims.IssuedAt), span(ahead))}
