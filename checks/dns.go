@@ -12,6 +12,10 @@ type DNSFacts struct {
 	ResolvConf ResolvConf `json:"resolvConf"`
 	// HostsFile is the hosts file as a file.
 	HostsFile File `json:"hostsFile"`
+	// HostNetwork tells that kubelet wrote the hosts file for a pod on the
+	// host's network, as its first line says (pkg/kubelet/kubelet_pods.go,
+	// managedHostsHeaderWithHostNetwork).
+	HostNetwork bool `json:"hostNetwork,omitempty"`
 	// Lookup is the lookup of ServiceName.
 	Lookup Lookup `json:"lookup"`
 	// ServiceHost is the lookup of KUBERNETES_SERVICE_HOST where that is a

@@ -25,6 +25,7 @@ const (
 	DNSResolvConfMissingOrEmpty   Reason = "dns-resolvconf-missing-or-empty"
 	DNSResolvConfUnreadable       Reason = "dns-resolvconf-unreadable"
 	DNSPolicyDefault              Reason = "dns-dnspolicy-default"
+	DNSHostNetwork                Reason = "dns-hostnetwork-without-clusterfirstwithhostnet"
 	DNSPolicyNoneIncomplete       Reason = "dns-policy-none-incomplete"
 	DNSTimeout                    Reason = "dns-timeout"
 	DNSReplyFromUnexpectedSource  Reason = "dns-reply-from-unexpected-source"

@@ -99,6 +99,25 @@ func dnsServers() []Entry {
 			Page: pageDNSPods,
 		},
 		{
+			Reason: checks.DNSHostNetwork,
+			Title:  "A pod on the host's network has its node's DNS",
+			Means: "The pod has hostNetwork true, and for such a pod kubelet takes dnsPolicy ClusterFirst for Default without a word: " +
+				"the resolv.conf is the node's, its search list has no svc entry, and its nameserver does not know the cluster's zone. " +
+				"External names resolve and every Service name is NXDOMAIN. Clients that go by KUBERNETES_SERVICE_HOST work.",
+			Confirm: []string{
+				"The policy and hostNetwork:",
+				dnsOfPod,
+				"What Lifeline's container has:",
+				resolvConfSeen,
+			},
+			Mend: []string{
+				"Set the policy that is for such pods, in the pod template (this rolls the pods out anew; daemonset/NAME likewise):",
+				`kubectl -n {namespace} patch deployment NAME -p '{"spec":{"template":{"spec":{"dnsPolicy":"ClusterFirstWithHostNet"}}}}'`,
+				"Where the pod does not need the node's network, leave hostNetwork out.",
+			},
+			Page: pageDNSPods,
+		},
+		{
 			Reason: checks.DNSPolicyNoneIncomplete,
 			Title:  "The search list lacks the cluster's domains",
 			Means: "The nameserver is the cluster's, but the search domains or ndots that make a short name whole are " +

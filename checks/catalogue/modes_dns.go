@@ -6,6 +6,7 @@ func dnsModes() []Mode {
 	modes := diagnosed(
 		checks.DNSResolvConfMissingOrEmpty,
 		checks.DNSPolicyDefault,
+		checks.DNSHostNetwork,
 		checks.DNSPolicyNoneIncomplete,
 		checks.DNSEgressPolicyBlocks53,
 		checks.DNSServiceNoEndpoints,
@@ -26,8 +27,6 @@ func dnsModes() []Mode {
 		checks.DNSSlow,
 	)
 	return append(modes,
-		planned("dns-hostnetwork-without-clusterfirstwithhostnet",
-			"A hostname that is the node's and not the pod's tells a pod on the host's network from one with dnsPolicy Default."),
 		planned("dns-policy-misses-nodelocal-or-clouddns",
 			"Silence over UDP and TCP of a nameserver that is link-local, while the API server can be reached."),
 		planned("dns-nodelocal-down",

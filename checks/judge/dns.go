@@ -99,6 +99,8 @@ func failedLookup(lookup checks.Lookup, facts *checks.Facts) []problem {
 		return failed(checks.DNSServerMisbehaving, servers+" answers "+outcomes.codes(), outcomes.codes())
 	case outcomes.failures[checks.Invalid] > 0:
 		return failed(checks.DNSReplyInvalid, servers+" sends back what is no DNS answer to the question", "an invalid reply")
+	case outcomes.failures[checks.Refused] > 0 && searchedZone(conf) == "" && onlyLoopback(conf) && hostNetwork(facts) != "":
+		return likely(checks.DNSHostNetwork, fmt.Sprintf("resolv.conf has no cluster domain in its search list (%s), and on %s, which is the node itself, nobody answers; %s", enumerate(conf.Search), servers, hostNetwork(facts)), "the node's resolv.conf")
 	case outcomes.failures[checks.Refused] > 0 && searchedZone(conf) == "" && onlyLoopback(conf):
 		return likely(checks.DNSPolicyDefault, fmt.Sprintf("resolv.conf has no cluster domain in its search list (%s), and on %s, which is the pod itself, nobody answers", enumerate(conf.Search), servers), "a nameserver of its own for each container")
 	case outcomes.failures[checks.Refused] > 0:
@@ -154,6 +156,10 @@ func nameUnknown(lookup checks.Lookup, facts *checks.Facts, outcomes outcomes) p
 		return unknown(checks.DNSPolicyNoneIncomplete,
 			fmt.Sprintf("the search list has no cluster domain (%s), while %s is among the addresses of Services, as the cluster DNS is", enumerate(conf.Search), servers), "a search domain svc.<cluster domain>", enumerate(conf.Search))
 	}
+	if host := hostNetwork(facts); zone == "" && host != "" {
+		return unknown(checks.DNSHostNetwork,
+			fmt.Sprintf("resolv.conf is the node's, with no cluster domain in its search list (%s), and %s does not know the name; %s", enumerate(conf.Search), servers, host), "a search domain svc.<cluster domain>", enumerate(conf.Search))
+	}
 	if zone == "" {
 		return unknown(checks.DNSPolicyDefault,
 			fmt.Sprintf("resolv.conf has no cluster domain in its search list (%s) and %s does not know the name", enumerate(conf.Search), servers), "a search domain svc.<cluster domain>", enumerate(conf.Search))
@@ -166,6 +172,30 @@ func nameUnknown(lookup checks.Lookup, facts *checks.Facts, outcomes outcomes) p
 // it where its resolvConf setting is empty.
 func onlyLoopback(conf checks.ResolvConf) bool {
 	return !slices.ContainsFunc(conf.Nameservers, func(server netip.Addr) bool { return !server.IsLoopback() })
+}
+
+// hostNetwork says by what a pod shows to be on its node's network; it is empty
+// where nothing tells. kubelet heads the hosts file of such a pod so, and leaves
+// it the node's hostname in place of the pod's name.
+func hostNetwork(facts *checks.Facts) string {
+	pod := identity(facts)
+	const longestHostname = 63
+	switch named := pod.Name[:min(len(pod.Name), longestHostname)]; {
+	case facts.DNS.HostNetwork:
+		return fmt.Sprintf("%s is the one that kubelet writes for a pod on the host's network", facts.DNS.HostsFile.Path)
+	case pod.Node != "" && sameHost(facts.Hostname, pod.Node) && !sameHost(facts.Hostname, named):
+		return fmt.Sprintf("the hostname here is the node's, %s, and not the pod's, %s", facts.Hostname, pod.Name)
+	default:
+		return ""
+	}
+}
+
+// sameHost compares names of which either may lack its domain: a node is often
+// registered by its full name.
+func sameHost(a, b string) bool {
+	shortA, _, fullA := strings.Cut(a, ".")
+	shortB, _, fullB := strings.Cut(b, ".")
+	return strings.EqualFold(a, b) || fullA != fullB && strings.EqualFold(shortA, shortB)
 }
 
 // amongServices guesses whether a nameserver has the address of a Service: one

@@ -51,6 +51,35 @@ func TestDNSThatDoesNotResolve(t *testing.T) {
 			nodeResolver(f)
 			unresolved(query("NXDOMAIN", authority("ns.corp.example.")))(f)
 		}, want{checks.Fail, checks.DNSPolicyDefault}},
+		{"NXDOMAIN with a node's search list and the hosts file of the host's network", func(f *checks.Facts) {
+			nodeResolver(f)
+			f.DNS.HostNetwork = true
+			unresolved(query("NXDOMAIN", authority("ns.corp.example.")))(f)
+		}, want{checks.Fail, checks.DNSHostNetwork}},
+		{"NXDOMAIN with a node's search list and hostname", func(f *checks.Facts) {
+			nodeResolver(f)
+			f.Hostname, f.Token.Claims.Node = "node-1", "node-1.example.com"
+			unresolved(query("NXDOMAIN", authority("ns.corp.example.")))(f)
+		}, want{checks.Fail, checks.DNSHostNetwork}},
+		{"NXDOMAIN with a node's search list in a pod that is called as its node", func(f *checks.Facts) {
+			nodeResolver(f)
+			f.Hostname, f.Token.Claims.Node, f.Token.Claims.Pod = "node-1", "node-1", "node-1"
+			unresolved(query("NXDOMAIN", authority("ns.corp.example.")))(f)
+		}, want{checks.Fail, checks.DNSPolicyDefault}},
+		{"NXDOMAIN with a node's search list on another node than the token's", func(f *checks.Facts) {
+			nodeResolver(f)
+			f.Hostname, f.Token.Claims.Node = "node-1.b.example.com", "node-1.a.example.com"
+			unresolved(query("NXDOMAIN", authority("ns.corp.example.")))(f)
+		}, want{checks.Fail, checks.DNSPolicyDefault}},
+		{"a nameserver that nobody runs on the node, on its network", func(f *checks.Facts) {
+			f.DNS.HostNetwork = true
+			f.DNS.ResolvConf.Search, f.DNS.ResolvConf.Nameservers = nil, []netip.Addr{netip.MustParseAddr("127.0.0.53")}
+			unresolved(broken(checks.Refused))(f)
+		}, want{checks.Fail, checks.DNSHostNetwork}},
+		{"the cluster's zone in a pod on the host's network", func(f *checks.Facts) {
+			f.DNS.HostNetwork = true
+			unresolved(query("NXDOMAIN", authority("a.root-servers.net.")))(f)
+		}, want{checks.Fail, checks.DNSNXDomainForeignResolver}},
 		{"NXDOMAIN by the cluster DNS with a node's search list", func(f *checks.Facts) {
 			nodeResolver(f)
 			unresolved(query("NXDOMAIN", authority("ns.dns.cluster.local.")))(f)

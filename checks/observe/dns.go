@@ -3,6 +3,7 @@ package observe
 import (
 	"context"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/miekg/dns"
@@ -13,6 +14,8 @@ import (
 const (
 	// maxHosts bounds the hosts file.
 	maxHosts = 1 << 20
+	// hostNetworkHosts begins the hosts file of a pod on the host's network.
+	hostNetworkHosts = "# Kubernetes-managed hosts file (host network)."
 	// maxAddresses bounds the addresses that are kept of one answer.
 	maxAddresses = 32
 	// minTry is the least time that one try is given.
@@ -30,7 +33,7 @@ func (r *round) lookups(ctx context.Context) *checks.DNSFacts {
 	conf := parseResolvConf(string(content))
 	conf.File = file
 	hostsFile, hosts := readFile(r.pod.Hosts, maxHosts)
-	facts := &checks.DNSFacts{ResolvConf: conf, HostsFile: hostsFile}
+	facts := &checks.DNSFacts{ResolvConf: conf, HostsFile: hostsFile, HostNetwork: strings.HasPrefix(string(hosts), hostNetworkHosts)}
 
 	resolver := newResolver(conf, string(hosts), r)
 	together(func() {

@@ -34,6 +34,18 @@ func resolverFaults() []Fault {
 			},
 		},
 		{
+			Name:   "dns-hostnetwork-without-clusterfirstwithhostnet",
+			Title:  "The pod is on its node's network, and has the node's hosts file and resolv.conf.",
+			Check:  checks.DNS,
+			Status: checks.Fail,
+			Reason: checks.DNSHostNetwork,
+			change: func(c *conditions) {
+				c.hosts = strings.Replace(c.hosts, "hosts file.", "hosts file (host network).", 1)
+				c.resolvConf = plainFile(resolvConf("corp.example", "", loopback(1)))
+				c.nameserver.answers = append(c.nameserver.answers, foreign())
+			},
+		},
+		{
 			Name:   "dns-hosts-file-override",
 			Title:  "The hosts file leads kubernetes.default.svc to another address.",
 			Check:  checks.DNS,
