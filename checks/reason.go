@@ -30,6 +30,8 @@ const (
 	DNSTimeout                    Reason = "dns-timeout"
 	DNSReplyFromUnexpectedSource  Reason = "dns-reply-from-unexpected-source"
 	DNSEgressPolicyBlocks53       Reason = "dns-egress-policy-blocks-53"
+	DNSPolicyMissesNodeLocal      Reason = "dns-policy-misses-nodelocal-or-clouddns"
+	DNSNodeLocalDown              Reason = "dns-nodelocal-down"
 	DNSServiceNoEndpoints         Reason = "dns-service-no-endpoints"
 	DNSUnreachable                Reason = "dns-unreachable"
 	DNSServfailCoreDNSUnsynced    Reason = "dns-servfail-coredns-unsynced"

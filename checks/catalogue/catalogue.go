@@ -285,6 +285,7 @@ const (
 	pageHosts           = "https://kubernetes.io/docs/tasks/network/customize-hosts-file-for-pods/"
 	pageKubeadmCerts    = "https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-certs/"
 	pageNetworkPolicies = "https://kubernetes.io/docs/concepts/services-networking/network-policies/"
+	pageNodeLocalDNS    = "https://kubernetes.io/docs/tasks/administer-cluster/nodelocaldns/"
 	pageProjected       = "https://kubernetes.io/docs/concepts/storage/projected-volumes/"
 	pageRBAC            = "https://kubernetes.io/docs/reference/access-authn-authz/rbac/"
 	pageResources       = "https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/"

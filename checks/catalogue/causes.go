@@ -7,6 +7,7 @@ import "github.com/kube-lifeline/lifeline/checks"
 
 const (
 	coreDNSPolicies = "kubectl -n kube-system get networkpolicies"
+	nodeLocalLog    = "kubectl -n kube-system logs -l k8s-app=node-local-dns --tail=50 --prefix"
 	allowDNS        = "Allow egress to the pods k8s-app=kube-dns in kube-system at port 53, UDP and TCP; where the network plugin judges " +
 		"packets before their address is translated, to the address of the Service too."
 	sixCertificates = inPod + `sh -c 'for i in 1 2 3 4 5 6; do curl -skv --max-time 5 -o /dev/null "https://{host}:{port}/version" 2>&1 | grep -E "subject:|expire date:"; done'`
@@ -64,6 +65,36 @@ func dnsCauses() []Entry {
 				clusterFirstSentence, clusterFirst,
 			},
 			Page: pageDNSPods,
+		},
+		{
+			Reason: checks.DNSNodeLocalDown,
+			Title:  "NodeLocal DNSCache is down on this node",
+			Means: "The nameserver is a link-local address, as NodeLocal DNSCache has on each node, and refuses over UDP and TCP. The node has " +
+				"the address, and no process serves it: the cache was killed, mostly for memory, and its interface and rules outlived it. " +
+				"All pods of this node fail, at once and with \"connection refused\", and those of other nodes do not.",
+			Confirm: []string{nodeLocalDNS, nodeLocalLog, onNode, "ip address show nodelocaldns", "dmesg | grep -i 'killed process.*node-cache'"},
+			Mend: []string{
+				"Where it was killed for memory, raise the limit in the DaemonSet:",
+				"kubectl -n kube-system edit daemonset/node-local-dns",
+				"Where the node has no pod of it, see what keeps it from there: tolerations, a node selector, an image that cannot be pulled.",
+				"Destructive: ends its pod on this node; the DaemonSet makes another:",
+				"kubectl -n kube-system delete pod -l k8s-app=node-local-dns --field-selector spec.nodeName={node}",
+			},
+			Page: pageNodeLocalDNS,
+		},
+		{
+			Reason: checks.DNSPolicyMissesNodeLocal,
+			Title:  "Packets to the link-local nameserver are dropped",
+			Means: "The nameserver is a link-local address, such as 169.254.20.10 of NodeLocal DNSCache or 169.254.169.254 of a cloud, and is silent " +
+				"while the API server answers. The usual cause is a NetworkPolicy that allows DNS by the labels of the kube-dns pods, which " +
+				"match no address that is not a pod's. Applications say \"i/o timeout\" although DNS seems to be allowed.",
+			Confirm: []string{resolvConfSeen, networkPolicies, coreDNSPolicies, nodeLocalDNS, debugImage, inPod + "dig +time=2 +tries=1 +tcp +search kubernetes.default.svc"},
+			Mend: []string{
+				"Add to the policy's egress an ipBlock with cidr 169.254.0.0/16, or the nameserver's own address with /32, and port 53, UDP and TCP:",
+				"kubectl -n {namespace} edit networkpolicy NAME",
+				"Where no policy selects the pod, see whether the cache of the node {node} runs, and what its firewall says of port 53.",
+			},
+			Page: pageNetworkPolicies,
 		},
 		{
 			Reason: checks.DNSReplyFromUnexpectedSource,

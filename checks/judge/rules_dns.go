@@ -13,6 +13,7 @@ func nameserverRules() []rule {
 	silent := []checks.Reason{checks.DNSTimeout, checks.DNSNameserverFailing}
 	unknown := []checks.Reason{checks.DNSNXDomainForeignResolver, checks.DNSNXDomainServiceHidden, checks.DNSNXDomainWrongClusterDomain}
 	return []rule{
+		{reason: checks.DNSNodeLocalDown, certainty: checks.Likely, refines: []checks.Reason{checks.DNSServiceNoEndpoints, checks.DNSNameserverFailing}, evidence: nodeLocalRefuses},
 		{reason: checks.DNSReplyFromUnexpectedSource, certainty: checks.Certain, refines: silent, evidence: repliesFromElsewhere},
 		{reason: checks.DNSUDPBlockedTCPOK, certainty: checks.Likely, refines: silent, evidence: onlyOverTCP},
 		{reason: checks.DNSMixedNameservers, certainty: checks.Certain, refines: append(silent, unknown...), evidence: nameserversDisagree},
@@ -22,6 +23,7 @@ func nameserverRules() []rule {
 		{reason: checks.DNSNXDomainForeignResolver, certainty: checks.Certain, refines: []checks.Reason{checks.DNSNXDomainForeignResolver}, evidence: knowsNoCluster},
 		{reason: checks.DNSServfailCoreDNSUnsynced, certainty: checks.Certain, refines: []checks.Reason{checks.DNSServfailCoreDNSUnsynced}, evidence: zoneWithoutData},
 		{reason: checks.DNSServiceNoEndpoints, certainty: checks.Certain, refines: []checks.Reason{checks.DNSServiceNoEndpoints}, evidence: refusesBoth},
+		{reason: checks.DNSPolicyMissesNodeLocal, certainty: checks.Likely, refines: silent, evidence: onlyNodeLocalIsSilent},
 		{reason: checks.DNSEgressPolicyBlocks53, certainty: checks.Likely, refines: []checks.Reason{checks.DNSTimeout}, evidence: onlyDNSIsSilent},
 		{reason: checks.TCPRefused, certainty: checks.Likely, explains: []checks.Reason{checks.DNSServfailCoreDNSUnsynced}, moves: true, evidence: coreDNSCannotSync},
 		{reason: checks.TCPTimeout, certainty: checks.Likely, explains: []checks.Reason{checks.DNSServfailCoreDNSUnsynced}, moves: true, evidence: coreDNSCannotSync},
@@ -41,7 +43,7 @@ func repliesFromElsewhere(facts *checks.Facts) (evidence []string) {
 
 func onlyOverTCP(facts *checks.Facts) (evidence []string) {
 	for _, server := range deepNameservers(facts) {
-		if isSilent(server.UDP) && wasAnswered(server.TCP) {
+		if overUDPSilent(server) && wasAnswered(server.TCP) {
 			evidence = append(evidence, fmt.Sprintf("%s answers over TCP (%s in %s) and over UDP not at all.", server.Address, server.TCP.Rcode, seconds(server.TCP.Seconds)))
 		}
 	}
@@ -161,6 +163,67 @@ func refusesBoth(facts *checks.Facts) []string {
 	return []string{"It refuses over UDP and over TCP, while the API server answers."}
 }
 
+// nodeLocalRefuses: a link-local address is of the node itself, so what refuses
+// there is the node, and no Service without endpoints. One that is down may stand
+// beside others that answer.
+func nodeLocalRefuses(facts *checks.Facts) []string {
+	if !reachesAPI(facts) {
+		return nil
+	}
+	var refusing []netip.Addr
+	for _, server := range deepNameservers(facts) {
+		switch {
+		case !isRefused(server.UDP) || !isRefused(server.TCP):
+		case !server.Address.IsLinkLocalUnicast():
+			return nil
+		default:
+			refusing = append(refusing, server.Address)
+		}
+	}
+	if len(refusing) == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("%s is a link-local address, which leads to the node itself, and refuses over UDP and over TCP, while the API server answers: nothing listens there.", list(refusing))}
+}
+
+// onlyNodeLocalIsSilent: no selector of pods matches what is no pod.
+func onlyNodeLocalIsSilent(facts *checks.Facts) []string {
+	if !reachesAPI(facts) {
+		return nil
+	}
+	var silent, answering []netip.Addr
+	for _, server := range deepNameservers(facts) {
+		switch {
+		case !isDeaf(server):
+			answering = append(answering, server.Address)
+		case !server.Address.IsLinkLocalUnicast():
+			return nil
+		default:
+			silent = append(silent, server.Address)
+		}
+	}
+	if len(silent) == 0 {
+		return nil
+	}
+	evidence := []string{fmt.Sprintf("%s is a link-local address, which no podSelector matches, and is silent over UDP and TCP, while the API server at %s answers.",
+		list(silent), facts.API.ServiceHost.Last().Address)}
+	if len(answering) > 0 {
+		evidence = append(evidence, fmt.Sprintf("%s is not silent, and is no link-local address.", list(answering)))
+	}
+	return evidence
+}
+
+// isDeaf tells a nameserver that nothing came back from, by either transport.
+func isDeaf(server checks.NameserverFacts) bool { return overUDPSilent(server) && isSilent(server.TCP) }
+
+// overUDPSilent tells that no datagram came back, of single queries or of pairs.
+// One query alone may have been lost, or have met the one server of several that
+// is dead.
+func overUDPSilent(server checks.NameserverFacts) bool {
+	pairs := server.Paired
+	return isSilent(server.UDP) && !wasAnswered(server.WithoutEDNS) && (pairs == nil || pairs.None == pairs.Pairs)
+}
+
 func isRefused(query *checks.Query) bool {
 	return query != nil && query.Failure != nil && query.Failure.Kind == checks.Refused
 }
@@ -174,7 +237,7 @@ func onlyDNSIsSilent(facts *checks.Facts) []string {
 	}
 	var silent []netip.Addr
 	for _, server := range servers {
-		if !isSilent(server.UDP) || !isSilent(server.TCP) {
+		if !isDeaf(server) {
 			return nil
 		}
 		silent = append(silent, server.Address)

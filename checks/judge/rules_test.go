@@ -90,6 +90,24 @@ func TestRulesNameTheCauseByWhatDeepProbesSaw(t *testing.T) {
 	unconnected := checks.FreshConnection{Failure: &checks.Failure{Kind: checks.TimedOut}}
 	rejected := checks.FreshConnection{Leaf: "b", Status: 401}
 	timedOut := unresolved(broken(checks.TimedOut))
+	refusal := unresolved(broken(checks.Refused))
+	refused := func(address string) checks.NameserverFacts {
+		q := broken(checks.Refused)
+		return checks.NameserverFacts{Address: netip.MustParseAddr(address), UDP: &q, TCP: &q}
+	}
+	deaf := func(address string) checks.NameserverFacts {
+		return checks.NameserverFacts{Address: netip.MustParseAddr(address), UDP: silence(), TCP: silence(), WithoutEDNS: silence(), Paired: &checks.PairedFacts{Pairs: 2, None: 2}}
+	}
+	well := checks.NameserverFacts{Address: dnsAddress, UDP: answer("10.96.0.1"), TCP: answer("10.96.0.1")}
+	passedOver := func(kind checks.FailureKind) func(*checks.Facts) {
+		return func(f *checks.Facts) {
+			for _, family := range []string{"A", "AAAA"} {
+				missed := broken(kind)
+				missed.Nameserver, missed.Type = netip.MustParseAddr("169.254.20.10"), family
+				f.DNS.Lookup.Queries = append([]checks.Query{missed}, f.DNS.Lookup.Queries...)
+			}
+		}
+	}
 	foreign := unresolved(query("NXDOMAIN", authority("a.root-servers.net.")))
 	for _, test := range []struct {
 		name   string
@@ -124,6 +142,25 @@ func TestRulesNameTheCauseByWhatDeepProbesSaw(t *testing.T) {
 		{"a nameserver that answers over TCP alone", both(timedOut, nameservers(checks.NameserverFacts{Address: dnsAddress, UDP: silence(), TCP: answer("10.96.0.1")})), checks.DNSUDPBlockedTCPOK},
 		{"a nameserver that is silent while the API answers", both(timedOut, nameservers(checks.NameserverFacts{Address: dnsAddress, UDP: silence(), TCP: silence()})), checks.DNSEgressPolicyBlocks53},
 		{"a nameserver that is silent as the API is", both(timedOut, connectFails(checks.TimedOut), nameservers(checks.NameserverFacts{Address: dnsAddress, UDP: silence(), TCP: silence()})), checks.TCPTimeout},
+		{"a nameserver of which one query met no reply over UDP", both(timedOut, nameservers(checks.NameserverFacts{
+			Address: dnsAddress, UDP: silence(), TCP: answer("10.96.0.1"), WithoutEDNS: answer("10.96.0.1"), Paired: &checks.PairedFacts{Pairs: 20},
+		})), checks.DNSTimeout},
+		{"a nameserver of which one pair had its replies", both(timedOut, nameservers(checks.NameserverFacts{
+			Address: dnsAddress, UDP: silence(), TCP: silence(), WithoutEDNS: silence(), Paired: &checks.PairedFacts{Pairs: 2, None: 1},
+		})), checks.DNSTimeout},
+		{"a link-local nameserver that refuses", both(refusal, nameservers(refused("169.254.20.10"))), checks.DNSNodeLocalDown},
+		{"a link-local nameserver of IPv6 that refuses", both(refusal, nameservers(refused("fe80::53"))), checks.DNSNodeLocalDown},
+		{"a link-local nameserver that refuses beside one that answers", both(passedOver(checks.Refused), nameservers(refused("169.254.20.10"), well)), checks.DNSNodeLocalDown},
+		{"a nameserver that refuses and is not link-local", both(refusal, nameservers(refused("10.96.0.10"))), checks.DNSServiceNoEndpoints},
+		{"all nameservers refuse, one of them link-local", both(refusal, nameservers(refused("169.254.20.10"), refused("10.96.0.10"))), checks.DNSServiceNoEndpoints},
+		{"a link-local nameserver that refuses UDP alone", both(refusal, nameservers(checks.NameserverFacts{
+			Address: netip.MustParseAddr("169.254.20.10"), UDP: refused("169.254.20.10").UDP, TCP: answer("10.96.0.1"),
+		})), checks.DNSServiceNoEndpoints},
+		{"a link-local nameserver that refuses as the API does", both(refusal, connectFails(checks.Refused), nameservers(refused("169.254.20.10"))), checks.TCPRefused},
+		{"a link-local nameserver that is silent", both(timedOut, nameservers(deaf("169.254.20.10"))), checks.DNSPolicyMissesNodeLocal},
+		{"a link-local nameserver that is silent beside one that answers", both(passedOver(checks.TimedOut), nameservers(deaf("169.254.20.10"), well)), checks.DNSPolicyMissesNodeLocal},
+		{"a link-local nameserver that is silent as another is", both(timedOut, nameservers(deaf("169.254.20.10"), deaf("10.96.0.10"))), checks.DNSEgressPolicyBlocks53},
+		{"a link-local nameserver that is silent as the API is", both(timedOut, connectFails(checks.TimedOut), nameservers(deaf("169.254.20.10"))), checks.TCPTimeout},
 		{"replies from a pod", both(timedOut, nameservers(checks.NameserverFacts{Address: dnsAddress, UDP: silence(), TCP: silence(), RepliesFrom: netip.MustParseAddr("10.244.0.3")})), checks.DNSReplyFromUnexpectedSource},
 		{"nameservers that disagree", both(foreign, nameservers(
 			checks.NameserverFacts{Address: netip.MustParseAddr("10.0.0.53"), UDP: rcode("NXDOMAIN")},
