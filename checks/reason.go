@@ -48,6 +48,7 @@ const (
 	DNSTCPBlockedUDPOK            Reason = "dns-tcp-blocked-udp-ok"
 	DNSUDPBlockedTCPOK            Reason = "dns-udp-blocked-tcp-ok"
 	DNSAnswerDisagreesWithEnv     Reason = "dns-answer-disagrees-with-env"
+	DNSSearchWildcardHijack       Reason = "dns-search-wildcard-hijack"
 	DNSHostsFileOverride          Reason = "dns-hosts-file-override"
 	DNSNameserverFailing          Reason = "dns-nameserver-failing"
 	DNSAAAABroken                 Reason = "dns-aaaa-broken"

@@ -107,6 +107,31 @@ func dnsCauses() []Entry {
 			Page:    pageDebugService,
 		},
 		{
+			Reason: checks.DNSSearchWildcardHijack,
+			Title:  "A search domain answers in the cluster's place",
+			Means: "The search list makes kubernetes.default.svc a name in a domain outside of the cluster before it comes to the cluster's own, and a " +
+				"wildcard record there answers, mostly with the address of a public load balancer. Applications that go by the name reach a " +
+				"stranger, and say \"certificate signed by unknown authority\" or \"certificate is valid for\" another name; those that go by " +
+				"the address of the environment work.",
+			Confirm: []string{
+				"What Lifeline's container has:",
+				resolvConfSeen,
+				debugImage,
+				lookupName,
+				"The name in the cluster's zone, by the cluster's own domain:",
+				inPod + "dig +time=2 +tries=1 kubernetes.default.svc.cluster.local. A",
+			},
+			Mend: []string{
+				"Let the cluster's domains come first: leave the other one out of dnsConfig.searches, and out of the resolv.conf that kubelet reads on the node {node}.",
+				"Where the search list has no domain of the cluster at all:",
+				clusterFirstSentence,
+				clusterFirst,
+				"Let applications ask with a full stop at the end: kubernetes.default.svc.cluster.local.",
+				"Have the wildcard record taken out of that domain.",
+			},
+			Page: pageDNSPods,
+		},
+		{
 			Reason: checks.DNSServfailUpstream,
 			Title:  "CoreDNS cannot answer for names outside of the cluster",
 			Means: "The cluster's own names are answered, and other ones are not (SERVFAIL), since the resolver that CoreDNS forwards to fails. " +

@@ -62,6 +62,18 @@ func TestACauseStandsBeforeWhatItExplains(t *testing.T) {
 			{checks.DNSAnswerDisagreesWithEnv, checks.Warn, checks.Certain},
 			{checks.APIByNameFailing, checks.Warn, checks.Likely},
 		}},
+		{"a wildcard in a search domain", both(byNameRefused, func(f *checks.Facts) {
+			f.DNS.Lookup.Answered = "kubernetes.default.svc.corp.example."
+		}), []told{
+			{checks.DNSSearchWildcardHijack, checks.Warn, checks.Likely},
+			{checks.APIByNameFailing, checks.Warn, checks.Likely},
+		}},
+		{"a wildcard in a search domain, and the cluster's own name beside it", both(byNameRefused, func(f *checks.Facts) {
+			f.DNS.Lookup.Answered = "kubernetes.default.svc.corp.example."
+		}, nameservers(checks.NameserverFacts{Address: dnsAddress, UDP: answer("10.96.0.1")})), []told{
+			{checks.DNSSearchWildcardHijack, checks.Warn, checks.Certain},
+			{checks.APIByNameFailing, checks.Warn, checks.Likely},
+		}},
 		{"another address in the hosts file", both(byNameRefused, func(f *checks.Facts) { f.DNS.Lookup.FromHosts = true }), []told{
 			{checks.DNSHostsFileOverride, checks.Warn, checks.Certain},
 			{checks.DNSAnswerDisagreesWithEnv, checks.Warn, checks.Certain},

@@ -232,7 +232,12 @@ func successfulLookup(facts *checks.Facts, details *checks.DNSDetails) (problems
 		problems = append(problems, warning(checks.DNSHostsFileOverride,
 			fmt.Sprintf("%s says that %s is %s; DNS is not asked.", facts.DNS.HostsFile.Path, lookup.Name, list(lookup.Addresses)), "the answer of the cluster DNS", "an entry of the hosts file"))
 	}
-	if details.AgreesWithEnvironment != nil && !*details.AgreesWithEnvironment {
+	disagrees := details.AgreesWithEnvironment != nil && !*details.AgreesWithEnvironment
+	if domain := foreignDomain(facts, searchedZone(facts.DNS.ResolvConf)); domain != "" && (disagrees || rootedElsewhere(facts) != nil) {
+		problems = append(problems, warning(checks.DNSSearchWildcardHijack,
+			fmt.Sprintf("%s resolves to %s, as a name in the search domain %s, which is not the cluster's.", lookup.Name, list(lookup.Addresses), domain),
+			"an answer out of the cluster's zone", "an answer for "+lookup.Answered).likely())
+	} else if disagrees {
 		problems = append(problems, warning(checks.DNSAnswerDisagreesWithEnv,
 			fmt.Sprintf("%s resolves to %s (as %s), while KUBERNETES_SERVICE_HOST is %s.", lookup.Name, list(lookup.Addresses), lookup.Answered, facts.Environment.ServiceHost),
 			facts.Environment.ServiceHost, list(lookup.Addresses)))
@@ -243,6 +248,21 @@ func successfulLookup(facts *checks.Facts, details *checks.DNSDetails) (problems
 			fmt.Sprintf("Resolving %s took %s and %d queries.", lookup.Name, seconds(lookup.Seconds), len(lookup.Queries)), "less than "+seconds(slowLookup), seconds(lookup.Seconds)).slow(lookup.Seconds, slowLookup))
 	}
 	return problems
+}
+
+// foreignDomain is the domain of the search list, outside of a zone, under which
+// the name was answered; it is empty where it was not, and where the zone is not
+// known.
+func foreignDomain(facts *checks.Facts, zone string) string {
+	if facts.DNS == nil || facts.DNS.Lookup.FromHosts || zone == "" {
+		return ""
+	}
+	domain, ok := strings.CutPrefix(strings.ToLower(facts.DNS.Lookup.Answered), checks.ServiceName+".")
+	domain, zone = strings.TrimSuffix(domain, "."), strings.ToLower(strings.TrimSuffix(zone, "."))
+	if !ok || domain == zone || strings.HasSuffix(domain, "."+zone) {
+		return ""
+	}
+	return domain
 }
 
 // partialFailures tells what went wrong on the way to an answer that came.

@@ -116,10 +116,25 @@ func TestDNSThatDoesNotResolve(t *testing.T) {
 	})
 }
 
+// wildcardAnswer has the name answered in a search domain, at another address
+// than the API server's.
+func wildcardAnswer(domain string) func(*checks.Facts) {
+	return func(f *checks.Facts) {
+		f.DNS.Lookup.Answered, f.DNS.Lookup.Addresses = checks.ServiceName+"."+domain, []netip.Addr{netip.MustParseAddr("203.0.113.9")}
+	}
+}
+
 func TestDNSThatResolves(t *testing.T) {
 	elsewhere := netip.MustParseAddr("10.96.0.10").Next()
 	judgeCases(t, checks.DNS, []verdictCase{
 		{"to another address than the environment's", func(f *checks.Facts) { f.DNS.Lookup.Addresses = []netip.Addr{elsewhere} }, want{checks.Warn, checks.DNSAnswerDisagreesWithEnv}},
+		{"to another address in a search domain that is not the cluster's", wildcardAnswer("corp.example."), want{checks.Warn, checks.DNSSearchWildcardHijack}},
+		{"to another address in a domain that only ends like the cluster's", wildcardAnswer("my-cluster.local."), want{checks.Warn, checks.DNSSearchWildcardHijack}},
+		{"to another address in the cluster's zone", wildcardAnswer("shop.svc.Cluster.local."), want{checks.Warn, checks.DNSAnswerDisagreesWithEnv}},
+		{"to another address, without a search domain", wildcardAnswer(""), want{checks.Warn, checks.DNSAnswerDisagreesWithEnv}},
+		{"to the environment's address in a search domain that is not the cluster's", func(f *checks.Facts) {
+			f.DNS.Lookup.Answered = "kubernetes.default.svc.corp.example."
+		}, want{checks.OK, ""}},
 		{"by the hosts file", func(f *checks.Facts) { f.DNS.Lookup.FromHosts = true }, want{checks.Warn, checks.DNSHostsFileOverride}},
 		{"slowly", func(f *checks.Facts) { f.DNS.Lookup.Seconds = 1.2 }, want{checks.Warn, checks.DNSSlow}},
 		{"without AAAA", func(f *checks.Facts) { f.DNS.Lookup.Queries[1].Rcode = "SERVFAIL" }, want{checks.Warn, checks.DNSAAAABroken}},

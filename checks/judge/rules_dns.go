@@ -3,6 +3,7 @@ package judge
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/kube-lifeline/lifeline/checks"
@@ -19,6 +20,8 @@ func nameserverRules() []rule {
 		{reason: checks.DNSMixedNameservers, certainty: checks.Certain, refines: append(silent, unknown...), evidence: nameserversDisagree},
 		{reason: checks.DNSNXDomainWrongClusterDomain, certainty: checks.Certain, refines: unknown, evidence: knownInAnotherZone},
 		{reason: checks.DNSNXDomainServiceHidden, certainty: checks.Certain, refines: unknown, evidence: onlyTheServiceIsUnknown},
+		{reason: checks.DNSSearchWildcardHijack, certainty: checks.Likely, explains: []checks.Reason{checks.APIByNameFailing}, moves: true, evidence: leadsOutOfTheCluster},
+		{reason: checks.DNSSearchWildcardHijack, certainty: checks.Certain, refines: []checks.Reason{checks.DNSSearchWildcardHijack, checks.DNSAnswerDisagreesWithEnv}, explains: []checks.Reason{checks.APIByNameFailing}, evidence: rootedElsewhere},
 		{reason: checks.DNSServfailUpstream, certainty: checks.Likely, refines: []checks.Reason{checks.DNSServfailCoreDNSUnsynced}, evidence: onlyOthersFail},
 		{reason: checks.DNSNXDomainForeignResolver, certainty: checks.Certain, refines: []checks.Reason{checks.DNSNXDomainForeignResolver}, evidence: knowsNoCluster},
 		{reason: checks.DNSServfailCoreDNSUnsynced, certainty: checks.Certain, refines: []checks.Reason{checks.DNSServfailCoreDNSUnsynced}, evidence: zoneWithoutData},
@@ -98,6 +101,37 @@ func onlyTheServiceIsUnknown(facts *checks.Facts) []string {
 		if answeredText(server.Version) && isUnknown(server.UDP) && isUnknown(server.Reverse) {
 			return []string{fmt.Sprintf("%s is the DNS of the zone %s (dns-version %q) and knows neither the name nor the address of the API server.",
 				server.Address, facts.Deep.DNS.Zone, server.Version.Texts[0])}
+		}
+	}
+	return nil
+}
+
+func leadsOutOfTheCluster(facts *checks.Facts) []string {
+	if facts.API == nil || facts.API.ByName == nil {
+		return nil
+	}
+	return []string{fmt.Sprintf("By the name %s is tried, and it does not work there.", facts.API.ByName.Last().Address)}
+}
+
+// rootedElsewhere: asked for with a full stop at the end, the name is in the
+// cluster's zone and has another address than the lookup found outside of it.
+func rootedElsewhere(facts *checks.Facts) []string {
+	servers := deepNameservers(facts)
+	if len(servers) == 0 {
+		return nil
+	}
+	domain := foreignDomain(facts, facts.Deep.DNS.Zone)
+	if domain == "" {
+		return nil
+	}
+	found := facts.DNS.Lookup.Addresses
+	for _, server := range servers {
+		for _, query := range []*checks.Query{server.UDP, server.TCP} {
+			if query == nil || len(query.Addresses) == 0 || slices.ContainsFunc(query.Addresses, func(address netip.Addr) bool { return slices.Contains(found, address) }) {
+				continue
+			}
+			return []string{fmt.Sprintf("%s knows %s as %s, and the search list leads to %s first, where the answer is %s.",
+				server.Address, query.Name, list(query.Addresses), facts.DNS.Lookup.Answered, list(found))}
 		}
 	}
 	return nil

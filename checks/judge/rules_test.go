@@ -161,6 +161,17 @@ func TestRulesNameTheCauseByWhatDeepProbesSaw(t *testing.T) {
 		{"a link-local nameserver that is silent beside one that answers", both(passedOver(checks.TimedOut), nameservers(deaf("169.254.20.10"), well)), checks.DNSPolicyMissesNodeLocal},
 		{"a link-local nameserver that is silent as another is", both(timedOut, nameservers(deaf("169.254.20.10"), deaf("10.96.0.10"))), checks.DNSEgressPolicyBlocks53},
 		{"a link-local nameserver that is silent as the API is", both(timedOut, connectFails(checks.TimedOut), nameservers(deaf("169.254.20.10"))), checks.TCPTimeout},
+		{"a wildcard in a search domain, and the cluster's own name beside it", both(wildcardAnswer("corp.example."), nameservers(well)), checks.DNSSearchWildcardHijack},
+		{"a wildcard in the only search domain", both(wildcardAnswer("corp.example."), nameservers(well), func(f *checks.Facts) {
+			f.DNS.ResolvConf.Search = []string{"corp.example."}
+		}), checks.DNSSearchWildcardHijack},
+		{"an address in the only search domain that the cluster's own name has too", both(wildcardAnswer("corp.example."), func(f *checks.Facts) {
+			f.DNS.ResolvConf.Search = []string{"corp.example."}
+		}, nameservers(checks.NameserverFacts{Address: dnsAddress, UDP: answer("203.0.113.9")})), checks.DNSAnswerDisagreesWithEnv},
+		{"a wildcard that a service host by name cannot be compared with", both(wildcardAnswer("corp.example."), nameservers(well), func(f *checks.Facts) {
+			f.Environment.ServiceHost, f.Environment.ServiceAddress = "api.example.com", ""
+			f.DNS.ServiceHost = &checks.Lookup{Addresses: []netip.Addr{apiAddress.Addr()}}
+		}), checks.DNSSearchWildcardHijack},
 		{"replies from a pod", both(timedOut, nameservers(checks.NameserverFacts{Address: dnsAddress, UDP: silence(), TCP: silence(), RepliesFrom: netip.MustParseAddr("10.244.0.3")})), checks.DNSReplyFromUnexpectedSource},
 		{"nameservers that disagree", both(foreign, nameservers(
 			checks.NameserverFacts{Address: netip.MustParseAddr("10.0.0.53"), UDP: rcode("NXDOMAIN")},

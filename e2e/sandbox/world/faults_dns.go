@@ -130,6 +130,10 @@ func nameserverFaults() []Fault {
 			listenAlso(c, loopback(2))
 			c.nameserver.service = loopback(2)
 		}),
+		warn(checks.DNSSearchWildcardHijack, "A company's domain comes first in the search list, and a wildcard record in it leads to a host where nobody listens.", func(c *conditions) {
+			c.resolvConf = plainFile(resolvConf("corp.example "+searchList(), "ndots:5", loopback(1)))
+			c.nameserver.answers = append(c.nameserver.answers, wildcard("corp.example.", loopback(2)))
+		}),
 		warn(checks.DNSAAAABroken, "The nameserver answers SERVFAIL when it is asked for AAAA.", func(c *conditions) {
 			c.nameserver.answers = append(c.nameserver.answers, failAAAA())
 		}),

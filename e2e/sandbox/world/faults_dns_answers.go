@@ -2,6 +2,7 @@ package world
 
 import (
 	"net"
+	"net/netip"
 	"strings"
 
 	"github.com/miekg/dns"
@@ -53,6 +54,19 @@ func foreign() answer {
 	return always(func(w dns.ResponseWriter, question *dns.Msg) {
 		reply := replyTo(question)
 		denyAsRoot(reply)
+		send(w, reply)
+	})
+}
+
+// wildcard answers for every name in a domain with one address.
+func wildcard(domain string, address netip.Addr) answer {
+	return where(func(asked dns.Question) bool {
+		return dns.IsSubDomain(domain, strings.ToLower(asked.Name))
+	}, func(w dns.ResponseWriter, question *dns.Msg) {
+		reply := replyTo(question)
+		if asked := question.Question[0]; asked.Qtype == dns.TypeA {
+			reply.Answer = append(reply.Answer, addressRecord(asked.Name, address))
+		}
 		send(w, reply)
 	})
 }
