@@ -83,6 +83,10 @@ type Query struct {
 	Names []string `json:"names,omitempty"`
 	// RecursionAvailable is the RA bit of the reply to a deep probe.
 	RecursionAvailable bool `json:"recursionAvailable,omitempty"`
+	// Unanswered is how often the question was sent over UDP with nothing coming
+	// back to it: before the time that was answered, each having an id of its
+	// own, or in all.
+	Unanswered int `json:"unanswered,omitempty"`
 	// Discarded is how many datagrams came back that do not answer the
 	// question and were passed over, as resolvers do.
 	Discarded int      `json:"discarded,omitempty"`

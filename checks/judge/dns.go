@@ -243,11 +243,7 @@ func successfulLookup(facts *checks.Facts, details *checks.DNSDetails) (problems
 			facts.Environment.ServiceHost, list(lookup.Addresses)))
 	}
 	problems = append(problems, partialFailures(lookup)...)
-	if lookup.Seconds > slowLookup {
-		problems = append(problems, warning(checks.DNSSlow,
-			fmt.Sprintf("Resolving %s took %s and %d queries.", lookup.Name, seconds(lookup.Seconds), len(lookup.Queries)), "less than "+seconds(slowLookup), seconds(lookup.Seconds)).slow(lookup.Seconds, slowLookup))
-	}
-	return problems
+	return append(problems, slowness(lookup)...)
 }
 
 // foreignDomain is the domain of the search list, outside of a zone, under which
@@ -265,34 +261,79 @@ func foreignDomain(facts *checks.Facts, zone string) string {
 	return domain
 }
 
-// partialFailures tells what went wrong on the way to an answer that came.
+// enoughLost datagrams to a nameserver, with nothing coming back to any of them,
+// are more than what a path that loses a packet now and then explains.
+const enoughLost = 3
+
+// partialFailures tells what went wrong on the way to an answer that came. A
+// question that nothing came back to is no failing of a nameserver that answers
+// others of its kind: that packet was lost, and the lookup is slow.
 func partialFailures(lookup checks.Lookup) []problem {
-	answered := make(map[netip.Addr]bool)
+	type asked struct {
+		nameserver netip.Addr
+		family     string
+	}
+	answered, lost := make(map[asked]bool), make(map[asked]int)
 	for _, query := range lookup.Queries {
-		if query.Failure == nil && (query.Rcode == "NOERROR" || query.Rcode == "NXDOMAIN") {
-			answered[query.Nameserver] = true
+		for _, of := range []asked{{query.Nameserver, query.Type}, {query.Nameserver, ""}} {
+			answered[of] = answered[of] || query.Failure == nil && (query.Rcode == "NOERROR" || query.Rcode == "NXDOMAIN")
+			lost[of] += datagramsLost(query)
 		}
 	}
 	for _, query := range lookup.Queries {
-		if answered[query.Nameserver] || query.Truncated {
+		all := asked{query.Nameserver, ""}
+		if answered[all] || query.Truncated || isSilent(&query) && lost[all] < enoughLost {
 			continue
 		}
 		return []problem{warning(checks.DNSNameserverFailing,
 			fmt.Sprintf("The nameserver %s does not answer well (%s), so each lookup waits for it before the next is asked.", query.Nameserver, outcome(query)), "an answer from every nameserver", outcome(query)).likely().afterSilence(query.Failure, query.Seconds)}
 	}
 	for _, query := range lookup.Queries {
-		bad := query.Failure != nil || query.Rcode != "NOERROR" && query.Rcode != "NXDOMAIN"
-		if !bad {
-			continue
-		}
-		if query.Type == "AAAA" {
+		of := asked{query.Nameserver, query.Type}
+		switch {
+		case query.Failure == nil && (query.Rcode == "NOERROR" || query.Rcode == "NXDOMAIN"):
+		case isSilent(&query) && (answered[of] || lost[of] < enoughLost):
+		case query.Type == "AAAA":
 			return []problem{warning(checks.DNSAAAABroken,
 				fmt.Sprintf("%s answers for A, and for AAAA of %s not well: %s.", query.Nameserver, query.Name, outcome(query)), "an empty answer for AAAA", outcome(query)).likely().afterSilence(query.Failure, query.Seconds)}
+		default:
+			return []problem{warning(checks.DNSNameserverFailing,
+				fmt.Sprintf("The nameserver %s answered only when it was asked again; the first question met: %s.", query.Nameserver, outcome(query)), "an answer at the first question", outcome(query)).likely().afterSilence(query.Failure, query.Seconds)}
 		}
-		return []problem{warning(checks.DNSNameserverFailing,
-			fmt.Sprintf("The nameserver %s answered only when it was asked again; the first question met: %s.", query.Nameserver, outcome(query)), "an answer at the first question", outcome(query)).likely().afterSilence(query.Failure, query.Seconds)}
 	}
 	return nil
+}
+
+// datagramsLost is how many datagrams of a query nothing came back to. A stream
+// that is silent has lost all that the kernel sent again.
+func datagramsLost(query checks.Query) int {
+	switch {
+	case isSilent(&query) && query.Transport == "tcp":
+		return enoughLost
+	case isSilent(&query):
+		return max(query.Unanswered, 1)
+	default:
+		return query.Unanswered
+	}
+}
+
+// slowness judges how long a lookup took. Where nothing came back to a question,
+// an application waits for as long as resolv.conf says.
+func slowness(lookup checks.Lookup) []problem {
+	lost := 0
+	for _, query := range lookup.Queries {
+		lost += datagramsLost(query)
+	}
+	silent := slices.ContainsFunc(lookup.Queries, func(query checks.Query) bool { return isSilent(&query) })
+	if lookup.Seconds <= slowLookup && !silent {
+		return nil
+	}
+	message := fmt.Sprintf("Resolving %s took %s and %d queries", lookup.Name, seconds(lookup.Seconds), len(lookup.Queries))
+	if lost > 0 {
+		message += fmt.Sprintf("; %d datagrams had no reply and were sent again", lost)
+	}
+	slow := warning(checks.DNSSlow, message+".", "less than "+seconds(slowLookup), seconds(lookup.Seconds))
+	return []problem{slow.slow(lookup.Seconds, min(lookup.Seconds, slowLookup))}
 }
 
 func outcome(query checks.Query) string {

@@ -124,6 +124,18 @@ func wildcardAnswer(domain string) func(*checks.Facts) {
 	}
 }
 
+// asking changes the queries of the lookup.
+func asking(change func([]checks.Query) []checks.Query) func(*checks.Facts) {
+	return func(f *checks.Facts) { f.DNS.Lookup.Queries = change(f.DNS.Lookup.Queries) }
+}
+
+// noReply is a query that was sent as often as one is.
+func noReply(server netip.Addr, family string) []checks.Query {
+	lost := broken(checks.TimedOut)
+	lost.Nameserver, lost.Type, lost.Unanswered = server, family, 3
+	return []checks.Query{lost}
+}
+
 func TestDNSThatResolves(t *testing.T) {
 	elsewhere := netip.MustParseAddr("10.96.0.10").Next()
 	judgeCases(t, checks.DNS, []verdictCase{
@@ -138,14 +150,46 @@ func TestDNSThatResolves(t *testing.T) {
 		{"by the hosts file", func(f *checks.Facts) { f.DNS.Lookup.FromHosts = true }, want{checks.Warn, checks.DNSHostsFileOverride}},
 		{"slowly", func(f *checks.Facts) { f.DNS.Lookup.Seconds = 1.2 }, want{checks.Warn, checks.DNSSlow}},
 		{"without AAAA", func(f *checks.Facts) { f.DNS.Lookup.Queries[1].Rcode = "SERVFAIL" }, want{checks.Warn, checks.DNSAAAABroken}},
-		{"at the second try", func(f *checks.Facts) {
-			f.DNS.Lookup.Queries = append([]checks.Query{broken(checks.TimedOut)}, f.DNS.Lookup.Queries...)
-		}, want{checks.Warn, checks.DNSNameserverFailing}},
-		{"by the second nameserver", func(f *checks.Facts) {
-			silent := broken(checks.TimedOut)
-			silent.Nameserver = elsewhere
-			f.DNS.Lookup.Queries = append([]checks.Query{silent}, f.DNS.Lookup.Queries...)
-		}, want{checks.Warn, checks.DNSNameserverFailing}},
+		{"after a lost packet, at once", asking(func(q []checks.Query) []checks.Query { q[0].Unanswered = 1; return q }), want{checks.OK, ""}},
+		{"after a lost packet, late", both(asking(func(q []checks.Query) []checks.Query { q[0].Unanswered = 1; return q }), func(f *checks.Facts) {
+			f.DNS.Lookup.Seconds = 0.83
+		}), want{checks.Warn, checks.DNSSlow}},
+		{"after a question that nothing came back to", asking(func(q []checks.Query) []checks.Query {
+			return append(noReply(dnsAddress, "A"), q...)
+		}), want{checks.Warn, checks.DNSSlow}},
+		{"after a question for AAAA that nothing came back to", asking(func(q []checks.Query) []checks.Query {
+			return append(noReply(dnsAddress, "AAAA"), q...)
+		}), want{checks.Warn, checks.DNSSlow}},
+		{"with one answer for AAAA and one lost", asking(func(q []checks.Query) []checks.Query {
+			other := query("NXDOMAIN", func(q *checks.Query) { q.Type = "AAAA" })
+			return append(append(noReply(dnsAddress, "AAAA"), other), q[:1]...)
+		}), want{checks.Warn, checks.DNSSlow}},
+		{"with one datagram for AAAA, which was lost", asking(func(q []checks.Query) []checks.Query {
+			lost := noReply(dnsAddress, "AAAA")
+			lost[0].Unanswered = 1
+			return append(lost, q[:1]...)
+		}), want{checks.Warn, checks.DNSSlow}},
+		{"without an answer for AAAA", asking(func(q []checks.Query) []checks.Query {
+			return append(noReply(dnsAddress, "AAAA"), q[:1]...)
+		}), want{checks.Warn, checks.DNSAAAABroken}},
+		{"over TCP, and for AAAA not at all", asking(func(q []checks.Query) []checks.Query {
+			lost := noReply(dnsAddress, "AAAA")
+			lost[0].Unanswered, lost[0].Transport = 0, "tcp"
+			return append(lost, q[:1]...)
+		}), want{checks.Warn, checks.DNSAAAABroken}},
+		{"by the second nameserver", asking(func(q []checks.Query) []checks.Query {
+			return append(noReply(elsewhere, "A"), q...)
+		}), want{checks.Warn, checks.DNSNameserverFailing}},
+		{"by the second nameserver, after one packet to the first", asking(func(q []checks.Query) []checks.Query {
+			lost := noReply(elsewhere, "A")
+			lost[0].Unanswered = 1
+			return append(lost, q...)
+		}), want{checks.Warn, checks.DNSSlow}},
+		{"by the second nameserver, since the first refuses", asking(func(q []checks.Query) []checks.Query {
+			refused := broken(checks.Refused)
+			refused.Nameserver = elsewhere
+			return append([]checks.Query{refused}, q...)
+		}), want{checks.Warn, checks.DNSNameserverFailing}},
 		{"after a search domain that does not have it", func(f *checks.Facts) {
 			f.DNS.Lookup.Queries = append([]checks.Query{query("NXDOMAIN", authority("ns.dns.cluster.local."))}, f.DNS.Lookup.Queries...)
 		}, want{checks.OK, ""}},

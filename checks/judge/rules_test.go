@@ -103,7 +103,7 @@ func TestRulesNameTheCauseByWhatDeepProbesSaw(t *testing.T) {
 		return func(f *checks.Facts) {
 			for _, family := range []string{"A", "AAAA"} {
 				missed := broken(kind)
-				missed.Nameserver, missed.Type = netip.MustParseAddr("169.254.20.10"), family
+				missed.Nameserver, missed.Type, missed.Unanswered = netip.MustParseAddr("169.254.20.10"), family, 3
 				f.DNS.Lookup.Queries = append([]checks.Query{missed}, f.DNS.Lookup.Queries...)
 			}
 		}

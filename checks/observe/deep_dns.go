@@ -152,9 +152,8 @@ func (p nameserverProbe) ask(ctx context.Context, by way, server netip.AddrPort,
 		Nameserver: server.Addr(),
 		Transport:  by.transport,
 	}
-	reply, discarded, err := roundTrip(ctx, by.transport, server, by.question(name, kind))
+	reply, err := roundTrip(ctx, by.transport, server, by.question(name, kind), &query)
 	query.Seconds = time.Since(start).Seconds()
-	query.Discarded = discarded
 	if err != nil {
 		query.Failure = failure(err)
 		return &query

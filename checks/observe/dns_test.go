@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -188,9 +189,9 @@ func TestALookupAsksAsAnApplicationDoes(t *testing.T) {
 			want:  map[string][]string{"127.0.0.1": {"udp A kubernetes.default.svc.", "udp A kubernetes.default.svc.", "udp A kubernetes.default.svc."}, "127.0.0.2": {}},
 		},
 		{
-			name: "a second time after silence", resolvConf: "nameserver 127.0.0.1\nnameserver 127.0.0.2\noptions attempts:1\n",
+			name: "three times what nothing comes back to, and then the next nameserver", resolvConf: "nameserver 127.0.0.1\nnameserver 127.0.0.2\noptions attempts:1\n",
 			rules:    map[string]func(*dns.Msg) *dns.Msg{"127.0.0.1": silent, "127.0.0.2": only("kubernetes.default.svc.")},
-			want:     map[string][]string{"127.0.0.1": {"udp A kubernetes.default.svc."}, "127.0.0.2": {"udp A kubernetes.default.svc."}},
+			want:     map[string][]string{"127.0.0.1": slices.Repeat([]string{"udp A kubernetes.default.svc."}, maxSends), "127.0.0.2": {"udp A kubernetes.default.svc."}},
 			resolves: true,
 		},
 	} {

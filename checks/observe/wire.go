@@ -2,10 +2,13 @@ package observe
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
+	"slices"
 	"time"
 
 	"github.com/miekg/dns"
@@ -19,6 +22,8 @@ const (
 	// ednsSize is the reply size that Go's resolver offers
 	// (net/dnsclient_unix.go, maxDNSPacketSize).
 	ednsSize = 1232
+	// maxSends is how often a question is sent over UDP within its time limit.
+	maxSends = 3
 	// maxDiscarded ends the wait for a reply when a nameserver sends nothing
 	// but datagrams that answer no question.
 	maxDiscarded = 256
@@ -34,9 +39,8 @@ func exchange(ctx context.Context, transport string, server netip.AddrPort, name
 		Nameserver: server.Addr(),
 		Transport:  transport,
 	}
-	reply, discarded, err := roundTrip(ctx, transport, server, question(name, kind))
+	reply, err := roundTrip(ctx, transport, server, question(name, kind), &query)
 	query.Seconds = time.Since(start).Seconds()
-	query.Discarded = discarded
 	if err != nil {
 		query.Failure = failure(err)
 		return query, false
@@ -95,46 +99,83 @@ func read(query checks.Query, reply *dns.Msg, kind uint16) (checks.Query, bool) 
 // the question; over UDP such a message is passed over.
 var errInvalidReply = errors.New("the reply is no DNS answer to the question")
 
-func roundTrip(ctx context.Context, transport string, server netip.AddrPort, message *dns.Msg) (reply *dns.Msg, discarded int, err error) {
+// roundTrip puts one question and counts in query what came back besides the
+// reply, and what did not come back.
+func roundTrip(ctx context.Context, transport string, server netip.AddrPort, message *dns.Msg, query *checks.Query) (*dns.Msg, error) {
 	packed, err := message.Pack()
 	if err != nil {
-		return nil, 0, fmt.Errorf("cannot ask for %q: %w", message.Question[0].Name, err)
+		return nil, fmt.Errorf("cannot ask for %q: %w", message.Question[0].Name, err)
 	}
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(ctx, transport, server.String())
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	defer conn.Close()
 	// Ending ctx early must end the wait as well.
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 	if transport == tcp {
-		reply, err = overStream(conn, packed)
-		return reply, 0, err
+		return overStream(conn, packed)
 	}
-	return overDatagrams(conn, packed)
+	return overDatagrams(ctx, conn, packed, query)
 }
 
-func overDatagrams(conn net.Conn, packed []byte) (reply *dns.Msg, discarded int, err error) {
-	if _, err := conn.Write(packed); err != nil {
-		return nil, 0, err
-	}
+// overDatagrams sends a question, and sends it again from the same port while
+// nothing comes back, at even times until ctx ends: one lost packet is no reason
+// to take a nameserver for dead. An application waits for longer before it asks
+// again, and there is no time for that here.
+func overDatagrams(ctx context.Context, conn net.Conn, packed []byte, query *checks.Query) (*dns.Msg, error) {
+	start := time.Now()
+	deadline, _ := ctx.Deadline()
+	wait := deadline.Sub(start) / maxSends
+	sent := make([][]byte, 0, maxSends)
 	buffer := make([]byte, 4096)
-	for discarded < maxDiscarded {
+	for query.Discarded < maxDiscarded {
+		if len(sent) < maxSends && time.Since(start) >= wait*time.Duration(len(sent)) {
+			if len(sent) > 0 {
+				packed = withID(packed, dns.Id())
+			}
+			if _, err := conn.Write(packed); err != nil {
+				return nil, err
+			}
+			sent = append(sent, packed)
+			query.Unanswered = len(sent)
+		}
+		// The end of ctx sets a deadline too: either it comes after this one, or
+		// it is seen right behind it.
+		if err := conn.SetReadDeadline(start.Add(wait * time.Duration(len(sent)))); err != nil {
+			return nil, err
+		}
+		if ctx.Err() != nil {
+			return nil, os.ErrDeadlineExceeded
+		}
 		n, err := conn.Read(buffer)
-		if err != nil && discarded > 0 {
-			return nil, discarded, fmt.Errorf("%w: %w", errInvalidReply, err)
+		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded) && len(sent) < maxSends && ctx.Err() == nil:
+			continue
+		case err != nil && query.Discarded > 0:
+			return nil, fmt.Errorf("%w: %w", errInvalidReply, err)
+		case err != nil:
+			return nil, err
 		}
-		if err != nil {
-			return nil, 0, err
+		for i, packed := range sent {
+			if reply := answer(packed, buffer[:n]); reply != nil {
+				query.Unanswered = i
+				return reply, nil
+			}
 		}
-		if reply := answer(packed, buffer[:n]); reply != nil {
-			return reply, discarded, nil
-		}
-		discarded++
+		query.Discarded++
 	}
-	return nil, discarded, errInvalidReply
+	return nil, errInvalidReply
+}
+
+// withID is a packed message with another id, which are its first two bytes (RFC
+// 1035 section 4.1.1).
+func withID(packed []byte, id uint16) []byte {
+	again := slices.Clone(packed)
+	binary.BigEndian.PutUint16(again, id)
+	return again
 }
 
 func overStream(conn net.Conn, packed []byte) (*dns.Msg, error) {
