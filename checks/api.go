@@ -71,6 +71,9 @@ type Exchange struct {
 	TLS      *TLSFacts `json:"tls,omitempty"`
 	Response *Response `json:"response,omitempty"`
 	Failure  *Failure  `json:"failure,omitempty"`
+	// TCP is what the kernel knew of the connection at the end of the try; nil
+	// where there was none any more or it cannot be asked.
+	TCP *TCPFacts `json:"tcp,omitempty"`
 }
 
 // Phases are durations, each of its part alone. A phase that failed has the

@@ -159,7 +159,9 @@ type FreshConnection struct {
 	// (APIVersions.serverAddressByClientCIDRs).
 	ServerAddress string   `json:"serverAddress,omitempty"`
 	Failure       *Failure `json:"failure,omitempty"`
-	Seconds       float64  `json:"seconds"`
+	// TCP is as in Exchange.
+	TCP     *TCPFacts `json:"tcp,omitempty"`
+	Seconds float64   `json:"seconds"`
 }
 
 // DeepAPIFacts are what the API server says to other requests than the pulse's,

@@ -127,6 +127,16 @@ func (d *dialer) connect(ctx context.Context) (conn net.Conn, address netip.Addr
 	return nil, address, err
 }
 
+// tcp is what the kernel knows of the latest connection; nil where it is closed.
+func (d *dialer) tcp() *checks.TCPFacts {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.err != nil || len(d.conns) == 0 {
+		return nil
+	}
+	return tcpFacts(d.conns[len(d.conns)-1])
+}
+
 // last tells of the latest dialling.
 func (d *dialer) last() (address netip.AddrPort, spent time.Duration, err error) {
 	d.mu.Lock()

@@ -39,7 +39,7 @@ func (r *round) timeForStep(ctx context.Context) bool {
 func (r *round) fresh(ctx context.Context, target target) (checks.FreshConnection, checks.Exchange) {
 	start := time.Now()
 	exchange, body := r.once(ctx, target, deepRequest{path: "/api", token: r.sendableToken()})
-	fresh := checks.FreshConnection{Failure: exchange.Failure, Seconds: time.Since(start).Seconds()}
+	fresh := checks.FreshConnection{Failure: exchange.Failure, TCP: exchange.TCP, Seconds: time.Since(start).Seconds()}
 	if exchange.TLS != nil && len(exchange.TLS.Chain) > 0 {
 		leaf := exchange.TLS.Chain[0]
 		names := slices.Concat(leaf.DNSNames, leaf.IPAddresses)

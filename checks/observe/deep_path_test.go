@@ -50,7 +50,7 @@ func TestFreshConnectionsTellReplicasApart(t *testing.T) {
 	}
 	want := &checks.DeepPathFacts{Target: server.address, Fresh: []checks.FreshConnection{good, bad, good, bad, good, bad}}
 	ignore := cmp.Options{
-		cmpopts.IgnoreFields(checks.FreshConnection{}, "Seconds"), cmpopts.IgnoreFields(checks.Failure{}, "Message"),
+		cmpopts.IgnoreFields(checks.FreshConnection{}, "Seconds", "TCP"), cmpopts.IgnoreFields(checks.Failure{}, "Message"),
 		cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b }),
 	}
 	if diff := cmp.Diff(want, path, ignore); diff != "" {

@@ -43,11 +43,15 @@ func (r *recorder) RoundTrip(request *http.Request) (*http.Response, error) {
 		if exchange.TLS != nil && exchange.Stage == checks.StageTLS {
 			exchange.TLS.Failure = exchange.Failure
 		}
+		if exchange.TCP = seen.tcp; exchange.TCP == nil {
+			exchange.TCP = r.dialer.tcp()
+		}
 		r.exchanges = append(r.exchanges, exchange)
 		return nil, err
 	}
 	err = r.readResponse(&exchange, response)
 	exchange.Failure = r.failure(err)
+	exchange.TCP = r.dialer.tcp()
 	r.exchanges = append(r.exchanges, exchange)
 	if err != nil {
 		return nil, err

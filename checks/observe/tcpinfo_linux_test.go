@@ -43,6 +43,38 @@ func TestOfASilentServerTheKernelTellsThatItHasAll(t *testing.T) {
 	}
 }
 
+// TestTheKernelTellsOfEachConnection looks at connections that end well and that
+// do not.
+func TestTheKernelTellsOfEachConnection(t *testing.T) {
+	authority := newIssuer(t)
+	silent := listen(t, func(_ int, conn *net.TCPConn) { _, _ = io.Copy(io.Discard, conn) })
+	for name, test := range map[string]struct {
+		server netip.AddrPort
+		told   bool
+		failed bool
+	}{
+		"answered":       {startAPI(t, versions, authority.issue(t, "cp-0", later)).address, true, false},
+		"not trusted":    {startAPI(t, versions, newIssuer(t).issue(t, "cp-0", later)).address, true, true},
+		"no handshake":   {silent, true, true},
+		"not connecting": {closedPort(t), false, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, facts := deepPod(t, authority, test.server, responseMet(200))
+			target, _ := r.deepTarget(facts)
+			fresh, exchange := r.fresh(t.Context(), target)
+			if (fresh.Failure != nil) != test.failed {
+				t.Fatalf("got the failure %+v", fresh.Failure)
+			}
+			if fresh.TCP != exchange.TCP || (fresh.TCP != nil) != test.told {
+				t.Fatalf("got %+v of the connection and %+v of the exchange, want something: %t", fresh.TCP, exchange.TCP, test.told)
+			}
+			if test.told && (fresh.TCP.BytesAcked < 1000 || fresh.TCP.TotalRetransmits > 0) {
+				t.Errorf("got %+v, want that the hello was acknowledged and nothing sent again", fresh.TCP)
+			}
+		})
+	}
+}
+
 // TestTheClampPassesWhatSwallowsLargeSegments has a server that is silent where
 // either side may send segments of more than 1000 bytes.
 func TestTheClampPassesWhatSwallowsLargeSegments(t *testing.T) {

@@ -46,7 +46,10 @@ type seen struct {
 	tlsStart, tlsDone time.Time
 	state             tls.ConnectionState
 	tlsErr            error
-	wrote, firstByte  time.Time
+	// tcp is what the kernel knew of a connection before its handshake was
+	// given up.
+	tcp              *checks.TCPFacts
+	wrote, firstByte time.Time
 }
 
 // roundTrip makes one request and reads the head of its response, whose body
@@ -103,6 +106,7 @@ func (t *transport) connect(ctx context.Context, told *seen) error {
 		told.tlsErr = secured.HandshakeContext(ctx)
 		told.tlsDone = time.Now()
 		if told.tlsErr != nil {
+			told.tcp = tcpFacts(conn)
 			_ = conn.Close()
 			return told.tlsErr
 		}
