@@ -60,8 +60,11 @@ type NameserverFacts struct {
 	Reverse *Query `json:"reverse,omitempty"`
 	// Paired are queries for A and AAAA from one socket at once, as glibc makes
 	// them: without EDNS(0), each pair from a port of its own. There are two
-	// where UDP is silent, and else twenty.
+	// where UDP is silent to these too, and else twenty.
 	Paired *PairedFacts `json:"paired,omitempty"`
+	// Single are queries for A alone, made like the pairs right after them, for
+	// comparison. They are made where a pair lacked a reply and another did not.
+	Single *SingleFacts `json:"single,omitempty"`
 }
 
 // PairedFacts count what came back of pairs of queries, within the time limit of
@@ -69,8 +72,20 @@ type NameserverFacts struct {
 type PairedFacts struct {
 	Pairs int `json:"pairs"`
 	// Half is in how many pairs one reply was missing, None in how many both.
-	Half int `json:"half"`
-	None int `json:"none"`
+	// Recovered is in how many of these the missing ones came when the questions
+	// were sent again from the same port, halfway through the time limit.
+	Half      int `json:"half"`
+	None      int `json:"none"`
+	Recovered int `json:"recovered"`
+}
+
+// SingleFacts count what came back of single queries.
+type SingleFacts struct {
+	Queries int `json:"queries"`
+	// Lost is how many had no reply, Recovered how many of these had one when
+	// they were sent again.
+	Lost      int `json:"lost"`
+	Recovered int `json:"recovered"`
 }
 
 // DeepPathFacts are what connections to the API server and beside it met.

@@ -54,6 +54,8 @@ const (
 	DNSAAAABroken                 Reason = "dns-aaaa-broken"
 	DNSSearchListOverLimit        Reason = "dns-search-list-over-limit"
 	DNSSlow                       Reason = "dns-slow"
+	DNSOneBackendBad              Reason = "dns-one-backend-bad"
+	DNSConntrackRace              Reason = "dns-conntrack-race-5s"
 )
 
 // Reasons of the token check.
@@ -187,6 +189,8 @@ const (
 	ClockJumped Reason = "clock-jumped"
 	// CheckPanicked is given when the check's own code failed.
 	CheckPanicked Reason = "check-panicked"
+	// NetworkPacketLoss is given where packets of several links get lost.
+	NetworkPacketLoss Reason = "network-packet-loss"
 	// WaitsFor is given to a skipped check, whose ground is gone.
 	WaitsFor Reason = "waits-for"
 )

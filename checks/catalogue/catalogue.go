@@ -208,6 +208,34 @@ func anyCheck() []Entry {
 			},
 		},
 		{
+			Reason: checks.NetworkPacketLoss,
+			Title:  "Packets get lost on the way",
+			Means: "Of packets of one kind and size some arrive and some do not, and what is sent again gets through. Everything works in the end " +
+				"and takes long: a lookup waits for 5 s where one packet of it was lost, a connection for a second, and some run into a time " +
+				"limit. A link or a queue on the way is overloaded or damaged, or the table of connections of a node is full.",
+			Confirm: []string{
+				debugImage,
+				"How much is lost on the way to the nameserver and to the API server:",
+				deepNameservers,
+				deepConnections,
+				"On the node {node}, as root, what its interfaces drop, and whether its table of connections is full:",
+				"ip -s link show",
+				"dmesg | grep -i 'table full'",
+				"sysctl net.netfilter.nf_conntrack_count net.netfilter.nf_conntrack_max",
+				"From a pod of another node, which tells whether it is this node:",
+				inPod + "ping -c 50 -i 0.2 NODE-IP",
+			},
+			Mend: []string{
+				"Where the table of connections is full, on the node {node}, as root, make it larger:",
+				"sysctl -w net.netfilter.nf_conntrack_max=524288",
+				"Where an interface counts drops or errors, mend its cable, its switch port, its driver or its queue lengths, or take load from it.",
+				"Where it is one node alone, move what runs there to others while it is mended:",
+				"Disruptive: takes the pods from the node {node}:",
+				"kubectl drain {node} --ignore-daemonsets --delete-emptydir-data",
+			},
+			Page: pageDebugService,
+		},
+		{
 			Reason: checks.WaitsFor,
 			Title:  "The check waits for another one",
 			Means: "What this check needs is not there: there is no handshake to judge where nothing connects, for one. " +

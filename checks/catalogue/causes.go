@@ -8,6 +8,8 @@ import "github.com/kube-lifeline/lifeline/checks"
 const (
 	coreDNSPolicies = "kubectl -n kube-system get networkpolicies"
 	nodeLocalLog    = "kubectl -n kube-system logs -l k8s-app=node-local-dns --tail=50 --prefix"
+	deepConnections = "kubectl -n {namespace} exec {pod} -c lifeline -- /lifeline check -o facts | jq '.deep.path.fresh[] | {failure, seconds, tcp}'"
+	deepNameservers = "kubectl -n {namespace} exec {pod} -c lifeline -- /lifeline check -o facts | jq '.deep.dns.nameservers[] | {address, paired, single}'"
 	allowDNS        = "Allow egress to the pods k8s-app=kube-dns in kube-system at port 53, UDP and TCP; where the network plugin judges " +
 		"packets before their address is translated, to the address of the Service too."
 	sixCertificates = inPod + `sh -c 'for i in 1 2 3 4 5 6; do curl -skv --max-time 5 -o /dev/null "https://{host}:{port}/version" 2>&1 | grep -E "subject:|expire date:"; done'`
@@ -81,6 +83,50 @@ func dnsCauses() []Entry {
 				"kubectl -n kube-system delete pod -l k8s-app=node-local-dns --field-selector spec.nodeName={node}",
 			},
 			Page: pageNodeLocalDNS,
+		},
+		{
+			Reason: checks.DNSConntrackRace,
+			Title:  "One of two DNS queries from a socket is lost",
+			Means: "A and AAAA asked for from one socket at the same time, as glibc and musl do, at times lack one of the two replies, while " +
+				"single queries lose none. Both packets are translated to a server behind the Service at once, and the kernel drops the one " +
+				"that comes second to its table of connections. Applications wait exactly 5 s for some lookups; Go takes two sockets and never does.",
+			Confirm: []string{
+				"Insertions that failed, on the node {node}, as root; the count grows with each loss:",
+				"grep . /proc/net/stat/nf_conntrack",
+				"The look of Lifeline with its counts of pairs:",
+				deepNameservers,
+				"Whether NodeLocal DNSCache runs, which ends it:",
+				nodeLocalDNS,
+			},
+			Mend: []string{
+				"Run NodeLocal DNSCache: queries to it are not translated, and it asks CoreDNS over TCP.",
+				"For the meantime have glibc take a socket for each query, which musl does not know (this rolls the pods out anew):",
+				`kubectl -n {namespace} patch deployment NAME -p '{"spec":{"template":{"spec":{"dnsConfig":{"options":[{"name":"single-request-reopen"}]}}}}}'`,
+			},
+			Page: pageNodeLocalDNS,
+		},
+		{
+			Reason: checks.DNSOneBackendBad,
+			Title:  "One of the servers behind the nameserver's address is dead",
+			Means: "Queries from some ports are never answered, however often they are sent, and those from others always are. All packets from one " +
+				"port go to one server behind the Service, so one of them takes queries and does not answer: a CoreDNS pod that hangs, or a " +
+				"node that packets from here do not reach. Applications meet a timeout at times, and the next try works.",
+			Confirm: []string{
+				"The servers, and on which nodes they are:",
+				coreDNSSlices,
+				coreDNSPods,
+				debugImage,
+				"Each of them by itself:",
+				inPod + "dig +search +time=2 +tries=1 @COREDNS-POD-IP kubernetes.default.svc A",
+				deepNameservers,
+			},
+			Mend: []string{
+				"Where all the servers of one node are silent from here, mend the way between the nodes: the network add-on there, and UDP between nodes.",
+				"Give CoreDNS a readiness probe that fails when it does not answer (the ready plugin), so that it leaves the Service.",
+				"Destructive: ends the one that is silent; its Deployment makes another:",
+				"kubectl -n kube-system delete pod COREDNS-POD",
+			},
+			Page: pageDNSDebugging,
 		},
 		{
 			Reason: checks.DNSPolicyMissesNodeLocal,

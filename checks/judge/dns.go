@@ -32,6 +32,7 @@ func judgeDNS(facts *checks.Facts) verdict {
 	if host := dns.ServiceHost; host != nil && len(host.Addresses) == 0 {
 		v.problems = append(v.problems, unresolvableHost(*host, facts)...)
 	}
+	v.problems = append(v.problems, sparse(facts)...)
 	v.well = fmt.Sprintf("%s resolves to %s in %s.", checks.ServiceName, list(dns.Lookup.Addresses), seconds(dns.Lookup.Seconds))
 	return v
 }
@@ -333,7 +334,7 @@ func slowness(lookup checks.Lookup) []problem {
 		message += fmt.Sprintf("; %d datagrams had no reply and were sent again", lost)
 	}
 	slow := warning(checks.DNSSlow, message+".", "less than "+seconds(slowLookup), seconds(lookup.Seconds))
-	return []problem{slow.slow(lookup.Seconds, min(lookup.Seconds, slowLookup))}
+	return []problem{slow.slow(lookup.Seconds, min(lookup.Seconds/2, slowLookup))}
 }
 
 func outcome(query checks.Query) string {

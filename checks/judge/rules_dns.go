@@ -16,6 +16,7 @@ func nameserverRules() []rule {
 	return []rule{
 		{reason: checks.DNSNodeLocalDown, certainty: checks.Likely, refines: []checks.Reason{checks.DNSServiceNoEndpoints, checks.DNSNameserverFailing}, evidence: nodeLocalRefuses},
 		{reason: checks.DNSReplyFromUnexpectedSource, certainty: checks.Certain, refines: silent, evidence: repliesFromElsewhere},
+		{reason: checks.DNSOneBackendBad, certainty: checks.Likely, refines: append(silent, checks.DNSSlow, checks.DNSAAAABroken), evidence: someAreDead},
 		{reason: checks.DNSUDPBlockedTCPOK, certainty: checks.Likely, refines: silent, evidence: onlyOverTCP},
 		{reason: checks.DNSMixedNameservers, certainty: checks.Certain, refines: append(silent, unknown...), evidence: nameserversDisagree},
 		{reason: checks.DNSNXDomainWrongClusterDomain, certainty: checks.Certain, refines: unknown, evidence: knownInAnotherZone},

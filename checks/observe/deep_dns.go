@@ -113,10 +113,9 @@ func (p nameserverProbe) observe(ctx context.Context, server netip.AddrPort) che
 		p.identify(ctx, way{tcp, true}, server, &facts)
 	}
 	switch {
-	case answered(facts.UDP), answered(facts.WithoutEDNS):
-		facts.Paired, facts.RepliesFrom = p.pairs(ctx, server, pairCount)
-	case failedBy(facts.UDP, checks.Invalid), failedBy(facts.WithoutEDNS, checks.TimedOut, checks.Invalid):
-		facts.Paired, facts.RepliesFrom = p.pairs(ctx, server, silentPairCount)
+	case answered(facts.UDP), answered(facts.WithoutEDNS),
+		failedBy(facts.UDP, checks.Invalid), failedBy(facts.WithoutEDNS, checks.TimedOut, checks.Invalid):
+		p.datagrams(ctx, server, &facts)
 	}
 	return facts
 }

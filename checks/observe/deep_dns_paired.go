@@ -21,47 +21,103 @@ const (
 	pairCount = 20
 	// silentPairCount is for a nameserver that has answered nothing by UDP.
 	silentPairCount = 2
+	// singleCount are enough to tell a loss that only pairs meet from one that
+	// all packets do.
+	singleCount = 40
 	// readGrace is for reading what has come already.
 	readGrace = 20 * time.Millisecond
 )
 
+// datagrams asks by what travels alone and at once: pairs, and single queries
+// where these leave something open.
+func (p nameserverProbe) datagrams(ctx context.Context, server netip.AddrPort, facts *checks.NameserverFacts) {
+	count := pairCount
+	if !answered(facts.UDP) && !answered(facts.WithoutEDNS) {
+		count = silentPairCount
+	}
+	facts.Paired, facts.RepliesFrom = p.pairs(ctx, server, count)
+	if pairs := facts.Paired; pairs != nil && count < pairCount && pairs.None < pairs.Pairs {
+		// It is not silent after all.
+		facts.Paired, facts.RepliesFrom = p.pairs(ctx, server, pairCount)
+	}
+	if pairs := facts.Paired; pairs != nil && pairs.Half+pairs.None > 0 && pairs.None < pairs.Pairs {
+		facts.Single = p.singles(ctx, server)
+	}
+}
+
 // pairs makes pairs of queries at once, and tells another address from which a
 // reply came. It returns nil where none could be made.
 func (p nameserverProbe) pairs(ctx context.Context, server netip.AddrPort, count int) (facts *checks.PairedFacts, elsewhere netip.Addr) {
+	for _, flow := range p.flows(ctx, server, count, dns.TypeA, dns.TypeAAAA) {
+		if facts == nil {
+			facts = new(checks.PairedFacts)
+		}
+		facts.Pairs++
+		switch flow.missing {
+		case 1:
+			facts.Half++
+		case 2:
+			facts.None++
+		}
+		if flow.recovered {
+			facts.Recovered++
+		}
+		if flow.elsewhere.IsValid() {
+			elsewhere = flow.elsewhere
+		}
+	}
+	return facts, elsewhere
+}
+
+// singles makes single queries at once. It returns nil where none could be made.
+func (p nameserverProbe) singles(ctx context.Context, server netip.AddrPort) (facts *checks.SingleFacts) {
+	for _, flow := range p.flows(ctx, server, singleCount, dns.TypeA) {
+		if facts == nil {
+			facts = new(checks.SingleFacts)
+		}
+		facts.Queries++
+		facts.Lost += flow.missing
+		if flow.recovered {
+			facts.Recovered++
+		}
+	}
+	return facts
+}
+
+// flow is what came back to the questions from one port.
+type flow struct {
+	// missing is how many questions had no reply the first time, and recovered
+	// tells that all of these had one the second time.
+	missing   int
+	recovered bool
+	elsewhere netip.Addr
+}
+
+// flows asks from so many ports at once. What could not be sent or waited for is
+// left out.
+func (p nameserverProbe) flows(ctx context.Context, server netip.AddrPort, count int, kinds ...uint16) (flows []flow) {
 	var mu sync.Mutex
-	pair := func() {
-		replies, from, made := p.pair(ctx, server)
+	ask := func() {
+		told, made := p.flow(ctx, server, kinds)
 		if !made {
 			return
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		if facts == nil {
-			facts = new(checks.PairedFacts)
-		}
-		facts.Pairs++
-		switch replies {
-		case 0:
-			facts.None++
-		case 1:
-			facts.Half++
-		}
-		if from.IsValid() {
-			elsewhere = from
-		}
+		flows = append(flows, told)
 	}
-	together(slices.Repeat([]func(){pair}, count)...)
-	return facts, elsewhere
+	together(slices.Repeat([]func(){ask}, count)...)
+	return flows
 }
 
-// pair asks for A and AAAA, one right after the other from one port, as glibc
-// does (resolv/res_send.c), and counts the replies. Its socket is not connected,
-// so that the kernel does not keep back what comes from another address. No
-// pair is made where the packets cannot be sent or ctx ends before the time
-// limit does.
-func (p nameserverProbe) pair(ctx context.Context, server netip.AddrPort) (replies int, elsewhere netip.Addr, made bool) {
+// flow asks for each type, one right after the other from one port, as glibc does
+// (resolv/res_send.c), and for what has no reply at half of the time limit once
+// more. Its socket is not connected, so that the kernel does not keep back what
+// comes from another address. Nothing is made where the packets cannot be sent
+// or ctx ends before the time limit does.
+func (p nameserverProbe) flow(ctx context.Context, server netip.AddrPort, kinds []uint16) (told flow, made bool) {
 	if ctx.Err() != nil {
-		return 0, elsewhere, false
+		return told, false
 	}
 	target := netip.AddrPortFrom(server.Addr().Unmap(), server.Port())
 	network := "udp6"
@@ -70,68 +126,119 @@ func (p nameserverProbe) pair(ctx context.Context, server netip.AddrPort) (repli
 	}
 	conn, err := net.ListenUDP(network, nil)
 	if err != nil {
-		return 0, elsewhere, false
+		return told, false
 	}
 	defer func() { _ = conn.Close() }()
-	if err := conn.SetDeadline(time.Now().Add(p.limit)); err != nil {
-		return 0, elsewhere, false
-	}
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 
-	questions, err := pairOfQuestions(checks.ServiceName + "." + p.zone)
+	questions, err := questionsOf(checks.ServiceName+"."+p.zone, kinds)
 	if err != nil {
-		return 0, elsewhere, false
+		return told, false
 	}
-	for _, packed := range questions {
-		if _, err := conn.WriteToUDPAddrPort(packed, target); err != nil {
-			return 0, elsewhere, false
+	exchange := &datagramExchange{conn: conn, target: target, questions: questions}
+	for range 2 {
+		if exchange.send() != nil || conn.SetReadDeadline(time.Now().Add(p.limit/2)) != nil || ctx.Err() != nil {
+			return told, false
+		}
+		exchange.collect()
+	}
+	told.elsewhere = exchange.elsewhere
+	for _, question := range questions {
+		if !question.replied[0] {
+			told.missing++
 		}
 	}
-	replies, elsewhere = collect(conn, target, questions)
-	return replies, elsewhere, replies == len(questions) || ctx.Err() == nil
+	told.recovered = told.missing > 0 && exchange.done()
+	return told, exchange.done() || ctx.Err() == nil
 }
 
-func pairOfQuestions(name string) (questions [2][]byte, err error) {
-	for i, kind := range []uint16{dns.TypeA, dns.TypeAAAA} {
-		if questions[i], err = (way{udp, false}).question(name, kind).Pack(); err != nil {
-			return questions, err
+// repeated is a question that is sent twice at the most, with an id of its own each
+// time, so that a late reply to the first is told from one to the second.
+type repeated struct {
+	packed  [2][]byte
+	sent    int
+	replied [2]bool
+}
+
+func (q *repeated) done() bool { return q.replied[0] || q.replied[1] }
+
+func questionsOf(name string, kinds []uint16) (questions []*repeated, err error) {
+	for _, kind := range kinds {
+		question := &repeated{}
+		message := (way{udp, false}).question(name, kind)
+		for i := range question.packed {
+			// The two ids differ.
+			message.Id++
+			if question.packed[i], err = message.Pack(); err != nil {
+				return nil, err
+			}
 		}
+		questions = append(questions, question)
 	}
 	return questions, nil
+}
+
+// datagramExchange is what is said over one socket.
+type datagramExchange struct {
+	conn      *net.UDPConn
+	target    netip.AddrPort
+	questions []*repeated
+	// elsewhere is another address than the target's, from which a reply came.
+	elsewhere netip.Addr
+	read      int
+}
+
+func (e *datagramExchange) done() bool {
+	return !slices.ContainsFunc(e.questions, func(question *repeated) bool { return !question.done() })
+}
+
+// send sends each question that has no reply yet.
+func (e *datagramExchange) send() error {
+	for _, question := range e.questions {
+		if question.done() {
+			continue
+		}
+		if _, err := e.conn.WriteToUDPAddrPort(question.packed[question.sent], e.target); err != nil {
+			return err
+		}
+		question.sent++
+	}
+	return nil
 }
 
 // collect reads until each question has its reply from the target or the
 // connection's deadline passes. A process that is short of CPU may read late
 // what came in time, so the last look is after the deadline.
-func collect(conn *net.UDPConn, target netip.AddrPort, questions [2][]byte) (replies int, elsewhere netip.Addr) {
-	var got [2]bool
+func (e *datagramExchange) collect() {
 	last := false
 	buffer := make([]byte, 4096)
-	for range maxDiscarded {
-		n, from, err := conn.ReadFromUDPAddrPort(buffer)
-		if errors.Is(err, os.ErrDeadlineExceeded) && !last && conn.SetReadDeadline(time.Now().Add(readGrace)) == nil {
+	for !e.done() && e.read < maxDiscarded {
+		n, from, err := e.conn.ReadFromUDPAddrPort(buffer)
+		if errors.Is(err, os.ErrDeadlineExceeded) && !last && e.conn.SetReadDeadline(time.Now().Add(readGrace)) == nil {
 			last = true
 			continue
 		}
 		if err != nil {
-			return replies, elsewhere
+			return
 		}
-		asked := target.Addr().WithZone("") == from.Addr().Unmap().WithZone("")
-		for i, packed := range questions {
-			if got[i] || answer(packed, buffer[:n]) == nil {
+		e.read++
+		e.take(buffer[:n], from)
+	}
+}
+
+func (e *datagramExchange) take(content []byte, from netip.AddrPort) {
+	expected := e.target.Addr().WithZone("") == from.Addr().Unmap().WithZone("")
+	for _, question := range e.questions {
+		for i, packed := range question.packed[:question.sent] {
+			if question.replied[i] || answer(packed, content) == nil {
 				continue
 			}
-			if !asked {
-				elsewhere = from.Addr().Unmap()
-			} else if from.Port() == target.Port() {
-				got[i] = true
-				replies++
+			if !expected {
+				e.elsewhere = from.Addr().Unmap()
+			} else if from.Port() == e.target.Port() {
+				question.replied[i] = true
 			}
 		}
-		if replies == len(questions) {
-			return replies, elsewhere
-		}
 	}
-	return replies, elsewhere
 }

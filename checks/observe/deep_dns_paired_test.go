@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/miekg/dns"
 )
 
 func TestEndingTheContextEndsTheQueriesAndCountsNoPairAsLost(t *testing.T) {
@@ -43,21 +44,20 @@ func TestRepliesThatCameInTimeAreReadLate(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = conn.Close() }()
-	questions, err := pairOfQuestions(found)
+	questions, err := questionsOf(found, []uint16{dns.TypeA, dns.TypeAAAA})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, packed := range questions {
-		if _, err := conn.WriteToUDPAddrPort(packed, server); err != nil {
-			t.Fatal(err)
-		}
+	exchange := &datagramExchange{conn: conn, target: server, questions: questions}
+	if err := exchange.send(); err != nil {
+		t.Fatal(err)
 	}
 	// Nothing tells that a reply lies in a socket without reading it.
 	time.Sleep(200 * time.Millisecond)
 	if err := conn.SetDeadline(time.Unix(1, 0)); err != nil {
 		t.Fatal(err)
 	}
-	if got, _ := collect(conn, server, questions); got != len(questions) {
-		t.Errorf("got %d replies, want %d", got, len(questions))
+	if exchange.collect(); !exchange.done() {
+		t.Errorf("got the replies %+v %+v, want one to each question", *questions[0], *questions[1])
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -112,6 +113,25 @@ func asksAAAA(asked *dns.Msg) bool { return asked.Question[0].Qtype == dns.TypeA
 func everyOther(chosen func(*dns.Msg) bool) func(*dns.Msg) bool {
 	var count atomic.Int64
 	return func(asked *dns.Msg) bool { return chosen(asked) && count.Add(1)%2 == 0 }
+}
+
+// deafToEveryOtherPort answers as the cluster, but never to some of the ports that
+// ask without EDNS(0).
+func deafToEveryOtherPort() dns.HandlerFunc {
+	var mu sync.Mutex
+	deaf := make(map[string]bool)
+	return func(w dns.ResponseWriter, asked *dns.Msg) {
+		mu.Lock()
+		port := w.RemoteAddr().String()
+		if _, known := deaf[port]; !known && !hasEDNS(asked) {
+			deaf[port] = len(deaf)%2 == 1
+		}
+		silent := deaf[port]
+		mu.Unlock()
+		if !silent {
+			cluster(w, asked)
+		}
+	}
 }
 
 func not(chosen func(*dns.Msg) bool) func(*dns.Msg) bool {

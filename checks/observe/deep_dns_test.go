@@ -55,6 +55,12 @@ func told(facts checks.NameserverFacts) string {
 	}
 	if paired := facts.Paired; paired != nil {
 		fmt.Fprintf(&text, "pairs: %d, half %d, none %d\n", paired.Pairs, paired.Half, paired.None)
+		if paired.Recovered > 0 {
+			fmt.Fprintf(&text, "recovered: %d\n", paired.Recovered)
+		}
+	}
+	if single := facts.Single; single != nil {
+		fmt.Fprintf(&text, "singles: %d, lost %d, recovered %d\n", single.Queries, single.Lost, single.Recovered)
 	}
 	return text.String()
 }
@@ -67,7 +73,9 @@ const (
 		"reverse: udp PTR NOERROR kubernetes.default.svc.cluster.local.\n"
 	noAAAA   = "aaaa: udp AAAA NOERROR\n"
 	allPairs = "pairs: 20, half 0, none 0\n"
-	noPair   = "pairs: 2, half 0, none 2\n"
+	// allSingles are made where pairs lack some replies.
+	allSingles = "singles: 40, lost 0, recovered 0\n"
+	noPair     = "pairs: 2, half 0, none 2\n"
 )
 
 var knownByTCP = strings.ReplaceAll(knownByUDP, "udp", "tcp")
@@ -118,11 +126,15 @@ func TestEachWayOfFailingLeavesItsOwnTrace(t *testing.T) {
 		},
 		{
 			name: "AAAA is never answered", overUDP: unless(asksAAAA, mute), overTCP: cluster,
-			want: serviceByUDP + serviceByTCP + "aaaa: udp AAAA timeout\n" + knownByUDP + "pairs: 20, half 20, none 0\n",
+			want: serviceByUDP + serviceByTCP + "aaaa: udp AAAA timeout\n" + knownByUDP + "pairs: 20, half 20, none 0\n" + allSingles,
 		},
 		{
 			name: "every other AAAA is lost", overUDP: unless(everyOther(asksAAAA), mute), overTCP: cluster,
-			want: serviceByUDP + serviceByTCP + noAAAA + knownByUDP + "pairs: 20, half 10, none 0\n",
+			want: serviceByUDP + serviceByTCP + noAAAA + knownByUDP + "pairs: 20, half 10, none 0\nrecovered: 5\n" + allSingles,
+		},
+		{
+			name: "every other port is dead", overUDP: deafToEveryOtherPort(), overTCP: cluster,
+			want: serviceByUDP + serviceByTCP + noAAAA + knownByUDP + "pairs: 20, half 0, none 10\nsingles: 40, lost 20, recovered 0\n",
 		},
 		{
 			name: "the replies come from another address", overUDP: from(t, "127.0.0.2"), overTCP: mute,
@@ -130,7 +142,7 @@ func TestEachWayOfFailingLeavesItsOwnTrace(t *testing.T) {
 		},
 		{
 			name: "the replies to AAAA come from another address", overUDP: unless(asksAAAA, from(t, "127.0.0.2")), overTCP: cluster,
-			want: serviceByUDP + serviceByTCP + "aaaa: udp AAAA timeout\n" + knownByUDP + "from 127.0.0.2\npairs: 20, half 20, none 0\n",
+			want: serviceByUDP + serviceByTCP + "aaaa: udp AAAA timeout\n" + knownByUDP + "from 127.0.0.2\npairs: 20, half 20, none 0\n" + allSingles,
 		},
 		{
 			name: "the replies come from another port", overUDP: from(t, "127.0.0.1"), overTCP: mute,

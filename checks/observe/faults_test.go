@@ -54,10 +54,17 @@ func TestEveryFaultIsToldByItsReason(t *testing.T) {
 			}
 			look(pretend, observer)
 			began := time.Now()
-			report := judge.Judge(observer.Observe(t.Context()), nil)
+			facts := observer.Observe(t.Context())
 			if took, limit := time.Since(began), 2*observer.Timeout+time.Second; took > limit {
 				t.Errorf("the round took %s, more than %s", took, limit)
 			}
+			if fault.Deep {
+				if report := judge.Judge(facts, nil); report.Status != checks.OK {
+					t.Errorf("without deep probes: got %s, want ok\n%s", report.Status, summary(report))
+				}
+				facts.Deep = observer.Deep(t.Context(), facts)
+			}
+			report := judge.Judge(facts, nil)
 			result, _ := report.Result(fault.Check)
 			if result.Status != fault.Status || result.Reason != fault.Reason {
 				t.Errorf("%s: got %s %s (%s), want %s %s\n%s", fault.Check, result.Status, result.Reason, result.Message, fault.Status, fault.Reason, summary(report))

@@ -38,9 +38,12 @@ func TestEachFaultShowsEverywhereWithinAnIntervalAndClears(t *testing.T) {
 			places <- struct{}{}
 			defer func() { <-places }()
 			t.Run(fault.Name, func(t *testing.T) {
-				if fault.Environment != nil {
+				switch {
+				case fault.Deep:
+					showsInACheck(t, binary, fault)
+				case fault.Environment != nil:
 					showsFromTheStart(t, binary, fault)
-				} else {
+				default:
 					showsAndClears(t, binary, fault)
 				}
 			})
@@ -85,6 +88,33 @@ func showsFromTheStart(t *testing.T, binary string, fault world.Fault) {
 	}
 	process := start(t, binary, pretend)
 	within(t, probing, fault.Name, func() string { return process.shows(fault) })
+}
+
+// showsInACheck looks once, with deep probes.
+func showsInACheck(t *testing.T, binary string, fault world.Fault) {
+	pretend := agent.World(t, world.Options{})
+	if err := pretend.Inject(fault.Name); err != nil {
+		t.Fatal(err)
+	}
+	command := exec.CommandContext(t.Context(), binary, "check", "-o", "json")
+	for name, value := range pretend.Environment() {
+		command.Env = append(command.Env, name+"="+value)
+	}
+	output, err := command.Output()
+	if err != nil {
+		t.Fatalf("lifeline check: %s\n%s", err, output)
+	}
+	var report checks.Report
+	if err := json.Unmarshal(output, &report); err != nil {
+		t.Fatal(err)
+	}
+	result, _ := report.Result(fault.Check)
+	if result.Status != fault.Status || result.Reason != fault.Reason {
+		t.Errorf("lifeline check has %s %s %s, want %s %s", fault.Check, result.Status, result.Reason, fault.Status, fault.Reason)
+	}
+	if len(report.Diagnosis) == 0 || report.Diagnosis[0].Reason != fault.Reason {
+		t.Errorf("the diagnosis is %v, want %s first", report.Diagnosis, fault.Reason)
+	}
 }
 
 // within looks until nothing is missing.

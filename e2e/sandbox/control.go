@@ -49,6 +49,12 @@ func (s *sandbox) serveInject(w http.ResponseWriter, r *http.Request) {
 		writeText(w, http.StatusInternalServerError, err.Error()+"\n")
 		return
 	}
+	if fault.Deep {
+		writeText(w, http.StatusOK, fmt.Sprintf(
+			"on: %s\nThe rounds do not meet it. Deep probes do, as of lifeline check, by which the check %s is to say %s, %s.\n",
+			fault.Title, fault.Check, fault.Status, fault.Reason))
+		return
+	}
 	writeText(w, http.StatusOK, fmt.Sprintf(
 		"on: %s\nAfter the next round, due within %v, the check %s is to say %s, %s:\n     curl %s/healthz/%s\n",
 		fault.Title, s.options.interval, fault.Check, fault.Status, fault.Reason, s.agentURL(), fault.Check))

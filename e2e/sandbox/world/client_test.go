@@ -7,10 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/netip"
 	"os"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -117,10 +120,55 @@ func (c *client) ask(ctx context.Context, network, name, rrtype string) (*dns.Ms
 		return nil, err
 	}
 	question := new(dns.Msg).SetQuestion(name, dns.StringToType[rrtype])
+	// As Go's resolver asks; glibc asks without, see pairs.
+	question.SetEdns0(1232, false)
 	server := netip.AddrPortFrom(netip.MustParseAddr(conf.Servers[0]), c.pod.DNSPort).String()
 	resolver := dns.Client{Net: network, Timeout: c.timeout}
 	reply, _, err := resolver.ExchangeContext(ctx, question, server)
 	return reply, err
+}
+
+// pairs asks for A and AAAA from each of twenty ports at once, as glibc does, and
+// counts the replies.
+func (c *client) pairs(name string) (replies int, err error) {
+	conf, err := dns.ClientConfigFromFile(c.pod.ResolvConf)
+	if err != nil {
+		return 0, err
+	}
+	server := netip.AddrPortFrom(netip.MustParseAddr(conf.Servers[0]), c.pod.DNSPort)
+	var count atomic.Int64
+	var asking sync.WaitGroup
+	for range 20 {
+		asking.Go(func() {
+			conn, err := dns.DialTimeout("udp", server.String(), c.timeout)
+			if err != nil {
+				return
+			}
+			defer conn.Close()
+			_ = conn.SetDeadline(time.Now().Add(c.timeout))
+			wanted := make(map[uint16]bool)
+			for _, kind := range []uint16{dns.TypeA, dns.TypeAAAA} {
+				question := new(dns.Msg).SetQuestion(name, kind)
+				wanted[question.Id] = conn.WriteMsg(question) == nil
+			}
+			for range 8 {
+				reply, err := conn.ReadMsg()
+				var network net.Error
+				if errors.As(err, &network) {
+					return
+				}
+				if err == nil && wanted[reply.Id] && reply.Question[0].Name == name {
+					count.Add(1)
+					delete(wanted, reply.Id)
+				}
+				if len(wanted) == 0 {
+					return
+				}
+			}
+		})
+	}
+	asking.Wait()
+	return int(count.Load()), nil
 }
 
 // readRegular reads a small regular file, and says why it does not.

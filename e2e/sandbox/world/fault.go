@@ -28,6 +28,9 @@ type Fault struct {
 	// keeps the environment that it was started with, so it has to be started
 	// again.
 	Environment map[string]string
+	// Deep tells that no round meets the fault and the deep probes do, as of
+	// lifeline check: it harms other resolvers than Go's.
+	Deep bool
 
 	change func(*conditions)
 }
@@ -36,7 +39,7 @@ type Fault struct {
 func Faults() []Fault {
 	return slices.Concat(
 		environmentFaults(),
-		resolverFaults(), nameserverFaults(),
+		resolverFaults(), nameserverFaults(), datagramFaults(),
 		tokenFaults(), volumeFaults(),
 		authorityFaults(),
 		certificateFaults(), handshakeFaults(),

@@ -55,6 +55,7 @@ func symptoms(t *testing.T, w *world.World, timeout time.Duration) map[string]st
 		"ca.crt":              func() string { return bundleInWords(client.pod) },
 		"A by UDP":            func() string { return lookupInWords(client, "udp", "A") },
 		"A by TCP":            func() string { return lookupInWords(client, "tcp", "A") },
+		"pairs by UDP":        func() string { return pairsInWords(client.pairs("kubernetes.default.svc.cluster.local.")) },
 		"AAAA by UDP":         func() string { return lookupInWords(client, "udp", "AAAA") },
 		"dns-version":         func() string { return answerInWords(client.ask(ctx, "udp", "dns-version.cluster.local.", "TXT")) },
 		"serving certificate": func() string { return certificateInWords(client.certificate(ctx)) },
@@ -253,6 +254,13 @@ func bodyInWords(body string) string {
 
 func lookupInWords(c *client, network, rrtype string) string {
 	return answerInWords(c.ask(context.Background(), network, "kubernetes.default.svc.cluster.local.", rrtype))
+}
+
+func pairsInWords(replies int, err error) string {
+	if err != nil {
+		return errorInWords(err)
+	}
+	return fmt.Sprintf("%d of 40 replies", replies)
 }
 
 func answerInWords(reply *dns.Msg, err error) string {
