@@ -119,6 +119,12 @@ func TestPacketLossIsNamedForWhatItBringsAbout(t *testing.T) {
 		{"no handshake but of full size", both(handshakeTimeout, nameservers(well), shaken(done, hello(2, 0), done), freshly(worked(0), worked(0))), checks.TLSHandshakeTimeout, checks.Fail},
 		{"a silent server", both(handshakeTimeout, nameservers(well), shaken(hello(0, 0), hello(0, 0), hello(0, 0))), checks.TLSTimeoutServerOverloaded, checks.Fail},
 		{"no answer, and others with segments sent again", both(brokenAt(checks.StageResponse, checks.TimedOut), nameservers(well), segments), checks.NetworkPacketLoss, checks.Fail},
+		{"no answer, nor to others, and datagrams and segments sent again", both(brokenAt(checks.StageResponse, checks.TimedOut), nameservers(lossy), freshly(
+			checks.FreshConnection{Leaf: "a", Failure: &checks.Failure{Kind: checks.TimedOut}, TCP: &checks.TCPFacts{TotalRetransmits: 3}},
+		)), checks.NetworkPacketLoss, checks.Fail},
+		{"no answer, nor to others, and datagrams sent again", both(brokenAt(checks.StageResponse, checks.TimedOut), nameservers(lossy), freshly(
+			checks.FreshConnection{Leaf: "a", Failure: &checks.Failure{Kind: checks.TimedOut}, TCP: &checks.TCPFacts{}},
+		)), checks.HTTPResponseTimeout, checks.Fail},
 		{"a second try, and segments sent again", both(second, nameservers(well), segments), checks.NetworkPacketLoss, checks.Warn},
 		{"a refusal", both(connectFails(checks.Refused), nameservers(lossy), segments), checks.TCPRefused, checks.Fail},
 	} {

@@ -69,23 +69,24 @@ func segmentsAreLost(facts *checks.Facts) []string {
 }
 
 // segments are what became of what was sent over connections to the API server
-// that did their work in the end.
+// that came to the end of their handshake, for which segments of full size have
+// to get through.
 type segments struct {
 	target netip.AddrPort
 	// connections that did, lossy those of them on which segments were sent
 	// again, and again how many were.
 	connections, lossy int
 	again              uint32
-	// failed are connections made at the same time that had no answer in time.
+	// failed are connections that did not.
 	failed int
 }
 
 func segmentsTo(facts *checks.Facts) (told segments) {
 	path := deepPath(facts)
 	told.target = path.Target
-	add := func(worked bool, failure *checks.Failure, tcp *checks.TCPFacts) {
+	add := func(shaken bool, failure *checks.Failure, tcp *checks.TCPFacts) {
 		switch {
-		case worked && tcp != nil:
+		case shaken && tcp != nil:
 			told.connections++
 			told.again += tcp.TotalRetransmits
 			if tcp.TotalRetransmits > 0 {
@@ -96,7 +97,7 @@ func segmentsTo(facts *checks.Facts) (told segments) {
 		}
 	}
 	for _, fresh := range path.Fresh {
-		add(fresh.Status != 0, fresh.Failure, fresh.TCP)
+		add(fresh.Leaf != "", fresh.Failure, fresh.TCP)
 	}
 	for _, handshake := range []*checks.Handshake{path.SmallHello, path.FullHello, path.Clamped} {
 		if handshake != nil {
@@ -105,7 +106,7 @@ func segmentsTo(facts *checks.Facts) (told segments) {
 	}
 	if facts.API != nil {
 		last := facts.API.ServiceHost.Last()
-		add(last.Stage == checks.StageDone && !last.Reused, nil, last.TCP)
+		add(last.TLS != nil && last.TLS.Verified, nil, last.TCP)
 		if !told.target.IsValid() {
 			told.target = last.Address
 		}
@@ -114,9 +115,9 @@ func segmentsTo(facts *checks.Facts) (told segments) {
 }
 
 func (s segments) String() string {
-	text := fmt.Sprintf("Of %d connections to %s that worked in the end, %d had to send segments again that were not acknowledged, %d in all", s.connections, s.target, s.lossy, s.again)
+	text := fmt.Sprintf("Of %d connections to %s that came to the end of their handshake, %d had to send segments again, %d in all", s.connections, s.target, s.lossy, s.again)
 	if s.failed > 0 {
-		text += fmt.Sprintf("; %d more got no answer in time", s.failed)
+		text += fmt.Sprintf("; %d more ran into their time limit", s.failed)
 	}
 	return text + "."
 }
