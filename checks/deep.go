@@ -67,8 +67,8 @@ type NameserverFacts struct {
 	Single *SingleFacts `json:"single,omitempty"`
 }
 
-// PairedFacts count what came back of pairs of queries, within the time limit of
-// one step and from the address that was asked.
+// PairedFacts count what came back of pairs of queries, within three quarters of
+// the time limit of one step and from the address that was asked.
 type PairedFacts struct {
 	Pairs int `json:"pairs"`
 	// Half is in how many pairs one reply was missing, None in how many both.

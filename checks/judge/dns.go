@@ -90,6 +90,8 @@ func failedLookup(lookup checks.Lookup, facts *checks.Facts) []problem {
 		return failed(checks.DNSRefusedNoZone, servers+" refuses to answer for this name (REFUSED)", "REFUSED")
 	case outcomes.rcodes["SERVFAIL"] > 0:
 		return likely(checks.DNSServfailCoreDNSUnsynced, servers+" cannot answer (SERVFAIL)", "SERVFAIL")
+	case outcomes.unheard != "" && (outcomes.empty != nil || outcomes.rcodes["NXDOMAIN"] > 0):
+		return silent(checks.DNSTimeout, fmt.Sprintf("%s answers for some of the %d names that the search list makes of it, and for %s it did not within %s", servers, len(lookup.Candidates), outcomes.unheard, seconds(lookup.Seconds)), "no answer for "+outcomes.unheard)
 	case lookup.Cut && (outcomes.empty != nil || outcomes.rcodes["NXDOMAIN"] > 0):
 		return silent(checks.DNSTimeout, fmt.Sprintf("the time limit of %s ended the search among %d names; answers come late or from some nameservers only", seconds(lookup.Seconds), len(lookup.Candidates)), "no answer in time")
 	case outcomes.empty != nil:

@@ -88,6 +88,14 @@ func TestDNSThatDoesNotResolve(t *testing.T) {
 			unresolved(query("NXDOMAIN", authority("ns.dns.cluster.local.")), broken(checks.TimedOut))(f)
 			f.DNS.Lookup.Cut = true
 		}, want{checks.Fail, checks.DNSTimeout}},
+		{"a search of which the last name had no answer", unresolved(
+			query("NXDOMAIN", authority("ns.dns.cluster.local."), func(q *checks.Query) { q.Name = "kubernetes.default.svc.shop.svc.cluster.local." }),
+			broken(checks.TimedOut)), want{checks.Fail, checks.DNSTimeout}},
+		{"a search of which the last name had an answer in one family, that there is none", unresolved(
+			query("NXDOMAIN", authority("ns.dns.cluster.local.")), noReply(dnsAddress, "AAAA")[0]), want{checks.Fail, checks.DNSNXDomainServiceHidden}},
+		{"a search of which the last name had its answer late", unresolved(
+			query("NXDOMAIN", authority("ns.dns.cluster.local."), func(q *checks.Query) { q.Name = "kubernetes.default.svc.shop.svc.cluster.local." }),
+			broken(checks.TimedOut), query("NXDOMAIN", authority("ns.dns.cluster.local."))), want{checks.Fail, checks.DNSNXDomainServiceHidden}},
 		{"a filter that says so, and then no more", unresolved(broken(checks.TimedOut), broken(checks.HostUnreachable), broken(checks.TimedOut)), want{checks.Fail, checks.DNSUnreachable}},
 		{"a service host by a name that nobody knows", unnamed, want{checks.Fail, checks.EnvServiceHostUnresolvable}},
 		{"NXDOMAIN of a Service, without a search list", func(f *checks.Facts) {

@@ -20,10 +20,14 @@ type outcomes struct {
 	// message is the first failure's, unreachable that of the first by which a
 	// host or a filter said so.
 	message, unreachable string
+	// unheard is the first name that was asked for in a family without a final
+	// answer, since nothing came back: it may be the right one.
+	unheard string
 }
 
 func outcomesOf(queries []checks.Query) outcomes {
 	sum := outcomes{rcodes: make(map[string]int), failures: make(map[checks.FailureKind]int)}
+	sum.unheard = unheard(queries)
 	truncated := false
 	for i := range queries {
 		query := &queries[i]
@@ -52,6 +56,23 @@ func outcomesOf(queries []checks.Query) outcomes {
 		}
 	}
 	return sum
+}
+
+// unheard: NXDOMAIN is for all types of a name (RFC 2308 section 5), an empty
+// answer for one.
+func unheard(queries []checks.Query) string {
+	for _, query := range queries {
+		if !isSilent(&query) {
+			continue
+		}
+		answered := slices.ContainsFunc(queries, func(other checks.Query) bool {
+			return other.Name == query.Name && wasAnswered(&other) && (other.Type == query.Type || isUnknown(&other))
+		})
+		if !answered {
+			return query.Name
+		}
+	}
+	return ""
 }
 
 func (o outcomes) codes() string {

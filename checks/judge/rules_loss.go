@@ -130,6 +130,9 @@ type datagrams struct {
 	// spaced are datagrams of queries that were made a few at a time and were
 	// answered in the end, spacedLost those of them that were not.
 	spaced, spacedLost int
+	// slowest is the longest that one of those was waited for which was answered
+	// the first time, in seconds.
+	slowest float64
 }
 
 // datagramsTo are those to each nameserver that answers any pair.
@@ -152,6 +155,9 @@ func datagramsTo(facts *checks.Facts) (told []datagrams) {
 			if wasAnswered(query) && query.Transport == "udp" && query.Nameserver == server.Address {
 				to.spaced += query.Unanswered + 1
 				to.spacedLost += query.Unanswered
+				if query.Unanswered == 0 {
+					to.slowest = max(to.slowest, query.Seconds)
+				}
 			}
 		}
 		told = append(told, to)
@@ -219,11 +225,11 @@ func (d datagrams) raced() bool {
 
 // partlyDead tells ports from which nothing is answered however often it is sent,
 // beside others from which everything is: all packets of a port go to one server
-// behind a Service.
+// behind a Service. One that is slow may only be late with what it did not answer.
 func (d datagrams) partlyDead() bool {
 	pairs := d.pairs
 	return pairs.Pairs >= fewestPairs && pairs.None >= enoughDead && 4*pairs.Half <= pairs.None && 4*pairs.Recovered <= pairs.None &&
-		4*d.single.Recovered <= d.single.Lost && (d.single.Queries == 0 || d.single.Lost > 0) && d.spacedLost == 0
+		4*d.single.Recovered <= d.single.Lost && (d.single.Queries == 0 || d.single.Lost > 0) && d.spacedLost == 0 && d.slowest <= slowLookup
 }
 
 func (d datagrams) String() string {

@@ -93,8 +93,9 @@ type flow struct {
 	elsewhere netip.Addr
 }
 
-// flows asks from so many ports at once. What could not be sent or waited for is
-// left out.
+// flows asks from so many ports at once. What could not be sent is left out, and
+// all where ctx ends meanwhile: those that were answered by then are no fair
+// sample.
 func (p nameserverProbe) flows(ctx context.Context, server netip.AddrPort, count int, kinds ...uint16) (flows []flow) {
 	var mu sync.Mutex
 	ask := func() {
@@ -107,6 +108,9 @@ func (p nameserverProbe) flows(ctx context.Context, server netip.AddrPort, count
 		flows = append(flows, told)
 	}
 	together(slices.Repeat([]func(){ask}, count)...)
+	if len(flows) < count && ctx.Err() != nil {
+		return nil
+	}
 	return flows
 }
 
@@ -114,7 +118,8 @@ func (p nameserverProbe) flows(ctx context.Context, server netip.AddrPort, count
 // (resolv/res_send.c), and for what has no reply at half of the time limit once
 // more. Its socket is not connected, so that the kernel does not keep back what
 // comes from another address. Nothing is made where the packets cannot be sent
-// or ctx ends before the time limit does.
+// or ctx ends before. It takes three quarters of the time limit at the most, so
+// that pairs and single queries have room within two steps.
 func (p nameserverProbe) flow(ctx context.Context, server netip.AddrPort, kinds []uint16) (told flow, made bool) {
 	if ctx.Err() != nil {
 		return told, false
@@ -137,8 +142,8 @@ func (p nameserverProbe) flow(ctx context.Context, server netip.AddrPort, kinds 
 		return told, false
 	}
 	exchange := &datagramExchange{conn: conn, target: target, questions: questions}
-	for range 2 {
-		if exchange.send() != nil || conn.SetReadDeadline(time.Now().Add(p.limit/2)) != nil || ctx.Err() != nil {
+	for _, wait := range []time.Duration{p.limit / 2, p.limit / 4} {
+		if exchange.send() != nil || conn.SetReadDeadline(time.Now().Add(wait)) != nil || ctx.Err() != nil {
 			return told, false
 		}
 		exchange.collect()
