@@ -116,19 +116,25 @@ func everyOther(chosen func(*dns.Msg) bool) func(*dns.Msg) bool {
 }
 
 // deafToEveryOtherPort answers as the cluster, but never to some of the ports that
-// ask without EDNS(0).
+// ask without EDNS(0). A port that is seen again after all that is sent from one
+// is another's.
 func deafToEveryOtherPort() dns.HandlerFunc {
+	type port struct {
+		deaf  bool
+		until time.Time
+	}
 	var mu sync.Mutex
-	deaf := make(map[string]bool)
+	seen, count := make(map[string]port), 0
 	return func(w dns.ResponseWriter, asked *dns.Msg) {
 		mu.Lock()
-		port := w.RemoteAddr().String()
-		if _, known := deaf[port]; !known && !hasEDNS(asked) {
-			deaf[port] = len(deaf)%2 == 1
+		from := w.RemoteAddr().String()
+		if !hasEDNS(asked) && time.Now().After(seen[from].until) {
+			count++
+			seen[from] = port{count%2 == 0, time.Now().Add(probeOfCluster.limit * 5 / 8)}
 		}
-		silent := deaf[port]
+		deaf := seen[from].deaf
 		mu.Unlock()
-		if !silent {
+		if hasEDNS(asked) || !deaf {
 			cluster(w, asked)
 		}
 	}
