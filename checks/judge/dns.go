@@ -87,14 +87,14 @@ func failedLookup(lookup checks.Lookup, facts *checks.Facts) []problem {
 	case outcomes.alias != nil:
 		return failed(checks.DNSCNAMELoop, fmt.Sprintf("the answer of %s for %s is an alias that leads to no address", outcomes.alias.Nameserver, outcomes.alias.Name), "a CNAME without an address")
 	case outcomes.rcodes["REFUSED"] > 0:
-		return failed(checks.DNSRefusedNoZone, servers+" refuses to answer for this name (REFUSED)", "REFUSED")
+		return likely(checks.DNSRefusedNoZone, servers+" refuses to answer for this name (REFUSED)", "REFUSED")
 	case outcomes.rcodes["SERVFAIL"] > 0:
 		return likely(checks.DNSServfailCoreDNSUnsynced, servers+" cannot answer (SERVFAIL)", "SERVFAIL")
 	case outcomes.unheard != "" && (outcomes.empty != nil || outcomes.rcodes["NXDOMAIN"] > 0):
 		return silent(checks.DNSTimeout, fmt.Sprintf("%s answers for some of the %d names that the search list makes of it, and for %s it did not within %s", servers, len(lookup.Candidates), outcomes.unheard, seconds(lookup.Seconds)), "no answer for "+outcomes.unheard)
 	case lookup.Cut && (outcomes.empty != nil || outcomes.rcodes["NXDOMAIN"] > 0):
 		return silent(checks.DNSTimeout, fmt.Sprintf("the time limit of %s ended the search among %d names; answers come late or from some nameservers only", seconds(lookup.Seconds), len(lookup.Candidates)), "no answer in time")
-	case outcomes.empty != nil:
+	case outcomes.empty != nil && (outcomes.rcodes["NXDOMAIN"] == 0 || isWithin(outcomes.empty.Name, searchedZone(conf))):
 		return failed(checks.DNSNoData, fmt.Sprintf("%s says that %s exists and has no address, neither A nor AAAA", outcomes.empty.Nameserver, outcomes.empty.Name), "an answer without an address")
 	case outcomes.rcodes["NXDOMAIN"] > 0:
 		return []problem{nameUnknown(lookup, facts, outcomes)}
@@ -115,6 +115,11 @@ func failedLookup(lookup checks.Lookup, facts *checks.Facts) []problem {
 	default:
 		return likely(checks.DNSUnreachable, fmt.Sprintf("%s cannot be reached: %s", servers, outcomes.message), first(outcomes.message, "no query was made"))
 	}
+}
+
+// isWithin tells whether a name is in a zone, as every one is where none is known.
+func isWithin(name, zone string) bool {
+	return zone == "" || strings.HasSuffix(strings.ToLower(strings.TrimSuffix(name, ".")), "."+strings.ToLower(zone))
 }
 
 // unresolvableHost judges KUBERNETES_SERVICE_HOST where it is a name without an

@@ -24,9 +24,10 @@ func nameserverRules() []rule {
 		{reason: checks.DNSSearchWildcardHijack, certainty: checks.Likely, explains: []checks.Reason{checks.APIByNameFailing}, moves: true, evidence: leadsOutOfTheCluster},
 		{reason: checks.DNSSearchWildcardHijack, certainty: checks.Certain, refines: []checks.Reason{checks.DNSSearchWildcardHijack, checks.DNSAnswerDisagreesWithEnv}, explains: []checks.Reason{checks.APIByNameFailing}, evidence: rootedElsewhere},
 		{reason: checks.DNSServfailUpstream, certainty: checks.Likely, refines: []checks.Reason{checks.DNSServfailCoreDNSUnsynced}, evidence: onlyOthersFail},
-		{reason: checks.DNSNXDomainForeignResolver, certainty: checks.Certain, refines: []checks.Reason{checks.DNSNXDomainForeignResolver}, evidence: knowsNoCluster},
+		{reason: checks.DNSNXDomainForeignResolver, certainty: checks.Certain, refines: []checks.Reason{checks.DNSNXDomainForeignResolver}, evidence: strangerKnowsNoCluster},
+		{reason: checks.DNSNXDomainForeignResolver, certainty: checks.Likely, refines: []checks.Reason{checks.DNSNXDomainForeignResolver}, evidence: serviceKnowsNoCluster},
 		{reason: checks.DNSServfailCoreDNSUnsynced, certainty: checks.Certain, refines: []checks.Reason{checks.DNSServfailCoreDNSUnsynced}, evidence: zoneWithoutData},
-		{reason: checks.DNSServiceNoEndpoints, certainty: checks.Certain, refines: []checks.Reason{checks.DNSServiceNoEndpoints}, evidence: refusesBoth},
+		{reason: checks.DNSServiceNoEndpoints, certainty: checks.Likely, refines: []checks.Reason{checks.DNSServiceNoEndpoints}, evidence: refusesBoth},
 		{reason: checks.DNSPolicyMissesNodeLocal, certainty: checks.Likely, refines: silent, evidence: onlyNodeLocalIsSilent},
 		{reason: checks.DNSEgressPolicyBlocks53, certainty: checks.Likely, refines: []checks.Reason{checks.DNSTimeout}, evidence: onlyDNSIsSilent},
 		{reason: checks.TCPRefused, certainty: checks.Likely, explains: []checks.Reason{checks.DNSServfailCoreDNSUnsynced}, moves: true, evidence: coreDNSCannotSync},
@@ -172,6 +173,22 @@ func knowsNoCluster(facts *checks.Facts) []string {
 		return nil
 	}
 	return []string{fmt.Sprintf("%s does not have dns-version.%s either, which every cluster DNS has (%s).", list(asked), facts.Deep.DNS.Zone, servers[0].Version.Rcode)}
+}
+
+func strangerKnowsNoCluster(facts *checks.Facts) []string {
+	if facts.DNS == nil || amongServices(facts.DNS.ResolvConf, facts.Environment) {
+		return nil
+	}
+	return knowsNoCluster(facts)
+}
+
+// serviceKnowsNoCluster: one with the address of a Service may be the cluster's
+// own DNS, set up for another zone.
+func serviceKnowsNoCluster(facts *checks.Facts) []string {
+	if facts.DNS == nil || !amongServices(facts.DNS.ResolvConf, facts.Environment) {
+		return nil
+	}
+	return knowsNoCluster(facts)
 }
 
 // zoneWithoutData: the version is a constant of the plugin, the names are not.

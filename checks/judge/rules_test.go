@@ -232,30 +232,40 @@ func TestARefinedFindingGoesAndItsEvidenceStays(t *testing.T) {
 func TestMoreEvidenceMakesACauseCertain(t *testing.T) {
 	foreign := unresolved(query("NXDOMAIN", authority("a.root-servers.net.")))
 	refused := func() *checks.Query { q := broken(checks.Refused); return &q }
+	unknowing := nameservers(checks.NameserverFacts{Address: dnsAddress, UDP: rcode("NXDOMAIN"), Version: rcode("NXDOMAIN")})
+	outside := func(f *checks.Facts) {
+		f.DNS.ResolvConf.Nameservers = []netip.Addr{netip.MustParseAddr("192.168.0.1")}
+	}
 	for _, test := range []struct {
 		name   string
 		change func(*checks.Facts)
 		want   checks.Reason
+		// likely tells that it becomes no more than that, since a neighbour is left.
+		likely bool
 	}{
-		{"no nameserver has the name that every cluster DNS has", both(foreign, nameservers(
-			checks.NameserverFacts{Address: dnsAddress, UDP: rcode("NXDOMAIN"), Version: rcode("NXDOMAIN")})), checks.DNSNXDomainForeignResolver},
+		{"no nameserver has the name that every cluster DNS has", both(foreign, unknowing, outside), checks.DNSNXDomainForeignResolver, false},
+		{"the nameserver may be the cluster's own, set up for another zone", both(foreign, unknowing), checks.DNSNXDomainForeignResolver, true},
 		{"the zone is there and has no data", both(unresolved(query("SERVFAIL")), nameservers(
-			checks.NameserverFacts{Address: dnsAddress, UDP: rcode("SERVFAIL"), Version: texts("1.1.0")})), checks.DNSServfailCoreDNSUnsynced},
+			checks.NameserverFacts{Address: dnsAddress, UDP: rcode("SERVFAIL"), Version: texts("1.1.0")})), checks.DNSServfailCoreDNSUnsynced, false},
 		{"the nameserver refuses over both transports", both(unresolved(broken(checks.Refused)), nameservers(
-			checks.NameserverFacts{Address: dnsAddress, UDP: refused(), TCP: refused()})), checks.DNSServiceNoEndpoints},
+			checks.NameserverFacts{Address: dnsAddress, UDP: refused(), TCP: refused()})), checks.DNSServiceNoEndpoints, true},
 		{"the API server knows the pod", both(answeredWith(403, message(`forbidden: User "system:serviceaccount:shop:web" cannot get path "/api"`)), deepened(func(d *checks.DeepFacts) {
 			d.API = &checks.DeepAPIFacts{Self: &checks.Self{Status: 201, Username: "system:serviceaccount:shop:web"}}
-		})), checks.HTTP403DiscoveryRBACRemoved},
+		})), checks.HTTP403DiscoveryRBACRemoved, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			facts := healthy(t)
 			test.change(facts)
+			wanted := checks.Certain
+			if test.likely {
+				wanted = checks.Likely
+			}
 			with := Judge(facts, nil).Diagnosis[0]
 			facts.Deep = nil
 			without := Judge(facts, nil).Diagnosis[0]
-			if with.Reason != test.want || without.Reason != test.want || with.Certainty != checks.Certain || without.Certainty != checks.Likely {
-				t.Errorf("got %s (%s), and without deep probes %s (%s); want %s, certain with and likely without",
-					with.Reason, with.Certainty, without.Reason, without.Certainty, test.want)
+			if with.Reason != test.want || without.Reason != test.want || with.Certainty != wanted || without.Certainty != checks.Likely {
+				t.Errorf("got %s (%s), and without deep probes %s (%s); want %s, %s with and likely without",
+					with.Reason, with.Certainty, without.Reason, without.Certainty, test.want, wanted)
 			}
 			if len(with.Evidence) <= len(without.Evidence) {
 				t.Errorf("the evidence %q is no more than without deep probes", with.Evidence)
