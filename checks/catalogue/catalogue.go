@@ -151,8 +151,14 @@ func links() [][]Entry {
 
 func parts() [][][]Entry {
 	return [][][]Entry{
-		{environment(), environmentCauses()}, {dns(), dnsCauses()}, {token()}, {ca()},
-		{tls(), tlsCauses()}, {api(), apiCauses()}, {kubectlProxy()}, {anyCheck()},
+		{environment(), environmentCauses()},
+		{dns(), dnsCauses()},
+		{token()},
+		{ca()},
+		{tls(), tlsCauses()},
+		{api(), apiCauses()},
+		{kubectlProxy()},
+		{anyCheck()},
 	}
 }
 
