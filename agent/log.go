@@ -36,7 +36,8 @@ func (l leveled) debug(message string, pairs []any) {
 }
 
 // logTransitions writes a line for each check whose status or reason changed,
-// and one for the verdict, so that a state that lasts is told once.
+// and one for the verdict and how sure it is, so that a state that lasts is told
+// once.
 func logTransitions(log zerolog.Logger, previous, report *checks.Report) {
 	for _, result := range report.Checks {
 		before, known := checks.Result{Status: checks.OK}, false
@@ -57,17 +58,23 @@ func logTransitions(log zerolog.Logger, previous, report *checks.Report) {
 		}
 		event.Msg(text.Clean(result.Message))
 	}
-	if previous == nil || previous.Status != report.Status || cause(previous) != cause(report) {
+	if previous == nil || previous.Status != report.Status || causeOf(previous) != causeOf(report) {
 		logVerdict(log, report)
 	}
 }
 
-// cause is the first reason of a report, empty where nothing is wrong.
-func cause(report *checks.Report) checks.Reason {
+// cause is what a report begins with and how sure it is of that.
+type cause struct {
+	reason    checks.Reason
+	certainty checks.Certainty
+}
+
+// causeOf is empty where nothing is wrong.
+func causeOf(report *checks.Report) cause {
 	if len(report.Diagnosis) == 0 {
-		return ""
+		return cause{}
 	}
-	return report.Diagnosis[0].Reason
+	return cause{report.Diagnosis[0].Reason, report.Diagnosis[0].Certainty}
 }
 
 func logVerdict(log zerolog.Logger, report *checks.Report) {
