@@ -58,7 +58,9 @@ func settings(t *testing.T) map[string]string {
 		found["interface "+device.Name] = device.Flags.String()
 	}
 	for _, file := range []string{
-		"/proc/self/mountinfo", "/proc/sys/vm/overcommit_memory", "/proc/sys/kernel/panic", "/proc/sys/kernel/panic_on_oops", "/proc/sys/net/ipv4/ip_forward",
+		// Those of the thread, and not of the process, since its first thread may be
+		// one of those that have entered the cluster's namespaces.
+		"/proc/thread-self/mountinfo", "/proc/sys/vm/overcommit_memory", "/proc/sys/kernel/panic", "/proc/sys/kernel/panic_on_oops", "/proc/sys/net/ipv4/ip_forward",
 	} {
 		content, err := os.ReadFile(file)
 		if err != nil {
