@@ -4,7 +4,7 @@
 RACE := $(if $(shell command -v gcc || command -v clang),-race)
 LDFLAGS := -s -w
 
-.PHONY: build test test-long lint bench soak cluster cluster-up cluster-down fuzz chart sandbox clean
+.PHONY: build test test-long lint bench soak cluster diagnosis cluster-up cluster-down fuzz chart sandbox clean
 
 build: ## the binary, stripped, as it ships
 	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o lifeline ./agent
@@ -32,6 +32,9 @@ soak: ## an hour in the sandbox with faults that come and go at random
 
 cluster: ## the tests on a real Kubernetes alone, told one by one; see e2e/cluster/README.md
 	go -C e2e/cluster test -count=1 -v -parallel 4 -timeout 30m ./suite
+
+diagnosis: ## the faults on a real Kubernetes alone, and the score of how they were told
+	.ci/cluster diagnosis
 
 cluster-up: ## a real Kubernetes with Lifeline in it, to look at; Linux and root
 	go -C e2e/cluster run ./playground up

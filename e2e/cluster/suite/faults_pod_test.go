@@ -6,6 +6,7 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -337,5 +338,8 @@ func recreateServiceAccount(ctx context.Context, t *testing.T, s suite, p cluste
 		t.Fatal(err)
 	}
 	s.apply(ctx, t, serviceAccount(p.ServiceAccount)(ctx, t, s, p.Namespace)...)
+	// The API server takes a token for ten seconds more that it has just taken
+	// (TokenSuccessCacheTTL, pkg/kubeapiserver/options/authentication.go).
+	pause(ctx, t, 10*time.Second)
 	return nil
 }

@@ -4,12 +4,11 @@ package suite_test
 
 import (
 	"context"
-	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
-	"text/tabwriter"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -42,11 +41,11 @@ type fault struct {
 
 type injection func(ctx context.Context, t *testing.T, s suite, p cluster.Pod) (cure func(context.Context) error)
 
-// faults tries every fault. Those of one pod are tried on pods of their own, a
-// few at a time, those of the whole cluster one after the other on the same pod.
+// faults tries every fault on a pod of its own that was well until then, so that
+// the agent has its deep probes to spare: those of one pod a few at a time, those
+// of the whole cluster one after the other.
 func faults(ctx context.Context, t *testing.T, s suite) {
 	results := &results{}
-	t.Cleanup(func() { t.Log(results.table()) })
 	t.Run("of a pod", func(t *testing.T) {
 		turns := make(chan struct{}, 4)
 		for _, f := range podFaults() {
@@ -56,7 +55,7 @@ func faults(ctx context.Context, t *testing.T, s suite) {
 				defer func() { <-turns }()
 				namespace := "fault-" + slug(f.name)
 				s.makeNamespace(ctx, t, namespace)
-				results.add(try(ctx, t, s, namespace, f))
+				results.add(f.try(ctx, t, s, s.faultPod(t, namespace, "lifeline"), func() {}))
 			})
 		}
 	})
@@ -64,25 +63,63 @@ func faults(ctx context.Context, t *testing.T, s suite) {
 		s.needsOwn(t, "break it")
 		const namespace = "fault-of-the-cluster"
 		s.makeNamespace(ctx, t, namespace)
-		p := s.startPod(ctx, t, s.faultPod(t, namespace))
-		for _, f := range clusterFaults() {
-			t.Run(f.name, func(t *testing.T) { results.add(f.turn(ctx, t, s, p)) })
+		all := clusterFaults()
+		for i, f := range all {
+			t.Run(f.name, func(t *testing.T) {
+				// The next pod starts while this one is waited for to be well again.
+				next := func() {
+					if i+1 < len(all) {
+						all[i+1].start(ctx, t, s, s.faultPod(t, namespace, slug(all[i+1].name)))
+					}
+				}
+				results.add(f.try(ctx, t, s, s.faultPod(t, namespace, slug(f.name)), next))
+			})
 		}
 	})
+	if len(results.all) == 0 {
+		return
+	}
+	line, good, amiss := results.score()
+	t.Log(results.table())
+	for _, one := range amiss {
+		t.Log(one)
+	}
+	if !good {
+		t.Errorf("%s; wanted are %d %%, within %d intervals each, and 0", line, wantedRight, inTime/interval)
+		return
+	}
+	t.Log(line)
 }
 
 // faultPod has kubectl proxy too, where the clients can be asked.
-func (s suite) faultPod(t *testing.T, namespace string) *corev1.Pod {
+func (s suite) faultPod(t *testing.T, namespace, name string) *corev1.Pod {
 	t.Helper()
-	manifest := s.lifelinePod(namespace, "lifeline")
+	manifest := s.lifelinePod(namespace, name)
 	if s.Own() {
 		return besideProxy(t, manifest)
 	}
 	return manifest
 }
 
-// try starts a pod of its own for a fault.
-func try(ctx context.Context, t *testing.T, s suite, namespace string, f fault) result {
+// start starts the pod that a fault is tried on. One that has been started stays
+// as it is.
+func (f fault) start(ctx context.Context, t *testing.T, s suite, manifest *corev1.Pod) {
+	t.Helper()
+	if _, err := s.Pod(ctx, manifest.Namespace, manifest.Name); err == nil {
+		return
+	}
+	if f.alter != nil {
+		f.alter(manifest)
+	}
+	if f.objects != nil {
+		s.apply(ctx, t, f.objects(ctx, t, s, manifest.Namespace)...)
+	}
+	s.apply(ctx, t, manifest)
+}
+
+// try makes the fault, looks at what is said of it and ends it again. It calls
+// cured when that is done, before it waits for the pod to be well.
+func (f fault) try(ctx context.Context, t *testing.T, s suite, manifest *corev1.Pod, cured func()) result {
 	t.Helper()
 	if f.own != "" {
 		s.needsOwn(t, f.own)
@@ -90,53 +127,52 @@ func try(ctx context.Context, t *testing.T, s suite, namespace string, f fault) 
 	if f.inject != nil {
 		s.needsOwn(t, "break it")
 	}
-	manifest := s.faultPod(t, namespace)
-	if f.alter != nil {
-		f.alter(manifest)
-	}
-	if f.objects != nil {
-		s.apply(ctx, t, f.objects(ctx, t, s, namespace)...)
-	}
-	p := s.startPod(ctx, t, manifest)
-	if f.inject != nil {
-		return f.turn(ctx, t, s, p)
-	}
-	turned, took := within(ctx, t, 3*interval, p, f.isTold)
-	return f.look(ctx, t, s, p, turned, result{fault: f.name, turned: took})
-}
-
-// turn makes the fault on a pod that has none, and ends it again.
-func (f fault) turn(ctx context.Context, t *testing.T, s suite, p cluster.Pod) result {
-	t.Helper()
-	within(ctx, t, 30*time.Second, p, isHealthy)
-	cure := f.inject(ctx, t, s, p)
-	cured := cure == nil
-	defer func() {
-		if !cured {
-			_ = cure(ctx)
+	f.start(ctx, t, s, manifest)
+	t.Cleanup(func() {
+		if _, err := s.Kubectl(context.WithoutCancel(ctx), "delete", "pod", "--namespace="+manifest.Namespace, manifest.Name, "--wait=false"); err != nil {
+			t.Error(err)
 		}
-	}()
-	// The agent makes its deep probes three times in twenty intervals at the most,
-	// and here one fault follows another.
-	turned, took := within(ctx, t, 50*time.Second, p, f.isTold)
-	r := f.look(ctx, t, s, p, turned, result{fault: f.name, turned: took})
-	if cured {
-		return r
+	})
+	p := s.reporting(ctx, t, manifest.Namespace, manifest.Name)
+	if f.inject == nil {
+		rounds := record(ctx, t, p)
+		r := f.look(ctx, t, s, p, rounds, time.Time{})
+		return f.judge(ctx, t, s, p, rounds, time.Time{}, time.Now(), r)
 	}
-	cured = true
-	if err := cure(ctx); err != nil {
+	within(ctx, t, 30*time.Second, p, isHealthy)
+	rounds := record(ctx, t, p)
+	cure := f.inject(ctx, t, s, p)
+	// Also where the test fails early, for those that follow.
+	end := sync.OnceValue(func() error {
+		if cure == nil {
+			return nil
+		}
+		return cure(context.WithoutCancel(ctx))
+	})
+	defer func() { _ = end() }()
+	began := time.Now()
+	r := f.look(ctx, t, s, p, rounds, began)
+	ended := time.Now()
+	if err := end(); err != nil {
 		t.Fatal(err)
 	}
-	_, r.cleared = within(ctx, t, 30*time.Second, p, isHealthy)
-	return r
+	cured()
+	if cure != nil {
+		_, r.cleared = within(ctx, t, 30*time.Second, p, isHealthy)
+	}
+	return f.judge(ctx, t, s, p, rounds, began, ended, r)
 }
 
-func (f fault) isTold(r report) bool { return r.first() == f.first }
+func (f fault) isTold(r report) bool { return r.Round > 0 && r.first() == f.first }
 
-// look compares what the pod says of itself, and what probes are told, with what
-// is to be expected under the fault.
-func (f fault) look(ctx context.Context, t *testing.T, s suite, p cluster.Pod, told report, r result) result {
+// look waits for the fault to be told and compares what probes are answered, and
+// what clients meet, with what is to be expected under it.
+func (f fault) look(ctx context.Context, t *testing.T, s suite, p cluster.Pod, rounds *recording, began time.Time) result {
 	t.Helper()
+	told, ok := rounds.until(ctx, t, 2*inTime, func(r report) bool { return r.Time.After(began) && f.isTold(r) })
+	if !ok {
+		t.Logf("want %q first: %s", f.first, told.summary())
+	}
 	code := func(unavailable bool) int {
 		if unavailable {
 			return 503
@@ -148,63 +184,30 @@ func (f fault) look(ctx context.Context, t *testing.T, s suite, p cluster.Pod, t
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("probes (-want +got):\n%s\n%s", diff, told.summary())
 	}
-	r.first, r.status, r.probes = told.first(), told.Status, got
+	r := result{fault: f.name, want: f.first, first: told.first(), status: told.Status, certainty: told.verdict().certainty, probes: got}
 	if s.Own() {
 		r.cells = s.compare(ctx, t, p, f.differs)
-	}
-	if len(told.Diagnosis) > 0 {
-		r.certainty = told.Diagnosis[0].Certainty
 	}
 	return r
 }
 
-// result is a row of the table.
-type result struct {
-	fault, first, status, certainty string
-	probes                          map[string]int
-	cells                           []cell
-	turned, cleared                 time.Duration
-}
-
-// results are gathered by tests that run at the same time.
-type results struct {
-	mutex sync.Mutex
-	all   []result
-}
-
-func (r *results) add(one result) {
-	r.mutex.Lock()
-	defer r.mutex.Unlock()
-	r.all = append(r.all, one)
-}
-
-func (r *results) table() string {
-	r.mutex.Lock()
-	defer r.mutex.Unlock()
-	var out strings.Builder
-	table := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(table, "fault\tfirst\tcertainty\tstatus\tlivez\treadyz\thealthz\tturned\tcleared\n")
-	for _, one := range r.all {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d\t%d\t%d\t%s\t%s\n", one.fault, one.first, one.certainty, one.status,
-			one.probes["/livez"], one.probes["/readyz"], one.probes["/healthz"], seconds(one.turned), seconds(one.cleared))
+// judge completes the result with how the fault was told of until it ended. One
+// that the pod was made with began as its agent started, or as the proxy beside it
+// served: until then, that it does not is the truth.
+func (f fault) judge(ctx context.Context, t *testing.T, s suite, p cluster.Pod, rounds *recording, began, ended time.Time, r result) result {
+	t.Helper()
+	started, verdicts, err := s.verdicts(ctx, p, rounds.stop(t))
+	if err != nil {
+		t.Fatal(err)
 	}
-	fmt.Fprintf(table, "\nfault\tgo-client\tpython-client\trest\tkubectl-proxy\n")
-	for _, one := range r.all {
-		fmt.Fprint(table, one.fault)
-		for _, cell := range one.cells {
-			fmt.Fprintf(table, "\t%s", cell)
+	if began.IsZero() {
+		began = started
+		if first := slices.IndexFunc(verdicts, func(v verdict) bool { return v.cause != "kproxy-down" }); first > 0 && f.first != "kproxy-down" {
+			began = verdicts[first].began
 		}
-		fmt.Fprintln(table)
 	}
-	_ = table.Flush()
-	return fmt.Sprintf("%d faults\n%s", len(r.all), out.String())
-}
-
-func seconds(d time.Duration) string {
-	if d == 0 {
-		return "-"
-	}
-	return fmt.Sprintf("%.1fs", d.Seconds())
+	r.telling = f.tells(began, ended, verdicts)
+	return r
 }
 
 // slug is a name as Kubernetes allows it.

@@ -65,7 +65,7 @@ func outages(ctx context.Context, t *testing.T, s suite, p cluster.Pod) {
 			}
 			_, cleared := within(ctx, t, turn, p, isHealthy)
 			t.Logf("told %s after it began and no longer told %s after it was over: %s", tenths(told), tenths(cleared), during.summary())
-			seen := rounds()
+			seen := rounds.stop(t)
 			t.Logf("rounds: %s", history(seen))
 			for _, r := range seen {
 				if !isHealthy(r) && !maps.Equal(outage.want, r.verdicts()) {
@@ -185,7 +185,7 @@ func rolledDNS(ctx context.Context, t *testing.T, s suite, p cluster.Pod) {
 	replaced := time.Since(began)
 	_, cleared := within(ctx, t, turn, p, isHealthy)
 	pause(ctx, t, 2*interval)
-	seen := rounds()
+	seen := rounds.stop(t)
 	t.Logf("replaced in %s, healthy %s later; rounds: %s", tenths(replaced), tenths(cleared), history(seen))
 	for _, r := range seen {
 		if !isHealthy(r) {

@@ -105,7 +105,7 @@ func rotation(ctx context.Context, t *testing.T, s suite, namespace string) {
 
 	t.Run("is replaced by kubelet, which the agent notices at once", func(t *testing.T) {
 		rotated(ctx, t, s, first)
-		for _, r := range rounds() {
+		for _, r := range rounds.stop(t) {
 			if !isHealthy(r) {
 				t.Errorf("with a token that is rotated: %s", r.summary())
 			}
@@ -182,7 +182,7 @@ func stalled(ctx context.Context, t *testing.T, s suite, p cluster.Pod) {
 	_, took = within(ctx, t, turn, p, isHealthy)
 	t.Logf("kubelet replaced the token %s after it was let go on; the warning was gone %s later",
 		replaced.Sub(thawed).Round(10*time.Millisecond), took.Round(10*time.Millisecond))
-	for _, r := range rounds() {
+	for _, r := range rounds.stop(t) {
 		if r.Status == "fail" && r.Time.Before(old.Claims.ExpiresAt) {
 			t.Errorf("before the token expired: %s", r.summary())
 		}

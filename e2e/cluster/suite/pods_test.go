@@ -20,8 +20,8 @@ import (
 
 // Of the pods that faults are tried on: short, so that many can be.
 const (
-	interval     = 2 * time.Second
-	probeTimeout = time.Second
+	interval     = 3 * time.Second
+	probeTimeout = 700 * time.Millisecond
 )
 
 // lifelinePod is a pod with the agent as its first container, as the README
@@ -116,9 +116,15 @@ func (s suite) apply(ctx context.Context, t *testing.T, objects ...any) {
 func (s suite) startPod(ctx context.Context, t *testing.T, manifest *corev1.Pod) cluster.Pod {
 	t.Helper()
 	s.apply(ctx, t, manifest)
+	return s.reporting(ctx, t, manifest.Namespace, manifest.Name)
+}
+
+// reporting waits until the agent of a pod has reported.
+func (s suite) reporting(ctx context.Context, t *testing.T, namespace, name string) cluster.Pod {
+	t.Helper()
 	var p cluster.Pod
 	eventually(ctx, t, time.Minute, func() (err error) {
-		if p, err = s.Pod(ctx, manifest.Namespace, manifest.Name); err != nil {
+		if p, err = s.Pod(ctx, namespace, name); err != nil {
 			return err
 		}
 		if p.Address == "" {
