@@ -4,7 +4,7 @@
 RACE := $(if $(shell command -v gcc || command -v clang),-race)
 LDFLAGS := -s -w
 
-.PHONY: build test test-long lint bench soak cluster diagnosis cluster-up cluster-down fuzz chart sandbox clean
+.PHONY: build test test-long lint bench soak cluster diagnosis watch cluster-up cluster-down fuzz chart sandbox clean
 
 build: ## the binary, stripped, as it ships
 	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o lifeline ./agent
@@ -35,6 +35,10 @@ cluster: ## the tests on a real Kubernetes alone, told one by one; see e2e/clust
 
 diagnosis: ## the faults on a real Kubernetes alone, and the score of how they were told
 	.ci/cluster diagnosis
+
+WATCH := 30m
+watch: ## a healthy cluster for WATCH, to which one thing after another happens; nothing false may be said
+	.ci/cluster watch $(WATCH)
 
 cluster-up: ## a real Kubernetes with Lifeline in it, to look at; Linux and root
 	go -C e2e/cluster run ./playground up

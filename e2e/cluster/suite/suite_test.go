@@ -21,6 +21,7 @@ var (
 	kubeconfig = flag.String("kubeconfig", "", "`file` of a cluster that runs already, in which the tests then run that need no cluster of their own")
 	image      = flag.String("image", "", "`reference` of an image of Lifeline that the cluster of -kubeconfig can pull")
 	long       = flag.Bool("long", false, "run the tests too that wait for kubelet to rotate a token")
+	watch      = flag.Duration("watch", 0, "how long to watch a healthy cluster to which things happen")
 )
 
 // suite is what the tests share.
@@ -43,6 +44,7 @@ func TestLifeline(t *testing.T) {
 		{"chart", chart},
 		{"life", life},
 		{"faults", faults},
+		{"watch", watchCluster},
 		{"network", noWayOut},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.test(ctx, t, s) })
