@@ -7,15 +7,15 @@ import (
 	"github.com/kube-lifeline/lifeline/checks"
 )
 
-// starvedProbes is the share of their time that deep probes may wait for a
-// processor and still tell something.
-const starvedProbes = 0.25
+// starvedShare is the share of its time for which a look may wait for a processor
+// and still tell something.
+const starvedShare = 0.25
 
 // withoutStarvedProbes leaves deep probes out that tell of the processor more
 // than of the network.
 func withoutStarvedProbes(facts *checks.Facts) *checks.Facts {
 	deep := facts.Deep
-	if deep == nil || share(deep.WaitedSeconds, deep.Seconds) < starvedProbes {
+	if deep == nil || share(deep.WaitedSeconds, deep.Seconds) < starvedShare {
 		return facts
 	}
 	without := *facts
@@ -29,6 +29,9 @@ func withoutStarvedProbes(facts *checks.Facts) *checks.Facts {
 // never comes does, is not excused by it.
 func excused(v verdict, facts *checks.Facts) verdict {
 	starved := share(facts.Process.WaitedSeconds, facts.DurationSeconds)
+	if starved < starvedShare {
+		return v
+	}
 	var kept []problem
 	excuse := -1
 	for _, problem := range v.problems {

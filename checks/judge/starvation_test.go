@@ -31,6 +31,7 @@ func TestWantOfAProcessorIsNotTakenForASlowNetwork(t *testing.T) {
 	judgeCases(t, checks.API, []verdictCase{
 		{"an answer that is slow for want of a processor", both(slowAnswer, starved(1.2, 1.6)), want{checks.Warn, checks.AgentStarved}},
 		{"an answer that is slow in spite of a processor", both(slowAnswer, starved(0.1, 1.6)), want{checks.Warn, checks.HTTPLatencyHigh}},
+		{"an answer that is a little too slow in a round that waited a little", both(func(f *checks.Facts) { last(f).Phases.FirstByteSeconds = 1 }, starved(0.1, 1.1)), want{checks.Warn, checks.HTTPLatencyHigh}},
 		{"an answer that would be slow with a processor too", both(func(f *checks.Facts) { last(f).Phases.FirstByteSeconds = 4 }, starved(2, 4.1)), want{checks.Warn, checks.HTTPLatencyHigh}},
 		{"an answer that is quick in a starved round", starved(1.2, 1.6), want{checks.OK, ""}},
 		{"a connection that is silent", both(silentAPI(checks.StageConnect), starved(0.2, 5.1)), want{checks.Fail, checks.TCPTimeout}},
