@@ -42,9 +42,9 @@ type waiting struct {
 // waitForProcessor measures until stop is called.
 func waitForProcessor() waiting {
 	w := waiting{done: make(chan struct{}), ended: make(chan waits, 1)}
+	due := time.Now().Add(turn)
 	go func() {
 		var seen waits
-		due := time.Now().Add(turn)
 		timer := time.NewTimer(turn)
 		defer timer.Stop()
 		for {
