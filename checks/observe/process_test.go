@@ -3,8 +3,6 @@ package observe
 import (
 	"os"
 	"path/filepath"
-	"runtime"
-	"sync"
 	"testing"
 	"time"
 
@@ -12,24 +10,6 @@ import (
 
 	"github.com/kube-lifeline/lifeline/checks"
 )
-
-func TestWaitsForAProcessorAreMeasured(t *testing.T) {
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-	waiting := waitForProcessor()
-	var busy sync.WaitGroup
-	deadline := time.Now().Add(400 * time.Millisecond)
-	for range 8 {
-		busy.Go(func() {
-			for time.Now().Before(deadline) {
-			}
-		})
-	}
-	busy.Wait()
-	got := waiting.stop()
-	if got.total < 100*time.Millisecond || got.longest < promptTurn || got.longest > got.total {
-		t.Errorf("got waits of %s in all and of %s at the most, while eight others had the one processor", got.total, got.longest)
-	}
-}
 
 func TestARoundThatWaitsForTheNetworkAloneWaitsForNoProcessor(t *testing.T) {
 	var got waits
