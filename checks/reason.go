@@ -79,6 +79,8 @@ const (
 	TokenNotYetValidAfterClockJump Reason = "token-not-yet-valid-after-clock-jump"
 	TokenNamespaceFileMismatch     Reason = "token-namespace-file-mismatch"
 	TokenAudienceMismatch          Reason = "token-audience-mismatch"
+	TokenLegacyInvalidated         Reason = "token-legacy-invalidated"
+	TokenNodeBoundInvalid          Reason = "token-node-bound-invalid"
 )
 
 // Reasons of the ca check.

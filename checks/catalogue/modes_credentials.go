@@ -37,6 +37,8 @@ func tokenModes() []Mode {
 		checks.TokenAudienceMismatch,
 		checks.TokenPodMismatch,
 		checks.TokenLegacySecretNoExp,
+		checks.TokenLegacyInvalidated,
+		checks.TokenNodeBoundInvalid,
 		checks.TokenIntermittentByAPIServer,
 		checks.TokenNotYetValidAfterClockJump,
 		checks.TokenLocalClockSkew,
@@ -62,10 +64,6 @@ func tokenModes() []Mode {
 // always the same.
 func rejectedTokens() []Mode {
 	return []Mode{
-		planned("token-legacy-invalidated",
-			"A 401 to a token that names a Secret and never expires."),
-		planned("token-node-bound-invalid",
-			"A 401 to a token that is bound to a node and to no pod, in which nothing else is wrong."),
 		toldAs("token-issuer-not-accepted", checks.HTTP401Unattributed,
 			"Which issuers the API server accepts it tells only to those whom it accepts. The token's own issuer is in the report, to compare with that of a token issued now."),
 		toldAs("token-service-account-deleted", checks.HTTP401Unattributed,

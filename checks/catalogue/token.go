@@ -5,12 +5,14 @@ import "github.com/kube-lifeline/lifeline/checks"
 const (
 	// tokenFiles is the token as a file: whether it is one and a link into
 	// ..data, when kubelet wrote it, and what is mounted there.
-	tokenFiles   = freshLook + `'.checks[] | select(.name == "token") | .details | {directory, file, writtenAt, mounts}'`
-	tokenClaims  = freshLook + `'.checks[] | select(.name == "token") | .details.claims'`
-	podUsers     = "kubectl -n {namespace} get pod {pod} -o json | jq '.spec | {securityContext, containers: [(.initContainers + .containers)[] | {name, securityContext}]}'"
-	kubeletLog   = "journalctl -u kubelet --since -2h --no-pager"
-	dropOwnMount = "Take the volume of your own at " + directory + " out of the pod template; Kubernetes then mounts its default one."
-	useProjected = "Let the program read " + directory + "/token itself, each time or at least every minute, and no copy of it."
+	tokenFiles    = freshLook + `'.checks[] | select(.name == "token") | .details | {directory, file, writtenAt, mounts}'`
+	tokenClaims   = freshLook + `'.checks[] | select(.name == "token") | .details.claims'`
+	podUsers      = "kubectl -n {namespace} get pod {pod} -o json | jq '.spec | {securityContext, containers: [(.initContainers + .containers)[] | {name, securityContext}]}'"
+	kubeletLog    = "journalctl -u kubelet --since -2h --no-pager"
+	dropOwnMount  = "Take the volume of your own at " + directory + " out of the pod template; Kubernetes then mounts its default one."
+	useProjected  = "Let the program read " + directory + "/token itself, each time or at least every minute, and no copy of it."
+	legacySecrets = "kubectl -n {namespace} get secrets --field-selector type=kubernetes.io/service-account-token " +
+		"-L kubernetes.io/legacy-token-last-used -L kubernetes.io/legacy-token-invalid-since"
 	// freshClaims asks for a token of ten minutes, the least there is, and
 	// shows its claims and not the token.
 	freshClaims = "kubectl -n {namespace} create token {serviceaccount} --duration=10m | " +

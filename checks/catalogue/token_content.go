@@ -115,14 +115,54 @@ func tokenContent() []Entry {
 				"deletes them after another.",
 			Confirm: []string{
 				tokenClaims,
-				"kubectl -n {namespace} get secrets --field-selector type=kubernetes.io/service-account-token " +
-					"-L kubernetes.io/legacy-token-last-used -L kubernetes.io/legacy-token-invalid-since",
+				legacySecrets,
 			},
 			Mend: []string{
 				dropOwnMount,
 				useProjected,
 				"Destructive: when nothing uses it any more (see last-used above), revokes the token for good:",
 				"kubectl -n {namespace} delete secret SECRET",
+			},
+			Page: pageServiceAccounts,
+		},
+		{
+			Reason: checks.TokenLegacyInvalidated,
+			Title:  "The API server no longer takes the token of a Secret",
+			Means: "The token is one of a Secret, without an end, and the API server answers 401, so what revokes such a token has come about: " +
+				"the Secret was deleted or its token replaced, or kube-controller-manager marked it as invalid since nobody had used it for a " +
+				"year. A service account that was deleted, or a new signing key, looks the same. Applications read \"Unauthorized\".",
+			Confirm: []string{
+				"The Secret stands among the claims:",
+				tokenClaims,
+				"Whether it is there, and has a date under LEGACY-TOKEN-INVALID-SINCE:",
+				legacySecrets,
+				"kubectl -n {namespace} get serviceaccount {serviceaccount}",
+			},
+			Mend: []string{
+				dropOwnMount,
+				useProjected,
+				"To have it accepted for the meantime, where the Secret is there and marked, take the mark away:",
+				"kubectl -n {namespace} label secret SECRET kubernetes.io/legacy-token-invalid-since-",
+			},
+			Page: pageServiceAccounts,
+		},
+		{
+			Reason: checks.TokenNodeBoundInvalid,
+			Title:  "The node that the token is bound to is gone",
+			Means: "The token is bound to a node and to no pod, and the API server answers 401 though its times and its audience are right. " +
+				"It wants a Node of that name and that UID; one that was deleted and registered anew has another UID. A service account that " +
+				"was deleted, or a new signing key, looks the same. Kubelet's own volumes have tokens that are bound to the pod.",
+			Confirm: []string{
+				tokenClaims,
+				"kubectl get node {node} -o jsonpath='{.metadata.uid}'",
+				"kubectl -n {namespace} get serviceaccount {serviceaccount}",
+				podMounts,
+			},
+			Mend: []string{
+				"Have whoever made the token make another, bound to the node as it is now, as an administrator can:",
+				"kubectl -n {namespace} create token {serviceaccount} --bound-object-kind=Node --bound-object-name={node}",
+				dropOwnMount,
+				useProjected,
 			},
 			Page: pageServiceAccounts,
 		},

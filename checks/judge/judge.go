@@ -125,6 +125,8 @@ func (p problem) afterSilence(failure *checks.Failure, waited float64) problem {
 	return p.silent(waited)
 }
 
+func fails(p problem) bool { return p.Status == checks.Fail }
+
 // unless lessens a failing to a warning where a condition holds.
 func (p problem) unless(harmless bool) problem {
 	if harmless {

@@ -14,7 +14,9 @@ func replicaRules() []rule {
 			checks.CertServingExpired, checks.CertServingNotYetValid, checks.CertSANMissingServiceHost, checks.CertNoIPSANOrCNOnly, checks.CertSANMissingDNSName,
 			checks.CertWrongEKU, checks.CertChainInvalid, checks.CARotatedSameName, checks.CAMITMOrWrongEndpoint,
 		}, evidence: certificatesDiffer},
-		{reason: checks.TokenIntermittentByAPIServer, certainty: checks.Likely, refines: []checks.Reason{checks.HTTP401Unattributed}, evidence: someReject},
+		{reason: checks.TokenIntermittentByAPIServer, certainty: checks.Likely, refines: []checks.Reason{
+			checks.HTTP401Unattributed, checks.TokenLegacyInvalidated, checks.TokenNodeBoundInvalid,
+		}, evidence: someReject},
 		{reason: checks.TCPIntermittentOneEndpoint, certainty: checks.Likely, refines: []checks.Reason{checks.TCPRefused, checks.TCPTimeout, checks.TCPHostUnreachable, checks.HTTPPassedOnRetry}, evidence: someConnect},
 	}
 }

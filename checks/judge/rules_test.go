@@ -137,6 +137,8 @@ func TestRulesNameTheCauseByWhatDeepProbesSaw(t *testing.T) {
 		{"every certificate is not accepted", both(presented(issuer, issuer.serving(func(c *x509.Certificate) { c.NotAfter = noon.AddDate(0, 0, -1) })), fresh(untrusted, untrusted)), checks.CertServingExpired},
 		{"some API servers reject the token", both(answeredWith(401, message("Unauthorized"), unfairly), fresh(good, rejected, good)), checks.TokenIntermittentByAPIServer},
 		{"all API servers reject the token", both(answeredWith(401, message("Unauthorized"), unfairly), fresh(rejected, rejected)), checks.HTTP401Unattributed},
+		{"some API servers reject a Secret's token", both(answeredWith(401, message("Unauthorized"), unfairly), ofSecret, fresh(good, rejected, good)), checks.TokenIntermittentByAPIServer},
+		{"all API servers reject a Secret's token", both(answeredWith(401, message("Unauthorized"), unfairly), ofSecret, fresh(rejected, rejected)), checks.TokenLegacyInvalidated},
 		{"some API servers are not reached", both(connectFails(checks.TimedOut), fresh(good, unconnected, good)), checks.TCPIntermittentOneEndpoint},
 
 		{"a nameserver that answers over TCP alone", both(timedOut, nameservers(checks.NameserverFacts{Address: dnsAddress, UDP: silence(), TCP: answer("10.96.0.1")})), checks.DNSUDPBlockedTCPOK},

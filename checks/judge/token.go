@@ -32,10 +32,13 @@ func judgeToken(facts *checks.Facts) verdict {
 	if !accepted(facts) {
 		v.problems = append(v.problems, validity(facts, now)...)
 	}
-	v.problems = append(v.problems, endless(claims)...)
+	v.problems = append(v.problems, endless(facts)...)
 	v.problems = append(v.problems, audience(facts)...)
 	v.problems = append(v.problems, rotation(details, now)...)
 	v.problems = append(v.problems, owner(facts)...)
+	if !slices.ContainsFunc(v.problems, fails) {
+		v.problems = append(v.problems, nodeBound(facts)...)
+	}
 	v.problems = append(v.problems, layout(token)...)
 	v.well = freshness(details, now)
 	return v
@@ -97,10 +100,17 @@ func validity(facts *checks.Facts, now time.Time) []problem {
 	}
 }
 
-// endless judges a token without an expiry.
-func endless(claims *checks.TokenClaims) []problem {
+// endless judges a token without an expiry. One that names a Secret is looked up
+// in it at each request (pkg/serviceaccount/legacy.go of kubernetes), so it goes
+// with the Secret, or when that is labelled as invalid for having lain unused.
+func endless(facts *checks.Facts) []problem {
+	claims := facts.Token.Claims
 	if !claims.ExpiresAt.IsZero() {
 		return nil
+	}
+	if claims.Secret != "" && rejected(facts) {
+		return []problem{failing(checks.TokenLegacyInvalidated,
+			fmt.Sprintf("The API server rejects the token, which is the legacy one of the Secret %q and never expires.", cut(claims.Secret)), "the token to be accepted", "status 401").likely()}
 	}
 	whose := "it names no Secret that it is of"
 	if claims.Secret != "" {
@@ -131,13 +141,26 @@ func audience(facts *checks.Facts) []problem {
 		fmt.Sprintf("The token is meant for %s and the API server rejected it.", enumerate(claims.Audience)), "the audience "+claims.Issuer, enumerate(claims.Audience)).likely()}
 }
 
-// rejected tells whether the API server answered the token with a 401.
+// rejected tells whether the API server answered the token with a 401, and not
+// one that has been replaced since.
 func rejected(facts *checks.Facts) bool {
-	if facts.API == nil {
+	if facts.API == nil || facts.Token.ChangedDuringRound {
 		return false
 	}
 	response := facts.API.ServiceHost.Last().Response
-	return response != nil && response.Status == 401 && facts.API.ServiceHost.Authenticated
+	return response != nil && response.Status == 401 && fromKubernetes(response) && facts.API.ServiceHost.Authenticated
+}
+
+// nodeBound judges a token that is bound to a node alone. The API server wants
+// that node to exist with that UID (pkg/serviceaccount/claims.go of kubernetes);
+// where the token is bound to a pod it does not look.
+func nodeBound(facts *checks.Facts) []problem {
+	claims := facts.Token.Claims
+	if claims.Node == "" || claims.Pod != "" || claims.PodUID != "" || !rejected(facts) {
+		return nil
+	}
+	return []problem{failing(checks.TokenNodeBoundInvalid,
+		fmt.Sprintf("The API server rejects the token, which is bound to the node %s (UID %s) and to no pod.", cut(claims.Node), first(cut(claims.NodeUID), "unknown")), "the token to be accepted", "status 401").likely()}
 }
 
 // rotationStalled is when a token that is still there proves that kubelet does

@@ -31,6 +31,16 @@ func unauthorizedAnswer(f *checks.Facts) {
 	last(f).Response.Status, last(f).Response.Kind, last(f).Response.PriorityLevelUID = 401, "Status", ""
 }
 
+// ofSecret makes the token a legacy one.
+func ofSecret(f *checks.Facts) {
+	claims := f.Token.Claims
+	claims.ExpiresAt, claims.WarnAfter, claims.IssuedAt, claims.NotBefore = time.Time{}, time.Time{}, time.Time{}, time.Time{}
+	claims.Secret, claims.Pod, claims.PodUID, claims.Node = "web-token-x", "", "", ""
+}
+
+// ofNode binds the token to its node alone.
+func ofNode(f *checks.Facts) { f.Token.Claims.Pod, f.Token.Claims.PodUID = "", "" }
+
 func both(changes ...func(*checks.Facts)) func(*checks.Facts) {
 	return func(f *checks.Facts) {
 		for _, change := range changes {
@@ -69,6 +79,18 @@ func TestTokenThatCannotBeUsed(t *testing.T) {
 		{"for another audience, rejected", both(unauthorizedAnswer, func(f *checks.Facts) { f.Token.Claims.Audience = []string{"vault"} }), want{checks.Fail, checks.TokenAudienceMismatch}},
 		{"for another audience, accepted", func(f *checks.Facts) { f.Token.Claims.Audience = []string{"api"} }, want{checks.OK, ""}},
 		{"of another pod, rejected", both(unauthorizedAnswer, func(f *checks.Facts) { f.Token.Claims.PodUID = "other" }), want{checks.Fail, checks.TokenPodMismatch}},
+		{"a Secret's, rejected", both(unauthorizedAnswer, ofSecret), want{checks.Fail, checks.TokenLegacyInvalidated}},
+		{"a Secret's, rejected by something in between", both(unauthorizedAnswer, ofSecret, func(f *checks.Facts) { last(f).Response.AuditID = "" }), want{checks.Warn, checks.TokenLegacySecretNoExp}},
+		{"a Secret's, sent to nobody", both(unauthorizedAnswer, ofSecret, func(f *checks.Facts) { f.API.ServiceHost.Authenticated = false }), want{checks.Warn, checks.TokenLegacySecretNoExp}},
+		{"a Secret's, replaced when it was rejected", both(unauthorizedAnswer, ofSecret, func(f *checks.Facts) { f.Token.ChangedDuringRound = true }), want{checks.Warn, checks.TokenLegacySecretNoExp}},
+		{"without end and of no Secret, rejected", both(unauthorizedAnswer, ofSecret, func(f *checks.Facts) { f.Token.Claims.Secret = "" }), want{checks.Warn, checks.TokenLegacySecretNoExp}},
+		{"a Secret's that ends, rejected", both(unauthorizedAnswer, func(f *checks.Facts) { f.Token.Claims.Secret = "web-token-x" }), want{checks.OK, ""}},
+		{"of a node, rejected", both(unauthorizedAnswer, ofNode), want{checks.Fail, checks.TokenNodeBoundInvalid}},
+		{"of a node, accepted", ofNode, want{checks.OK, ""}},
+		{"of a node and a pod, rejected", unauthorizedAnswer, want{checks.OK, ""}},
+		{"of a node, rejected by something in between", both(unauthorizedAnswer, ofNode, func(f *checks.Facts) { last(f).Response.AuditID = "" }), want{checks.OK, ""}},
+		{"of a node, rejected for its end", both(unauthorizedAnswer, ofNode, lasting(time.Hour), aged(2*time.Hour)), want{checks.Fail, checks.TokenExpired}},
+		{"of a node, rejected for its audience", both(unauthorizedAnswer, ofNode, func(f *checks.Facts) { f.Token.Claims.Audience = []string{"vault"} }), want{checks.Fail, checks.TokenAudienceMismatch}},
 		{"of another pod, accepted", func(f *checks.Facts) { f.Token.Claims.PodUID = "other" }, want{checks.Warn, checks.TokenPodMismatch}},
 	})
 }
@@ -88,10 +110,7 @@ func TestTokenRotation(t *testing.T) {
 
 func TestTokenThatWorksAndIsNotAsKubeletMakesIt(t *testing.T) {
 	judgeCases(t, checks.Token, []verdictCase{
-		{"no expiry", func(f *checks.Facts) {
-			f.Token.Claims.ExpiresAt, f.Token.Claims.WarnAfter, f.Token.Claims.IssuedAt, f.Token.Claims.NotBefore = time.Time{}, time.Time{}, time.Time{}, time.Time{}
-			f.Token.Claims.Secret = "web-token-x"
-		}, want{checks.Warn, checks.TokenLegacySecretNoExp}},
+		{"no expiry", ofSecret, want{checks.Warn, checks.TokenLegacySecretNoExp}},
 		{"white space", func(f *checks.Facts) { f.Token.SurroundingSpace = true }, want{checks.Warn, checks.TokenTrailingNewline}},
 		{"mounted by subPath", func(f *checks.Facts) {
 			f.Token.File.Link, f.Token.WrittenAt = "", time.Time{}

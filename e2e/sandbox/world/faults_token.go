@@ -29,6 +29,12 @@ func tokenFaults() []Fault {
 		fail(checks.TokenAudienceMismatch, "The token is for another audience, sts.amazonaws.com.", func(t *tokenShape) {
 			t.audience, t.lifetime, t.requested = "sts.amazonaws.com", day, 0
 		}),
+		fail(checks.TokenLegacyInvalidated, "The token is one of a Secret that was marked as invalid for lying unused.", func(t *tokenShape) {
+			*t = tokenShape{issuer: legacyIssuer, invalidated: true}
+		}),
+		fail(checks.TokenNodeBoundInvalid, "The token is bound to a node alone, and the node was registered anew since.", func(t *tokenShape) {
+			t.formerNode, t.lifetime, t.requested = true, day, 0
+		}),
 		{
 			Name:   "token-rotation-stalled",
 			Title:  "Kubelet last replaced the token 200 minutes ago, though it was due after 192.",

@@ -21,6 +21,8 @@ const (
 	// (pkg/serviceaccount/legacy.go of kubernetes).
 	legacyIssuer = "kubernetes/serviceaccount"
 	legacySecret = "lifeline-token-8nxqv"
+	// invalidSecret has the label kubernetes.io/legacy-token-invalid-since.
+	invalidSecret = "lifeline-token-2fz7d"
 )
 
 // tokenShape is what a token says, its identity apart. Times are relative to
@@ -33,6 +35,11 @@ type tokenShape struct {
 	// lifetime ends at exp, requested at warnafter: kubelet asked for the
 	// latter and the API server extended it to the former.
 	lifetime, requested time.Duration
+	// invalidated makes a legacy token that of a Secret which is invalid by now.
+	invalidated bool
+	// formerNode binds the token to no pod, and to the node as it was before it
+	// was registered anew.
+	formerNode bool
 	// unpublished signs with a key that the API server does not know.
 	unpublished bool
 }
@@ -42,7 +49,7 @@ type tokenShape struct {
 type boundClaims struct {
 	Namespace      string           `json:"namespace"`
 	Node           reference        `json:"node"`
-	Pod            reference        `json:"pod"`
+	Pod            reference        `json:"pod,omitzero"`
 	ServiceAccount reference        `json:"serviceaccount"`
 	WarnAfter      *jwt.NumericDate `json:"warnafter,omitempty"`
 }
@@ -118,9 +125,13 @@ func (a *tokenAuthority) mint(shape tokenShape, now time.Time) (string, error) {
 
 func (a *tokenAuthority) claims(shape tokenShape, now time.Time) (jwt.Claims, privateClaims) {
 	if shape.issuer == legacyIssuer {
+		secret := legacySecret
+		if shape.invalidated {
+			secret = invalidSecret
+		}
 		return jwt.Claims{Issuer: legacyIssuer, Subject: a.identity.username()}, privateClaims{
 			LegacyNamespace: namespace,
-			LegacySecret:    legacySecret,
+			LegacySecret:    secret,
 			LegacyAccount:   serviceAccount,
 			LegacyUID:       a.identity.serviceAccountUID,
 		}
@@ -139,6 +150,9 @@ func (a *tokenAuthority) claims(shape tokenShape, now time.Time) (jwt.Claims, pr
 		Node:           reference{node, a.identity.nodeUID},
 		Pod:            reference{a.identity.pod, a.identity.podUID},
 		ServiceAccount: reference{serviceAccount, a.identity.serviceAccountUID},
+	}
+	if shape.formerNode {
+		bound.Pod, bound.Node.UID = reference{}, newUUID()
 	}
 	if shape.requested > 0 {
 		bound.WarnAfter = jwt.NewNumericDate(issuedAt.Add(shape.requested))
@@ -177,6 +191,9 @@ func (a *tokenAuthority) verify(token string) (legacy bool, err error) {
 }
 
 func (a *tokenAuthority) verifyLegacy(claims privateClaims) error {
+	if claims.LegacySecret == invalidSecret {
+		return errors.New("the token has been invalidated")
+	}
 	if claims.LegacySecret != legacySecret || claims.LegacyUID != a.identity.serviceAccountUID {
 		return errors.New("the token's secret or service account does not exist")
 	}
@@ -185,8 +202,17 @@ func (a *tokenAuthority) verifyLegacy(claims privateClaims) error {
 
 func (a *tokenAuthority) verifyBound(claims privateClaims) error {
 	bound := claims.Kubernetes
-	if bound == nil || bound.ServiceAccount.UID != a.identity.serviceAccountUID || bound.Pod.UID != a.identity.podUID {
-		return errors.New("the token's service account or pod does not exist")
+	if bound == nil || bound.ServiceAccount.UID != a.identity.serviceAccountUID {
+		return errors.New("the token's service account does not exist")
+	}
+	if bound.Pod == (reference{}) {
+		if bound.Node.UID != a.identity.nodeUID {
+			return errors.New("the token's node does not exist")
+		}
+		return nil
+	}
+	if bound.Pod.UID != a.identity.podUID {
+		return errors.New("the token's pod does not exist")
 	}
 	return nil
 }
