@@ -8,12 +8,24 @@ type TLSFacts struct {
 	Chain []Certificate `json:"chain,omitempty"`
 	// Verified tells that the chain proves ServerName by ca.crt.
 	Verified bool `json:"verified"`
+	// Strict is why OpenSSL 3 refuses a chain that is Verified, in its strict mode
+	// (X509_V_FLAG_X509_STRICT), which Python 3.13 and later set by default, and
+	// urllib3 2.4 and later with them for the official client. It is nil where
+	// OpenSSL accepts the chain too.
+	Strict *StrictRefusal `json:"strict,omitempty"`
 	// Version and CipherSuite are as in crypto/tls; empty where the handshake
 	// did not end well.
 	Version     string   `json:"version,omitempty"`
 	CipherSuite string   `json:"cipherSuite,omitempty"`
 	Failure     *Failure `json:"failure,omitempty"`
 	Seconds     float64  `json:"seconds"`
+}
+
+// StrictRefusal is what OpenSSL says of a certificate in its strict mode.
+type StrictRefusal struct {
+	Subject string `json:"subject"`
+	// Objection is in OpenSSL's words (crypto/x509/x509_txt.c).
+	Objection string `json:"objection"`
 }
 
 // Facet is one question to a certificate chain, judged apart from the others.

@@ -101,11 +101,10 @@ func certificateModes() []Mode {
 		checks.CertWeakAlgorithm,
 		checks.CertUnparseable,
 		checks.CertDiffersByReplica,
+		checks.CertFailsPythonStrict,
 		checks.CAWeakerTrust,
 	)...)
 	return append(modes,
-		planned("cert-fails-python-strict",
-			"The certificates of the chain and of ca.crt lack extensions that OpenSSL asks for in its strict mode, which is written in them."),
 		toldAs("cert-differs-by-sni", checks.CertSANMissingDNSName,
 			"At the address of the environment Lifeline shakes hands without a server name, as the official clients do, and judges by the certificate that it is shown there whether the name would be proven."),
 		toldAs("ca-kube-root-ca-missing", checks.TokenRotationStalled,

@@ -166,6 +166,29 @@ func tlsCertificate() []Entry {
 			Page: pageCertificates,
 		},
 		{
+			Reason: checks.CertFailsPythonStrict,
+			Title:  "Python 3.13 and later refuse the certificates, and Go does not",
+			Means: "The chain and ca.crt lack what RFC 5280 asks for and OpenSSL only in its strict mode: a key usage, a subject key identifier or " +
+				"critical basic constraints in the CA, an authority key identifier in the server's certificate. Python 3.13 sets that mode by " +
+				"default, so its clients read \"certificate verify failed\" with the words that the report has, while Go programs, curl and older " +
+				"Pythons work. Authorities made by hand or long ago are such.",
+			Confirm: []string{
+				debugImage,
+				servedCertificate,
+				podBundle,
+				"The same in OpenSSL's words, where the pod's ca.crt is at hand:",
+				`openssl s_client -connect "{host}:{port}" -CAfile ca.crt -x509_strict -partial_chain -verify_return_error -brief`,
+			},
+			Mend: []string{
+				"Give the cluster a CA with keyUsage (keyCertSign), subjectKeyIdentifier and critical basicConstraints, as kubeadm and openssl 3 make " +
+					"them, and certificates with authorityKeyIdentifier; to replace a CA touches every node, so plan it by the page below.",
+				"For the meantime clear the flag in the Python client, which goes on verifying all else: give it an SSLContext of which verify_flags has " +
+					"ssl.VERIFY_X509_STRICT taken out.",
+				reissueElsewhere,
+			},
+			Page: pageCARotation,
+		},
+		{
 			Reason: checks.CertWeakAlgorithm,
 			Title:  "The certificate uses an algorithm that is no longer accepted",
 			Means: "A signature with SHA-1 or MD5, or an RSA key below 1024 bits, which Go refuses whatever the settings: the switch for " +

@@ -32,7 +32,7 @@ func judgeAccess(facts *checks.Facts) []checks.Access {
 			answer    way
 		}{
 			{checks.GoClient, []obstacle{noAddress, noTokenForGo, noBundleForGo, proxyOfGo}, byAddress},
-			{checks.PythonClient, []obstacle{noAddress, noTokenForPython, noBundleForOpenSSL, proxyOfPython}, asOpenSSL(byAddress)},
+			{checks.PythonClient, []obstacle{noAddress, noTokenForPython, noBundleForOpenSSL, proxyOfPython}, withStrictPython(asOpenSSL(byAddress))},
 			{checks.REST, []obstacle{noTokenForShell, noBundleForOpenSSL, proxyOfCurl}, asOpenSSL(byServiceName)},
 		} {
 			if why := firstObstacle(facts, client.obstacles); why != "" {

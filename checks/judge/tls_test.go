@@ -3,6 +3,7 @@ package judge
 import (
 	"crypto/x509"
 	"net"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -110,6 +111,37 @@ func TestProvenCertificate(t *testing.T) {
 		{"with 20 of 365 days left", proven(func(c *x509.Certificate) { c.NotBefore, c.NotAfter = noon.AddDate(0, 0, -345), noon.AddDate(0, 0, 20) }), want{checks.Warn, checks.CertExpiringSoon}},
 		{"with 6 of 24 hours left", proven(func(c *x509.Certificate) { c.NotBefore, c.NotAfter = noon.Add(-18*3600e9), noon.Add(6*3600e9) }), want{checks.OK, ""}},
 	})
+}
+
+func TestWhatPythonRefusesAndGoDoesNotIsAWarning(t *testing.T) {
+	const objection = "CA cert does not include key usage extension"
+	strict := func(f *checks.Facts) {
+		last(f).TLS.Strict = &checks.StrictRefusal{Subject: "CN=kubernetes", Objection: objection}
+	}
+	judgeCases(t, checks.TLS, []verdictCase{
+		{"refused", strict, want{checks.Warn, checks.CertFailsPythonStrict}},
+		{"accepted", func(*checks.Facts) {}, want{checks.OK, ""}},
+	})
+	for _, test := range []struct {
+		name   string
+		change func(*checks.Facts)
+		told   bool
+	}{
+		{"refused", strict, true},
+		{"accepted", func(*checks.Facts) {}, false},
+		{"refused, and the token rejected", both(strict, answeredWith(401, message("Unauthorized"))), false},
+	} {
+		facts := healthy(t)
+		test.change(facts)
+		for _, way := range Judge(facts, nil).Access {
+			if got, want := strings.Contains(way.Why, "3.13"), test.told && way.Path == checks.PythonClient; got != want {
+				t.Errorf("%s: the way %s says %q; that Python refuses is told: %t, want %t", test.name, way.Path, way.Why, got, want)
+			}
+			if test.told && !way.Works {
+				t.Errorf("%s: the way %s does not work: %s", test.name, way.Path, way.Why)
+			}
+		}
+	}
 }
 
 func TestHandshakeThatBreaks(t *testing.T) {

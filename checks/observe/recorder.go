@@ -119,6 +119,7 @@ func (r *recorder) handshake(seen seen, seconds float64) *checks.TLSFacts {
 		chain = untrusted.UnverifiedCertificates
 	case seen.tlsErr == nil && !seen.tlsDone.IsZero():
 		facts.Verified = true
+		facts.Strict = readStrictly(seen.state.VerifiedChains)
 		facts.Version = tls.VersionName(seen.state.Version)
 		facts.CipherSuite = tls.CipherSuiteName(seen.state.CipherSuite)
 	}

@@ -105,7 +105,7 @@ func (a *authority) issue(name string, template *x509.Certificate) error {
 	if template.NotAfter.IsZero() {
 		template.NotAfter = time.Now().AddDate(1, 0, 0)
 	}
-	template.KeyUsage = x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment
+	template.KeyUsage, template.BasicConstraintsValid = x509.KeyUsageDigitalSignature|x509.KeyUsageKeyEncipherment, true
 	if err := a.writeKey(name, key); err != nil {
 		return err
 	}

@@ -23,6 +23,8 @@ type authorityShape struct {
 	key      string
 	from, to time.Duration
 	isCA     bool
+	// withoutUsage leaves the key usage out, as old authorities do.
+	withoutUsage bool
 }
 
 // servingShape is a certificate that the API server shows. Names and addresses
@@ -109,6 +111,9 @@ func (c *certificates) sign(shape authorityShape, parent *authority) (authority,
 	}
 	if shape.isCA {
 		template.KeyUsage |= x509.KeyUsageCertSign
+	}
+	if shape.withoutUsage {
+		template.KeyUsage = 0
 	}
 	if parent == nil {
 		parent = &authority{certificate: template, key: key}

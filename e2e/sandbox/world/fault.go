@@ -42,7 +42,7 @@ func Faults() []Fault {
 		resolverFaults(), nameserverFaults(), datagramFaults(),
 		tokenFaults(), volumeFaults(),
 		authorityFaults(),
-		certificateFaults(), handshakeFaults(),
+		certificateFaults(), strictFaults(), handshakeFaults(),
 		connectionFaults(), answerFaults(), responseFaults(),
 		kubectlProxyFaults(),
 	)

@@ -83,6 +83,18 @@ func certificateFaults() []Fault {
 	}
 }
 
+// strictFaults are wrong for those alone who ask for more than Go does.
+func strictFaults() []Fault {
+	return []Fault{{
+		Name:   string(checks.CertFailsPythonStrict),
+		Title:  "The cluster's authority has no key usage, as those of old clusters.",
+		Check:  checks.TLS,
+		Status: checks.Warn,
+		Reason: checks.CertFailsPythonStrict,
+		change: authorityOf(func(a *authorityShape) { a.withoutUsage = true }),
+	}}
+}
+
 // handshakeFaults are wrong before any certificate is shown.
 func handshakeFaults() []Fault {
 	fault := func(name checks.Reason, title string, speaks protocol) Fault {

@@ -201,6 +201,9 @@ func certificateInWords(certificate *x509.Certificate, err error) string {
 	words := fmt.Sprintf("%s by %s, from %s to %s, %s", certificate.Subject, certificate.Issuer,
 		time.Until(certificate.NotBefore).Round(time.Hour), time.Until(certificate.NotAfter).Round(time.Hour),
 		certificate.SignatureAlgorithm)
+	if certificate.IsCA && certificate.KeyUsage == 0 {
+		return words + ", CA without key usage"
+	}
 	if certificate.IsCA {
 		return words + ", CA"
 	}
