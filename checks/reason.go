@@ -131,6 +131,8 @@ const (
 	TCPIntermittentOneEndpoint       Reason = "tcp-intermittent-one-endpoint"
 	TCPTimeoutKubeProxyNotProgrammed Reason = "tcp-timeout-kube-proxy-not-programmed"
 	TCPTimeoutNetworkPolicy          Reason = "tcp-timeout-networkpolicy"
+	TCPTimeoutStartupRace            Reason = "tcp-timeout-startup-race"
+	TCPRefusedSidecarNotReady        Reason = "tcp-refused-sidecar-not-ready"
 	TCPHostUnreachable               Reason = "tcp-host-unreachable-firewall"
 	TCPNetworkUnreachable            Reason = "tcp-network-unreachable"
 	TCPReset                         Reason = "tcp-reset"

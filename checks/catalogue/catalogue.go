@@ -326,6 +326,7 @@ const (
 	pageSecurityContext = "https://kubernetes.io/docs/tasks/configure-pod-container/security-context/"
 	pageServiceAccount  = "https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-account/"
 	pageServiceAccounts = "https://kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin/"
+	pageSidecars        = "https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/"
 	pageVirtualIPs      = "https://kubernetes.io/docs/reference/networking/virtual-ips/"
 	pageVolumes         = "https://kubernetes.io/docs/concepts/storage/volumes/"
 )

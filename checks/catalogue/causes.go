@@ -284,6 +284,46 @@ func apiCauses() []Entry {
 			Page: pageDebugCluster,
 		},
 		{
+			Reason: checks.TCPRefusedSidecarNotReady,
+			Title:  "All TCP of this pod is refused, as by a sidecar that is not up",
+			Means: "Every TCP connection is refused, whatever it goes to, while DNS over UDP is answered. A service mesh has the pod's TCP led to a " +
+				"sidecar on loopback, and where that has not started yet, or has ended, the kernel refuses in its place. Applications read " +
+				"\"connection refused\" for the first seconds of a pod. A policy that rejects all TCP of the pod looks the same.",
+			Confirm: []string{
+				"A sidecar, by the container's name (istio-proxy, linkerd-proxy), and whether it is ready:",
+				"kubectl -n {namespace} get pod {pod} -o json | jq '.status | [(.initContainerStatuses // [])[], .containerStatuses[]] | map({name, ready, state})'",
+				"kubectl -n {namespace} logs {pod} -c istio-proxy --tail=20",
+				networkPolicies,
+			},
+			Mend: []string{
+				"Make the sidecar a native one (restartPolicy Always among the initContainers): it is then up before the application starts.",
+				"With Istio, else let the application wait for it: proxy.istio.io/config with holdApplicationUntilProxyStarts true, as an annotation of the pod template.",
+				"Or leave the API out of what the sidecar takes: traffic.sidecar.istio.io/excludeOutboundIPRanges with {host}/32.",
+				"Retry with a growing pause in the application.",
+				"Where the sidecar has ended and does not come back, look at why its container ended.",
+			},
+			Page: pageSidecars,
+		},
+		{
+			Reason: checks.TCPTimeoutStartupRace,
+			Title:  "The pod is new, and its way to the API may not be there yet",
+			Means: "No connection to the API server has come about since the process began, less than a minute ago, in a pod that was made just before. " +
+				"Network plugins let a new pod's packets through only when they know its identity and policies, and Service rules come later " +
+				"still, so the first seconds may be silent and all after them well. What lasts for more than a minute is something else, which the next " +
+				"finding names.",
+			Confirm: []string{
+				"Wait a minute and look again:",
+				freshLook + `'.diagnosis[] | {reason, evidence}'`,
+				networkPolicies,
+				podEvents,
+			},
+			Mend: []string{
+				"Retry in the application, with a growing pause, and do not end it for the first failing.",
+				"Or start it once the API answers, by an init container that runs lifeline wait.",
+			},
+			Page: pageNetworkPolicies,
+		},
+		{
 			Reason: checks.TCPTimeoutKubeProxyNotProgrammed,
 			Title:  "No Service can be reached from this node",
 			Means: "Nothing at the address of a Service answers, neither the API nor DNS, while the node itself does. The rules that lead from Services to " +

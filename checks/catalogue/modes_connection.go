@@ -6,6 +6,8 @@ func pathModes() []Mode {
 	modes := diagnosed(
 		checks.TCPTimeoutNetworkPolicy,
 		checks.TCPTimeoutKubeProxyNotProgrammed,
+		checks.TCPTimeoutStartupRace,
+		checks.TCPRefusedSidecarNotReady,
 		checks.TCPHostUnreachable,
 		checks.TCPNetworkUnreachable,
 		checks.TCPIntermittentOneEndpoint,
@@ -16,10 +18,6 @@ func pathModes() []Mode {
 		checks.TLSPlaintextOrWrongPort,
 	)
 	return append(modes,
-		planned("tcp-refused-sidecar-not-ready",
-			"Every TCP connection is refused, to other Services and to the nameserver as well, while DNS over UDP answers: the refusal is made within the pod."),
-		planned("tcp-timeout-startup-race",
-			"No round has connected since the first, which is less than a minute ago, and the volume of the token was written shortly before."),
 		toldAs("tcp-refused-service-no-endpoints", checks.TCPRefused,
 			"What kube-proxy rejects for want of endpoints reaches the pod as the same refusal as that of a closed port. Whether there are endpoints stands in the API, which is away at that moment."),
 		toldAs("tcp-refused-apiserver-down", checks.TCPRefused,

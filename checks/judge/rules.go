@@ -19,6 +19,9 @@ type rule struct {
 	// moves tells that the rule only puts a finding before what it explains, and
 	// does not make one.
 	moves bool
+	// severity is that of the finding; where it is empty it is the gravest of what
+	// the finding refines and explains.
+	severity checks.Status
 	// evidence are sentences with the observed values, or nothing where the rule
 	// does not hold.
 	evidence func(*checks.Facts) []string
@@ -26,7 +29,7 @@ type rule struct {
 
 // rules are all rules, in the order in which they are tried.
 func rules() []rule {
-	return slices.Concat(environmentRules(), lossRules(), replicaRules(), pathRules(), answerRules(), nameserverRules(), clockRules(), orderRules())
+	return slices.Concat(environmentRules(), lossRules(), replicaRules(), pathRules(), startupRules(), answerRules(), nameserverRules(), clockRules(), orderRules())
 }
 
 // applyRules puts causes in the place of what they refine and before what they
@@ -77,6 +80,9 @@ func (r rule) apply(findings []checks.Finding, evidence []string, named func(pro
 		case replaced:
 			refined = union(refined, finding.Evidence)
 		}
+	}
+	if r.severity != "" {
+		cause.Severity = r.severity
 	}
 	cause.Evidence = union(union(slices.Clone(cause.Evidence), evidence), refined)
 	return slices.Insert(kept, at, cause)

@@ -48,6 +48,17 @@ func answer(address string) *checks.Query {
 
 func rcode(code string) *checks.Query { q := query(code); return &q }
 
+func refusedQuery() *checks.Query { q := broken(checks.Refused); return &q }
+
+// refusing has the nameserver answer over UDP, and meet a connection over TCP
+// with a failing, none where it is empty.
+func refusing(udp *checks.Query, overTCP checks.FailureKind) func(*checks.Facts) {
+	return deepened(func(d *checks.DeepFacts) {
+		d.DNS.Nameservers = []checks.NameserverFacts{{Address: dnsAddress, UDP: udp}}
+		d.Path.Controls = []checks.Control{control(checks.ControlDNSOverTCP, "10.96.0.10:53", overTCP)}
+	})
+}
+
 func silence() *checks.Query { q := broken(checks.TimedOut); return &q }
 
 func texts(words ...string) *checks.Query {
@@ -132,6 +143,17 @@ func TestRulesNameTheCauseByWhatDeepProbesSaw(t *testing.T) {
 			control("dns-over-tcp", "10.96.0.10:53", checks.TimedOut), control("node", "10.244.0.1:443", checks.Refused))), checks.TCPTimeoutNetworkPolicy},
 		{"all is silent", both(connectFails(checks.TimedOut), timedOut, controls(
 			control("dns-over-tcp", "10.96.0.10:53", checks.TimedOut), control("node", "10.244.0.1:443", checks.TimedOut))), checks.TCPTimeout},
+
+		{"all TCP is refused, and UDP answered", both(connectFails(checks.Refused), refusing(answer("10.96.0.1"), checks.Refused)), checks.TCPRefusedSidecarNotReady},
+		{"all TCP is refused, and UDP answered NXDOMAIN", both(connectFails(checks.Refused), refusing(rcode("NXDOMAIN"), checks.Refused)), checks.TCPRefusedSidecarNotReady},
+		{"all is refused", both(connectFails(checks.Refused), refusing(refusedQuery(), checks.Refused)), checks.TCPRefused},
+		{"TCP is refused, and UDP silent", both(connectFails(checks.Refused), refusing(silence(), checks.Refused)), checks.TCPRefused},
+		{"the API refuses, and the nameserver does not", both(connectFails(checks.Refused), refusing(answer("10.96.0.1"), "")), checks.TCPRefused},
+		{"the API refuses, and the nameserver is silent over TCP", both(connectFails(checks.Refused), refusing(answer("10.96.0.1"), checks.TimedOut)), checks.TCPRefused},
+		{"all TCP was refused, and a later connection came about", both(connectFails(checks.Refused), refusing(answer("10.96.0.1"), checks.Refused), func(f *checks.Facts) {
+			f.Deep.Path.Fresh = []checks.FreshConnection{good}
+		}), checks.TCPRefused},
+		{"the API is silent, and all other TCP refused", both(connectFails(checks.TimedOut), refusing(answer("10.96.0.1"), checks.Refused)), checks.TCPTimeoutNetworkPolicy},
 
 		{"one of two certificates is not accepted", both(presented(issuer, issuer.serving(func(c *x509.Certificate) { c.NotAfter = noon.AddDate(0, 0, -1) })), fresh(good, untrusted, good)), checks.CertDiffersByReplica},
 		{"every certificate is not accepted", both(presented(issuer, issuer.serving(func(c *x509.Certificate) { c.NotAfter = noon.AddDate(0, 0, -1) })), fresh(untrusted, untrusted)), checks.CertServingExpired},

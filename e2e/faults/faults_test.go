@@ -157,8 +157,8 @@ func (w watched) shows(fault world.Fault) string {
 	if result.Status != fault.Status || result.Reason != fault.Reason {
 		return fmt.Sprintf("/status has %s %s %s, want %s %s", fault.Check, result.Status, result.Reason, fault.Status, fault.Reason)
 	}
-	if len(report.Diagnosis) == 0 || report.Diagnosis[0].Reason != fault.Reason {
-		return fmt.Sprintf("the diagnosis is %v, want %s first", report.Diagnosis, fault.Reason)
+	if cause := fault.First(); len(report.Diagnosis) == 0 || report.Diagnosis[0].Reason != cause {
+		return fmt.Sprintf("the diagnosis is %v, want %s first", report.Diagnosis, cause)
 	}
 	line := fmt.Sprintf("[-]%s failed: %s", fault.Check, fault.Reason)
 	if fault.Status == checks.Warn {

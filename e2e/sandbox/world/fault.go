@@ -23,6 +23,9 @@ type Fault struct {
 	Check  checks.Name
 	Status checks.Status
 	Reason checks.Reason
+	// Cause is what the diagnosis names first where deep probes tell more than the
+	// check; else it is empty.
+	Cause checks.Reason
 	// Environment lies over the pod's environment while the fault is on; an
 	// empty value unsets a variable. It is nil for all other faults. A process
 	// keeps the environment that it was started with, so it has to be started
@@ -34,6 +37,9 @@ type Fault struct {
 
 	change func(*conditions)
 }
+
+// First is the reason that the diagnosis names first.
+func (f Fault) First() checks.Reason { return cmp.Or(f.Cause, f.Reason) }
 
 // Faults are all faults, in the order of the links that they break.
 func Faults() []Fault {

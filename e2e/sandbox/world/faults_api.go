@@ -23,6 +23,15 @@ func connectionFaults() []Fault {
 	return []Fault{
 		apiFault(checks.Fail, checks.TCPRefused, "The API server's port is closed.",
 			func(a *apiConditions) { a.addresses = nil }),
+		{
+			Name:   string(checks.TCPRefusedSidecarNotReady),
+			Title:  "All TCP of the pod is refused, as where it is led to a sidecar that is not up.",
+			Check:  checks.API,
+			Status: checks.Fail,
+			Reason: checks.TCPRefused,
+			Cause:  checks.TCPRefusedSidecarNotReady,
+			change: func(c *conditions) { c.api.addresses, c.nameserver.tcp = nil, false },
+		},
 	}
 }
 

@@ -1,0 +1,97 @@
+package judge
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/kube-lifeline/lifeline/checks"
+)
+
+const (
+	// startup is how long network plugins and sidecars may take until a new pod
+	// has its way, and more.
+	startup = time.Minute
+	// untilStarted is how long before the process the volume of its pod is
+	// written: images are pulled in between.
+	untilStarted = 3 * time.Minute
+)
+
+// startupRules are about pods that have no way yet.
+func startupRules() []rule {
+	return []rule{
+		{reason: checks.TCPRefusedSidecarNotReady, certainty: checks.Likely, refines: []checks.Reason{checks.TCPRefused}, explains: []checks.Reason{checks.DNSTCPBlockedUDPOK}, evidence: onlyTCPIsRefused},
+		{reason: checks.TCPTimeoutStartupRace, certainty: checks.Likely, severity: checks.Warn, explains: []checks.Reason{
+			checks.TCPTimeout, checks.TCPTimeoutNetworkPolicy, checks.TCPTimeoutKubeProxyNotProgrammed,
+		}, evidence: hasNotConnectedYet},
+	}
+}
+
+// onlyTCPIsRefused: whatever is dialled is refused, a nameserver too that answers
+// over UDP, which nothing but TCP of this pod has in common.
+func onlyTCPIsRefused(facts *checks.Facts) []string {
+	path := deepPath(facts)
+	if facts.API == nil || facts.API.ServiceHost.Last().Stage != checks.StageConnect || !isRefusal(facts.API.ServiceHost.Last().Failure) {
+		return nil
+	}
+	for _, fresh := range path.Fresh {
+		if !isRefusal(fresh.Failure) {
+			return nil
+		}
+	}
+	var refusing, answering []string
+	for _, control := range path.Controls {
+		if !isRefusal(control.Failure) {
+			return nil
+		}
+		refusing = append(refusing, control.Address.String())
+		if control.What == checks.ControlDNSOverTCP && answersOverUDP(facts, control) {
+			answering = append(answering, control.Address.Addr().String())
+		}
+	}
+	if len(answering) == 0 {
+		return nil
+	}
+	evidence := []string{fmt.Sprintf("Every TCP connection is refused, to %s as well, while %s answers over UDP: the refusal is made in this pod, or for all TCP that leaves it.",
+		strings.Join(refusing, ", "), strings.Join(answering, " and "))}
+	if age := facts.Time.Sub(facts.Process.StartedAt); !facts.Process.StartedAt.IsZero() && age < startup {
+		evidence = append(evidence, fmt.Sprintf("This process began %s ago, so the sidecar may still be starting.", span(age)))
+	}
+	return evidence
+}
+
+func isRefusal(failure *checks.Failure) bool { return failure != nil && failure.Kind == checks.Refused }
+
+// answersOverUDP tells of a nameserver that refuses over TCP whether it was heard
+// over UDP meanwhile.
+func answersOverUDP(facts *checks.Facts, nameserver checks.Control) bool {
+	if facts.Deep.DNS == nil {
+		return false
+	}
+	for _, server := range facts.Deep.DNS.Nameservers {
+		if server.Address == nameserver.Address.Addr() {
+			return wasAnswered(server.UDP)
+		}
+	}
+	return false
+}
+
+// hasNotConnectedYet: more than one round has met silence and none has connected
+// in a pod that is new. A single round, as of a one-shot run, tells nothing of
+// that.
+func hasNotConnectedYet(facts *checks.Facts) []string {
+	started := facts.Process.StartedAt
+	if facts.History == nil || !facts.History.ConnectedAt.IsZero() || started.IsZero() || facts.Token == nil || facts.Token.WrittenAt.IsZero() {
+		return nil
+	}
+	for _, fresh := range deepPath(facts).Fresh {
+		if fresh.Leaf != "" || fresh.Status != 0 {
+			return nil
+		}
+	}
+	age, prepared := facts.Time.Sub(started), started.Sub(facts.Token.WrittenAt)
+	if age < 0 || age >= startup || prepared < 0 || prepared >= untilStarted {
+		return nil
+	}
+	return []string{fmt.Sprintf("This process began %s ago, no round has connected since, and the volume of the token was written %s before that: the pod is new.", span(age), span(prepared))}
+}
