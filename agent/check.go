@@ -79,6 +79,7 @@ func (p program) facts(ctx context.Context, file string) (facts *checks.Facts, c
 		return nil, exitUsage
 	}
 	observer := config.observer(p.pod, zerolog.Nop())
+	defer observer.Close()
 	facts = observer.Observe(ctx)
 	facts.Deep = observer.Deep(ctx, facts)
 	if ctx.Err() != nil {

@@ -47,8 +47,10 @@ func runAgent(ctx context.Context, p program) int {
 	changed := make(chan struct{}, 1)
 	owned.Go(func() { watch(ctx, log, pod.ServiceAccountDir, config.Interval, changed) })
 	owned.Go(func() {
+		observer := config.observer(p.pod, log)
+		defer observer.Close()
 		loop{
-			observer:  config.observer(p.pod, log),
+			observer:  observer,
 			publisher: surface,
 			log:       log,
 			interval:  config.Interval,

@@ -33,7 +33,9 @@ func runWait(ctx context.Context, arguments []string, p program) int {
 	config.Timeout = min(config.Timeout, *limit/4)
 	ctx, cancel := context.WithTimeout(ctx, *limit)
 	defer cancel()
-	waiting := waiter{program: p, observer: config.observer(p.pod, zerolog.Nop()), every: *every}
+	observer := config.observer(p.pod, zerolog.Nop())
+	defer observer.Close()
+	waiting := waiter{program: p, observer: observer, every: *every}
 	return waiting.run(ctx)
 }
 

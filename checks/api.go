@@ -13,6 +13,9 @@ type APIFacts struct {
 	// ByName is the attempt at ServiceName; nil where it leads to the same
 	// address, or to none.
 	ByName *Attempt `json:"byName,omitempty"`
+	// LongLived is the connection that the observer keeps; nil before there was
+	// one, and where ByName is not nil.
+	LongLived *LongLivedFacts `json:"longLived,omitempty"`
 	// HeldUntil is set where no request was made because the server had said
 	// Retry-After; ServiceHost is then the attempt at which it said so.
 	HeldUntil time.Time `json:"heldUntil,omitzero"`
@@ -74,6 +77,46 @@ type Exchange struct {
 	// TCP is what the kernel knew of the connection at the end of the try; nil
 	// where there was none any more or it cannot be asked.
 	TCP *TCPFacts `json:"tcp,omitempty"`
+}
+
+// LongLivedFacts are of the HTTP/2 connection to the API server that an observer
+// keeps from round to round, as applications have one in a pool. It is made in a
+// round in which the API server took the token, and asked for /api about once a
+// minute.
+type LongLivedFacts struct {
+	// Address, MadeAt and Requests, which counts the answers over it, are of the
+	// present connection; they are zero where there is none now.
+	Address  netip.AddrPort `json:"address,omitzero"`
+	MadeAt   time.Time      `json:"madeAt,omitzero"`
+	Requests int            `json:"requests,omitempty"`
+	// Ended counts connections that the server ended, as it may: by a GOAWAY
+	// (RFC 9113 section 6.8), a close or a reset.
+	Ended int `json:"ended,omitempty"`
+	// Latest is the latest request over a connection that had answered before; it
+	// may be older than the facts. It is nil before there is one.
+	Latest *LongLivedRequest `json:"latest,omitempty"`
+}
+
+// LongLivedRequest is a request over a connection that had answered before.
+type LongLivedRequest struct {
+	At      time.Time      `json:"at"`
+	Address netip.AddrPort `json:"address"`
+	// AgeSeconds is how old the connection was then, IdleSeconds since when
+	// nothing had come over it, Answered how many requests had been.
+	AgeSeconds  float64 `json:"ageSeconds"`
+	IdleSeconds float64 `json:"idleSeconds"`
+	Answered    int     `json:"answered"`
+	// NewAnswered tells that a new connection was answered just before.
+	NewAnswered bool `json:"newAnswered,omitempty"`
+	// Status is that of the answer; 0 where there was none.
+	Status  int      `json:"status,omitempty"`
+	Failure *Failure `json:"failure,omitempty"`
+	// TCP is what the kernel knew of a connection that failed; nil where it
+	// cannot be asked.
+	TCP     *TCPFacts `json:"tcp,omitempty"`
+	Seconds float64   `json:"seconds"`
+	// WaitedSeconds is for how long meanwhile the process was given no processor.
+	WaitedSeconds float64 `json:"waitedSeconds,omitempty"`
 }
 
 // Phases are durations, each of its part alone. A phase that failed has the

@@ -109,6 +109,9 @@ type DeepPathFacts struct {
 	// there are none where the pulse's answer asked so (Retry-After, RFC 9110
 	// section 10.2.3).
 	Fresh []FreshConnection `json:"fresh,omitempty"`
+	// LongLived is a request over the connection that the observer keeps, made at
+	// the same time; nil where it keeps none.
+	LongLived *LongLivedRequest `json:"longLived,omitempty"`
 }
 
 // What a control can be.

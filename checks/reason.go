@@ -137,6 +137,7 @@ const (
 	TCPNetworkUnreachable            Reason = "tcp-network-unreachable"
 	TCPReset                         Reason = "tcp-reset"
 	TCPFailed                        Reason = "tcp-failed"
+	HTTP2DeadConnection              Reason = "http2-dead-connection"
 	HTTPResponseTimeout              Reason = "http-response-timeout"
 	HTTPResponseCut                  Reason = "http-response-cut"
 	HTTPResponseTooLarge             Reason = "http-response-too-large"

@@ -19,6 +19,7 @@ func Example() {
 	surface := server.New(server.Options{Interval: 15 * time.Second})
 
 	go func() {
+		defer observer.Close()
 		var report *checks.Report
 		for ctx.Err() == nil {
 			report = judge.Judge(observer.Observe(ctx), report)

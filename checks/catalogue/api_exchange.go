@@ -7,6 +7,31 @@ import "github.com/kube-lifeline/lifeline/checks"
 func apiExchange() []Entry {
 	return []Entry{
 		{
+			Reason: checks.HTTP2DeadConnection,
+			Title:  "A connection that was kept is dead, and a new one works",
+			Means: "Nothing came back over an HTTP/2 connection that had answered before, while a new connection was answered: something on the way has " +
+				"forgotten it without a word, as after a failover or an idle time of a load balancer, NAT or firewall, or the API server " +
+				"that it leads to hangs. Applications that keep connections hang until their own time limits, or for a quarter of an hour until " +
+				"TCP gives up, and then recover. client-go pings an idle connection after 30 s and closes it after 15 more.",
+			Confirm: []string{
+				"For how long it was silent before, and whether the packets of this pod arrive, stand in the evidence. Its latest state:",
+				freshLook + `'.checks[] | select(.name == "api") | .details.longLived'`,
+				"What the running agent says, by the address of the pod and the port of LIFELINE_LISTEN:",
+				fromNode,
+				"Which API servers are behind the Service, and whether each answers:",
+				apiSlices,
+				debugImage,
+				askEndpoint,
+			},
+			Mend: []string{
+				"Give each request of the application a time limit, and leave HTTP/2's health checks on (HTTP2_READ_IDLE_TIMEOUT_SECONDS and HTTP2_PING_TIMEOUT_SECONDS of client-go not 0).",
+				"Have what is on the way tell both sides when it forgets a connection: TCP reset on idle at the load balancer, or an idle time longer than the clients' pings.",
+				"Applications that hang now recover when they connect anew.",
+				restartSentence, restart,
+			},
+			Page: pageVirtualIPs,
+		},
+		{
 			Reason: checks.HTTPResponseTimeout,
 			Title:  "The API server takes the request and does not answer",
 			Means: "The handshake was good, the request went out, and no response came in time; applications read \"context deadline " +

@@ -16,6 +16,7 @@ func pathModes() []Mode {
 		checks.TLSTimeoutServerOverloaded,
 		checks.TLSEOFOrReset,
 		checks.TLSPlaintextOrWrongPort,
+		checks.HTTP2DeadConnection,
 	)
 	return append(modes,
 		toldAs("tcp-refused-service-no-endpoints", checks.TCPRefused,
@@ -30,12 +31,10 @@ func pathModes() []Mode {
 			"Whether the packet or the answer to it is lost can be seen only at the other end, and the pod hears nothing either way."),
 		toldAs("mesh-transparent-intercept", checks.TLSEOFOrReset,
 			"To prove that a sidecar takes connections for others, one has to be made to an address that nobody has, which Lifeline does not send packets to. What the sidecar does with the connection is told in the handshake."),
-		outOfScope("http2-dead-connection",
-			"A connection that died in an application's pool is not Lifeline's, which makes a new one every round. That the new one works is the proof that the application's way is dead and not the API server."),
-		outOfScope("lb-idle-drop",
-			"It strikes connections that say nothing for minutes. Lifeline keeps none open, and one that it looked at more often would not be idle."),
+		toldAs("lb-idle-drop", checks.HTTP2DeadConnection,
+			"The connection that Lifeline keeps is idle for a minute at a time, and how long it was stands in the evidence. What forgets connections after longer is not seen: a kube-apiserver itself ends those that were idle for 90 seconds, and a watch that says nothing for minutes is not Lifeline's to hold."),
 		outOfScope("http2-goaway",
-			"It is how an API server asks clients to connect anew, and clients do. Where it hits the one request of a round, that is made again and told as http-passed-on-retry."),
+			"It is how an API server asks clients to connect anew, and clients do. On the connection that Lifeline keeps it is counted and another is made; where it hits the one request of a round, that is made again and told as http-passed-on-retry."),
 		outOfScope("konnectivity-not-your-problem",
 			"Konnectivity carries what the control plane sends into the cluster, and nothing of a pod's way to the API."),
 	)

@@ -63,7 +63,7 @@ func worksWithSmallHello(facts *checks.Facts) []string {
 // back.
 func serverIsSilent(facts *checks.Facts) []string {
 	path := deepPath(facts)
-	if path.SmallHello == nil || path.Clamped == nil {
+	if path.SmallHello == nil || path.Clamped == nil || establishedWorks(facts) != nil {
 		return nil
 	}
 	for _, handshake := range []*checks.Handshake{path.SmallHello, path.FullHello, path.Clamped} {

@@ -54,6 +54,9 @@ func (r *round) api(ctx context.Context, named <-chan struct{}) *checks.APIFacts
 	<-named
 	if target, ok := r.nameTarget(facts.ServiceHost); ok {
 		facts.ByName = r.attempt(ctx, target)
+	} else if facts.ServiceHost != nil {
+		// At most two requests a round: by name or over what is kept.
+		facts.LongLived = r.keep(ctx, facts.ServiceHost.Last())
 	}
 	facts.Seconds = time.Since(start).Seconds()
 	return facts

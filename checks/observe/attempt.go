@@ -78,15 +78,16 @@ func (r *round) send(request *http.Request, recorder *recorder) {
 // handshake fails, and shows the chain. One handshake serves both the tls and
 // the api check.
 func (r *round) transport(dialer *dialer) *transport {
+	return &transport{dialer: dialer, tls: r.trust(dialer.target.host)}
+}
+
+func (r *round) trust(host string) *tls.Config {
 	roots := r.roots
 	if roots == nil {
 		// A nil pool would mean the system's roots.
 		roots = x509.NewCertPool()
 	}
-	return &transport{
-		dialer: dialer,
-		tls:    &tls.Config{ServerName: dialer.target.host, RootCAs: roots, Time: r.pod.Now, MinVersion: tls.VersionTLS12},
-	}
+	return &tls.Config{ServerName: host, RootCAs: roots, Time: r.pod.Now, MinVersion: tls.VersionTLS12}
 }
 
 // dialer connects to the addresses of one target and owns the connections.

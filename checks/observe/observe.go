@@ -24,7 +24,8 @@ import (
 const DefaultTimeout = 5 * time.Second
 
 // Observer watches one pod. Its zero value watches the zero [checks.Pod] with the
-// defaults. Observe must not run twice at once.
+// defaults. Observe must not run twice at once. An Observer that is done with
+// must be closed, since it keeps a connection to the API server.
 type Observer struct {
 	Pod checks.Pod
 	// Timeout bounds each of two probes: all DNS lookups together, and each
@@ -42,6 +43,8 @@ type Observer struct {
 	Log retryablehttp.LeveledLogger
 
 	memory memory
+	// kept is asked by rounds and by deep probes.
+	kept longLived
 }
 
 // memory is what an Observer keeps from one round to the next.
@@ -82,6 +85,7 @@ func (o *Observer) newRound() *round {
 		skip:    o.Skip,
 		log:     o.Log,
 		memory:  &o.memory,
+		kept:    &o.kept,
 		facts: &checks.Facts{
 			Version:  checks.FactsVersion,
 			Time:     pod.Now(),
@@ -124,6 +128,7 @@ type round struct {
 	skip    []checks.Name
 	log     retryablehttp.LeveledLogger
 	memory  *memory
+	kept    *longLived
 
 	mu    sync.Mutex // guards the maps of facts
 	facts *checks.Facts

@@ -74,11 +74,11 @@ func showsAndClears(t *testing.T, binary string, fault world.Fault) {
 	if err := pretend.Inject(fault.Name); err != nil {
 		t.Fatal(err)
 	}
-	within(t, interval+probing, fault.Name, func() string { return process.shows(fault) })
+	within(t, interval+probing+fault.Delay, fault.Name, func() string { return process.shows(fault) })
 	if err := pretend.Restore(fault.Name); err != nil {
 		t.Fatal(err)
 	}
-	within(t, interval+probing+retryAfter, "the end of "+fault.Name, process.healthy)
+	within(t, interval+probing+retryAfter+fault.Delay, "the end of "+fault.Name, process.healthy)
 }
 
 func showsFromTheStart(t *testing.T, binary string, fault world.Fault) {

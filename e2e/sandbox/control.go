@@ -57,7 +57,7 @@ func (s *sandbox) serveInject(w http.ResponseWriter, r *http.Request) {
 	}
 	writeText(w, http.StatusOK, fmt.Sprintf(
 		"on: %s\nAfter the next round, due within %v, the check %s is to say %s, %s:\n     curl %s/healthz/%s\n",
-		fault.Title, s.options.interval, fault.Check, fault.Status, fault.Reason, s.agentURL(), fault.Check))
+		fault.Title, s.options.interval+fault.Delay, fault.Check, fault.Status, fault.Reason, s.agentURL(), fault.Check))
 }
 
 func (s *sandbox) serveRestore(w http.ResponseWriter, r *http.Request) {

@@ -56,9 +56,11 @@ func TestFaultsThatComeAndGoAreToldAndForgotten(t *testing.T) {
 }
 
 // switchable are the faults that need no restart of the agent and that its rounds
-// meet.
+// meet at once.
 func switchable() []world.Fault {
-	return slices.DeleteFunc(world.Faults(), func(fault world.Fault) bool { return fault.Environment != nil || fault.Deep })
+	return slices.DeleteFunc(world.Faults(), func(fault world.Fault) bool {
+		return fault.Environment != nil || fault.Deep || fault.Delay > 0
+	})
 }
 
 type soak struct {

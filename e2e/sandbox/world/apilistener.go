@@ -23,6 +23,8 @@ type apiConditions struct {
 	protocol  protocol
 	// http1 leaves HTTP/2 out.
 	http1 bool
+	// forgotten has every connection go silent once it has answered.
+	forgotten bool
 	// proxied are filters in front of the API server, as of a proxy. received
 	// come before it knows the user and authenticated after; responses of both
 	// are known for its own.
@@ -56,8 +58,10 @@ type apiServer struct {
 type presence struct {
 	protocol protocol
 	http1    bool
-	tls      *tls.Config
-	handler  http.Handler
+	// forgotten is as in apiConditions.
+	forgotten bool
+	tls       *tls.Config
+	handler   http.Handler
 }
 
 func startAPIServer(ctx context.Context, handler *apiHandler, certificate *tls.Certificate, conditions apiConditions) (*apiServer, error) {
@@ -97,9 +101,10 @@ func (s *apiServer) change(certificate *tls.Certificate, conditions apiCondition
 // show tells whether connections begin differently from now on.
 func (s *apiServer) show(certificate *tls.Certificate, conditions apiConditions) bool {
 	next := &presence{
-		protocol: conditions.protocol,
-		http1:    conditions.http1,
-		handler:  s.handler.chain(conditions),
+		protocol:  conditions.protocol,
+		http1:     conditions.http1,
+		forgotten: conditions.forgotten,
+		handler:   s.handler.chain(conditions),
 	}
 	last := s.present.Load()
 	changed := last == nil || last.protocol != next.protocol || last.http1 != next.http1 ||
@@ -138,6 +143,7 @@ func (s *apiServer) open(address netip.Addr) (io.Closer, error) {
 	socket.server = &http.Server{
 		Handler:           http.HandlerFunc(socket.serveHTTP),
 		BaseContext:       s.base,
+		ConnContext:       withConnection,
 		ConnState:         socket.count,
 		ReadHeaderTimeout: 10 * time.Second,
 		ErrorLog:          log.New(io.Discard, "", 0), // failed handshakes are what the faults are for
@@ -162,7 +168,30 @@ func (s *apiSocket) serveHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer s.running.Done()
-	s.present.Load().handler.ServeHTTP(w, r)
+	present := s.present.Load()
+	conn := connectionOf(r)
+	if conn.requests.Add(1) > 1 && present.forgotten {
+		conn.forgotten.Store(true)
+		<-r.Context().Done()
+		return
+	}
+	present.handler.ServeHTTP(w, r)
+}
+
+type connectionKey struct{}
+
+// withConnection lets a handler know its connection.
+func withConnection(ctx context.Context, conn net.Conn) context.Context {
+	if secured, ok := conn.(*tls.Conn); ok {
+		conn = secured.NetConn()
+	}
+	return context.WithValue(ctx, connectionKey{}, conn)
+}
+
+// connectionOf is what a request came over.
+func connectionOf(r *http.Request) *connection {
+	conn, _ := r.Context().Value(connectionKey{}).(*connection)
+	return conn
 }
 
 // begin has Close wait for a handler, unless it waits already.
@@ -255,6 +284,18 @@ func (e *entrance) admit(accepted net.Conn) (*connection, bool) {
 type connection struct {
 	net.Conn
 	socket *apiSocket
+	// requests counts those that came over it.
+	requests atomic.Int32
+	// forgotten has nothing go out any more.
+	forgotten atomic.Bool
+}
+
+// Write sends what is not lost.
+func (c *connection) Write(content []byte) (int, error) {
+	if c.forgotten.Load() {
+		return len(content), nil
+	}
+	return c.Conn.Write(content)
 }
 
 // Close closes the connection and lets it be forgotten.

@@ -60,30 +60,60 @@ type response struct {
 	body string
 }
 
-// get makes one request on a fresh connection. The header is sent where it is
+// get makes one request on a fresh connection. The token is sent where it is
 // not empty.
 func (c *client) get(ctx context.Context, path, token string) (response, error) {
+	return c.send(ctx, c.base+path, bearer(token))
+}
+
+func bearer(token string) http.Header {
 	header := http.Header{}
 	if token != "" {
 		header.Set("Authorization", "Bearer "+token)
 	}
-	return c.send(ctx, c.base+path, header)
+	return header
 }
 
 func (c *client) send(ctx context.Context, url string, header http.Header) (response, error) {
+	transport, err := c.transport()
+	if err != nil {
+		return response{}, err
+	}
+	transport.DisableKeepAlives = true
+	defer transport.CloseIdleConnections()
+	return c.over(ctx, transport, url, header)
+}
+
+// twice makes two requests, the second over the connection of the first. The
+// error is that of the second where the first was answered.
+func (c *client) twice(ctx context.Context, path, token string) (first, second response, err error) {
+	transport, err := c.transport()
+	if err != nil {
+		return response{}, response{}, err
+	}
+	defer transport.CloseIdleConnections()
+	if first, err = c.over(ctx, transport, c.base+path, bearer(token)); err != nil {
+		return response{}, response{}, err
+	}
+	second, err = c.over(ctx, transport, c.base+path, bearer(token))
+	return first, second, err
+}
+
+func (c *client) transport() (*http.Transport, error) {
 	bundle, problem := readRegular(c.pod.CAFile())
 	if problem != "" {
-		return response{}, errors.New(problem)
+		return nil, errors.New(problem)
 	}
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM([]byte(bundle))
-	transport := &http.Transport{
-		DisableKeepAlives:      true,
+	return &http.Transport{
 		ForceAttemptHTTP2:      !c.http1,
 		TLSClientConfig:        &tls.Config{RootCAs: roots},
 		MaxResponseHeaderBytes: 64 << 10,
-	}
-	defer transport.CloseIdleConnections()
+	}, nil
+}
+
+func (c *client) over(ctx context.Context, transport *http.Transport, url string, header http.Header) (response, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/kube-lifeline/lifeline/checks"
 	"github.com/kube-lifeline/lifeline/checks/catalogue"
@@ -26,6 +27,9 @@ type Fault struct {
 	// Cause is what the diagnosis names first where deep probes tell more than the
 	// check; else it is empty.
 	Cause checks.Reason
+	// Delay is how much longer than a round it may take until the fault shows and
+	// until its end does, where it is seen over a connection that is kept.
+	Delay time.Duration
 	// Environment lies over the pod's environment while the fault is on; an
 	// empty value unsets a variable. It is nil for all other faults. A process
 	// keeps the environment that it was started with, so it has to be started

@@ -3,6 +3,7 @@ package world
 import (
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/kube-lifeline/lifeline/checks"
 )
@@ -23,6 +24,15 @@ func connectionFaults() []Fault {
 	return []Fault{
 		apiFault(checks.Fail, checks.TCPRefused, "The API server's port is closed.",
 			func(a *apiConditions) { a.addresses = nil }),
+		{
+			Name:   string(checks.HTTP2DeadConnection),
+			Title:  "Connections go silent once they have answered, as where a load balancer forgets them.",
+			Check:  checks.API,
+			Status: checks.Warn,
+			Reason: checks.HTTP2DeadConnection,
+			Delay:  time.Minute,
+			change: func(c *conditions) { c.api.forgotten = true },
+		},
 		{
 			Name:   string(checks.TCPRefusedSidecarNotReady),
 			Title:  "All TCP of the pod is refused, as where it is led to a sidecar that is not up.",

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"io"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/kube-lifeline/lifeline/checks"
@@ -35,8 +34,8 @@ func responseFaults() []Fault {
 			authenticated(warn)),
 		apiFault(checks.Warn, checks.HTTPLatencyHigh, "The API server takes 1.2 s for an answer.",
 			authenticated(queue)),
-		apiFault(checks.Warn, checks.HTTPPassedOnRetry, "The API server fails every first request and answers the second.",
-			authenticated(failFirst())),
+		apiFault(checks.Warn, checks.HTTPPassedOnRetry, "The API server fails the first request over each connection and answers the second.",
+			authenticated(failFirst)),
 		apiFault(checks.Warn, checks.TokenLocalClockSkew, "The API server's clock is 5 minutes ahead of the pod's.",
 			received(setClockAhead)),
 	}
@@ -131,31 +130,14 @@ func pour(w io.Writer, drop []byte) {
 	}
 }
 
-// retryWindow is how soon a request must follow a failed one to be its retry.
-const retryWindow = 3 * time.Second
-
-// failFirst fails each request but a retry. What the kubectl proxy forwards is
-// another client's.
-func failFirst() filter {
-	var mu sync.Mutex
-	var failed time.Time
-	retry := func() bool {
-		mu.Lock()
-		defer mu.Unlock()
-		if time.Since(failed) < retryWindow {
-			failed = time.Time{}
-			return true
-		}
-		failed = time.Now()
-		return false
-	}
-	return func(next http.Handler) http.Handler {
-		return onlyAPI(func(w http.ResponseWriter, r *http.Request) {
-			if r.Header.Get("X-Forwarded-For") != "" || retry() {
-				next.ServeHTTP(w, r)
-				return
-			}
+// failFirst fails the first request over each connection, so a retry passes.
+// What the kubectl proxy forwards is another client's.
+func failFirst(next http.Handler) http.Handler {
+	return onlyAPI(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("X-Forwarded-For") == "" && connectionOf(r).requests.Load() == 1 {
 			internalError(w, r)
-		})(next)
-	}
+			return
+		}
+		next.ServeHTTP(w, r)
+	})(next)
 }

@@ -60,6 +60,7 @@ func symptoms(t *testing.T, w *world.World, timeout time.Duration) map[string]st
 		"dns-version":         func() string { return answerInWords(client.ask(ctx, "udp", "dns-version.cluster.local.", "TXT")) },
 		"serving certificate": func() string { return certificateInWords(client.certificate(ctx)) },
 		"GET /api":            func() string { return responseInWords(client.get(ctx, "/api", trimmedToken(client.pod))) },
+		"GET /readyz again":   func() string { return againInWords(client.twice(ctx, "/readyz", "")) },
 		"GET /readyz":         func() string { return responseInWords(client.get(ctx, "/readyz", "")) },
 		"kubectl proxy":       func() string { return proxyInWords(client) },
 		"at 127.0.0.2":        func() string { return responseInWords(elsewhere.get(ctx, "/readyz", "")) },
@@ -230,6 +231,15 @@ func responseInWords(answer response, err error) string {
 		words = append(words, "Date "+time.Until(date).Round(time.Minute).String()+" ahead")
 	}
 	return strings.Join(append(words, bodyInWords(answer.body)), ", ")
+}
+
+// againInWords is what came of a second request over the connection of a first
+// one, which other words tell of.
+func againInWords(first, _ response, err error) string {
+	if err != nil && first.Response != nil {
+		return errorInWords(err)
+	}
+	return "as the first"
 }
 
 func proxyInWords(c *client) string {

@@ -1,0 +1,265 @@
+package observe
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/kube-lifeline/lifeline/checks"
+)
+
+const (
+	// askEvery is how long the connection that is kept stays idle between two
+	// requests at the least: with the default interval the first round after it
+	// is within a minute, and a kube-apiserver ends one that was idle for 90 s
+	// (apiserver pkg/server/secure_serving.go).
+	askEvery = 50 * time.Second
+	// withoutHTTP2 is how long a server is left in peace that does not speak it.
+	withoutHTTP2 = 10 * time.Minute
+)
+
+// errNoHTTP2 is met where a server speaks HTTP/1.1 alone.
+var errNoHTTP2 = errors.New("the server does not speak HTTP/2")
+
+// longLived is the HTTP/2 connection to the API server that an Observer keeps,
+// as an application has one in its pool (client-go has one a host). It is never
+// replaced while it is asked.
+type longLived struct {
+	// every stands for askEvery where it is set.
+	every time.Duration
+
+	// asking is held by who asks. A round and deep probes may want to at once.
+	asking sync.Mutex
+	// notBefore is when the server may be asked next, by the pod's clock.
+	notBefore time.Time
+	// conversation is nil where there is no connection now. conn is what it goes
+	// over, and raw what that goes over.
+	conversation *http2Conversation
+	conn, raw    net.Conn
+	target       target
+	// answeredAt is when the latest answer came over it.
+	answeredAt time.Time
+
+	mu    sync.Mutex // guards facts, which are also read while somebody asks
+	facts checks.LongLivedFacts
+}
+
+// keep asks over the connection that is kept where it is time to, and makes one
+// where there is none and the API server has just taken the token over a new one.
+func (r *round) keep(ctx context.Context, pulse checks.Exchange) *checks.LongLivedFacts {
+	kept := r.kept
+	if !kept.asking.TryLock() {
+		return kept.told()
+	}
+	defer kept.asking.Unlock()
+	where := target{host: r.serviceHost(), port: pulse.Address.Port(), addresses: []netip.Addr{pulse.Address.Addr()}}
+	if kept.conversation != nil && kept.target.url() != where.url() {
+		kept.drop()
+	}
+	now := r.pod.Now()
+	if now.Before(kept.notBefore) || ctx.Err() != nil {
+		return kept.told()
+	}
+	if kept.conversation != nil && now.Sub(kept.answeredAt) >= kept.interval() {
+		if request, ok := kept.ask(ctx, r, r.timeout); ok {
+			request.NewAnswered = pulse.Response != nil
+			kept.remember(request)
+			return kept.told()
+		}
+	}
+	if kept.conversation == nil && tookToken(pulse.Response) {
+		kept.make(ctx, r, where)
+	}
+	return kept.told()
+}
+
+// askKept asks at once over the connection that is kept, for a deep probe. It
+// returns nil where there is none, or where a round is asking.
+func (r *round) askKept(ctx context.Context) *checks.LongLivedRequest {
+	kept := r.kept
+	if !kept.asking.TryLock() {
+		return nil
+	}
+	defer kept.asking.Unlock()
+	if kept.conversation == nil || r.pod.Now().Before(kept.notBefore) {
+		return nil
+	}
+	if request, ok := kept.ask(ctx, r, r.step()); ok {
+		return &request
+	}
+	return nil
+}
+
+// tookToken tells an answer after which another request is no burden: to one
+// that it does not know a kube-apiserver ends HTTP/2 connections (apiserver
+// pkg/endpoints/filters, UnauthenticatedHTTP2DOSMitigation).
+func tookToken(response *checks.Response) bool {
+	return response != nil && response.AuditID != "" && (response.Status == http.StatusOK || response.Status == http.StatusForbidden)
+}
+
+func (l *longLived) interval() time.Duration {
+	if l.every > 0 {
+		return l.every
+	}
+	return askEvery
+}
+
+// told is nil before the first connection.
+func (l *longLived) told() *checks.LongLivedFacts {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.facts == (checks.LongLivedFacts{}) {
+		return nil
+	}
+	facts := l.facts
+	return &facts
+}
+
+func (l *longLived) change(change func(*checks.LongLivedFacts)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	change(&l.facts)
+}
+
+func (l *longLived) remember(request checks.LongLivedRequest) {
+	l.change(func(facts *checks.LongLivedFacts) { facts.Latest = &request })
+}
+
+// make dials, and keeps the connection where a first request is answered over
+// it. What fails of that is told by the new connections of the rounds.
+func (l *longLived) make(ctx context.Context, r *round, where target) {
+	ctx, cancel := context.WithTimeout(ctx, r.timeout)
+	defer cancel()
+	// Whatever comes of it, the server is not asked each round.
+	l.notBefore = r.pod.Now().Add(l.interval())
+	if err := l.dial(ctx, r, where); err != nil {
+		if errors.Is(err, errNoHTTP2) {
+			l.notBefore = r.pod.Now().Add(withoutHTTP2)
+		}
+		return
+	}
+	response, err := l.roundTrip(ctx, r)
+	if err != nil || asksToWait(response) {
+		l.drop()
+		return
+	}
+	l.notBefore = time.Time{}
+	l.change(func(facts *checks.LongLivedFacts) {
+		facts.Address = netip.AddrPortFrom(where.addresses[0], where.port)
+		facts.MadeAt, facts.Requests = l.answeredAt.Round(0), 1
+	})
+}
+
+// dial makes a connection that is proven by ca.crt as each other is.
+func (l *longLived) dial(ctx context.Context, r *round, where target) error {
+	address := netip.AddrPortFrom(where.addresses[0], where.port).String()
+	raw, err := new(net.Dialer).DialContext(ctx, tcp, address)
+	if err != nil {
+		return err
+	}
+	config := r.trust(where.host)
+	config.NextProtos = []string{"h2", "http/1.1"}
+	secured := tls.Client(raw, config)
+	if err := secured.HandshakeContext(ctx); err != nil {
+		_ = raw.Close()
+		return err
+	}
+	if secured.ConnectionState().NegotiatedProtocol != "h2" {
+		_ = secured.Close()
+		return errNoHTTP2
+	}
+	l.conversation, l.conn, l.raw, l.target = newHTTP2Conversation(secured), secured, raw, where
+	return nil
+}
+
+// ask makes one request over the connection. It keeps a connection that answers,
+// and forgets one that does not. There is nothing to tell where the server had
+// ended the connection, as it may.
+func (l *longLived) ask(ctx context.Context, r *round, limit time.Duration) (request checks.LongLivedRequest, ok bool) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	present := l.told()
+	now := r.pod.Now()
+	request = checks.LongLivedRequest{
+		At:          now.Round(0),
+		Address:     present.Address,
+		AgeSeconds:  now.Round(0).Sub(present.MadeAt).Seconds(),
+		IdleSeconds: now.Sub(l.answeredAt).Seconds(),
+		Answered:    present.Requests,
+	}
+	waiting := waitForProcessor()
+	start := time.Now()
+	response, err := l.roundTrip(ctx, r)
+	request.Seconds = time.Since(start).Seconds()
+	request.WaitedSeconds = waiting.stop().total.Seconds()
+	if err != nil {
+		request.Failure = failure(err)
+		request.TCP = tcpFacts(l.raw)
+		ended := hasEnded(err) || l.conversation.ending
+		l.drop()
+		if ended {
+			l.change(func(facts *checks.LongLivedFacts) { facts.Ended++ })
+			return request, false
+		}
+		return request, true
+	}
+	request.Status = response.Status
+	if asksToWait(response) {
+		wait := time.Duration(response.RetryAfterSeconds * float64(time.Second))
+		l.notBefore = r.pod.Now().Add(min(wait, maxHold))
+	}
+	l.change(func(facts *checks.LongLivedFacts) { facts.Requests++ })
+	return request, true
+}
+
+// hasEnded tells an end of a connection from a request that nobody answers. A
+// reset counts: load balancers send one for a flow that they have forgotten.
+func hasEnded(err error) bool {
+	return errors.Is(err, errHTTP2Ended) || slices.Contains([]checks.FailureKind{checks.Closed, checks.Reset}, failureKind(err))
+}
+
+// roundTrip asks for /api and reads the answer. It follows no redirect.
+func (l *longLived) roundTrip(ctx context.Context, r *round) (*checks.Response, error) {
+	request, err := r.request(ctx, l.target)
+	if err != nil {
+		return nil, err
+	}
+	deadline, _ := ctx.Deadline()
+	if err := l.conn.SetDeadline(deadline); err != nil {
+		return nil, err
+	}
+	conn := l.conn
+	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })()
+	answer, err := l.conversation.roundTrip(request)
+	if err != nil {
+		return nil, err
+	}
+	l.answeredAt = r.pod.Now()
+	return describe(&http.Response{StatusCode: answer.status, Header: answer.header}, answer.body, l.answeredAt, r.scrub), nil
+}
+
+func (l *longLived) drop() {
+	if l.conversation == nil {
+		return
+	}
+	// To say goodbye over TLS is not worth a wait.
+	_ = l.conn.SetDeadline(time.Now().Add(100 * time.Millisecond))
+	_ = l.conn.Close()
+	l.conversation, l.conn, l.raw = nil, nil, nil
+	l.change(func(facts *checks.LongLivedFacts) {
+		facts.Address, facts.MadeAt, facts.Requests = netip.AddrPort{}, time.Time{}, 0
+	})
+}
+
+// Close ends the connection that rounds keep. A later round makes another.
+func (o *Observer) Close() {
+	o.kept.asking.Lock()
+	defer o.kept.asking.Unlock()
+	o.kept.drop()
+}

@@ -1,0 +1,349 @@
+package observe_test
+
+import (
+	"bytes"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/kube-lifeline/lifeline/checks"
+	"github.com/kube-lifeline/lifeline/checks/judge"
+	"github.com/kube-lifeline/lifeline/checks/observe"
+)
+
+// pooled is an API server that speaks HTTP/2, and an observer of it. The
+// connections that it took are in the order in which they came.
+type pooled struct {
+	*observe.Observer
+	mu    sync.Mutex
+	conns []net.Conn
+	// asked are the requests by their protocol.
+	asked map[string]int
+	// failing has new connections closed at once.
+	failing atomic.Bool
+}
+
+const apiVersions = `{"kind":"APIVersions","versions":["v1"]}`
+
+func answerAPI(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Audit-Id", "a")
+	w.Header().Set("Content-Type", "application/json")
+	fmt.Fprint(w, apiVersions)
+}
+
+// newPooled serves HTTP/1.1 by answerAPI and HTTP/2 by the handler.
+func newPooled(t *testing.T, overHTTP2 http.HandlerFunc) *pooled {
+	t.Helper()
+	server := &pooled{asked: make(map[string]int)}
+	serving := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		server.mu.Lock()
+		server.asked[r.Proto]++
+		server.mu.Unlock()
+		if r.ProtoMajor == 2 {
+			overHTTP2(w, r)
+			return
+		}
+		answerAPI(w, r)
+	}))
+	serving.EnableHTTP2 = true
+	serving.Config.ErrorLog = log.New(io.Discard, "", 0)
+	serving.Config.ConnState = func(conn net.Conn, state http.ConnState) {
+		if state != http.StateNew {
+			return
+		}
+		if server.failing.Load() {
+			_ = conn.Close()
+		}
+		server.mu.Lock()
+		server.conns = append(server.conns, conn)
+		server.mu.Unlock()
+	}
+	serving.StartTLS()
+	t.Cleanup(serving.Close)
+	directory := t.TempDir()
+	authority := pemOf(serving.Certificate())
+	for name, content := range map[string][]byte{"ca.crt": authority, "token": []byte(secretToken)} {
+		if err := os.WriteFile(filepath.Join(directory, name), content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	host, port, err := net.SplitHostPort(serving.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	server.Observer = &observe.Observer{
+		Pod: checks.Pod{
+			Environment:       map[string]string{"KUBERNETES_SERVICE_HOST": host, "KUBERNETES_SERVICE_PORT": port},
+			ServiceAccountDir: directory,
+		},
+		Timeout: 300 * time.Millisecond,
+		Skip:    []checks.Name{checks.DNS},
+	}
+	server.KeepIdleFor(time.Nanosecond)
+	t.Cleanup(server.Close)
+	return server
+}
+
+// kept is what a round tells of the connection that is kept.
+func (p *pooled) kept(t *testing.T) checks.LongLivedFacts {
+	t.Helper()
+	facts := p.Observe(t.Context()).API.LongLived
+	if facts == nil {
+		return checks.LongLivedFacts{}
+	}
+	return *facts
+}
+
+func TestOneConnectionIsKeptAndAskedAgain(t *testing.T) {
+	server := newPooled(t, answerAPI)
+	for round := range 4 {
+		facts := server.kept(t)
+		if facts.Requests != round+1 || facts.Ended != 0 || facts.MadeAt.IsZero() || !facts.Address.IsValid() {
+			t.Errorf("round %d: got %+v, want %d requests over one connection", round, facts, round+1)
+		}
+		if latest := facts.Latest; round > 0 && (latest.Status != 200 || !latest.NewAnswered || latest.Answered != round || latest.Failure != nil) {
+			t.Errorf("round %d: got the latest request %+v, want an answer", round, latest)
+		}
+	}
+	if diff := cmp.Diff(map[string]int{"HTTP/1.1": 4, "HTTP/2.0": 4}, server.asked); diff != "" {
+		t.Errorf("the requests (-want +got):\n%s", diff)
+	}
+	if got, want := len(server.conns), 5; got != want {
+		t.Errorf("got %d connections, want one for each of four rounds and one that is kept", got)
+	}
+}
+
+func TestAConnectionIsLeftIdleForAWhile(t *testing.T) {
+	server := newPooled(t, answerAPI)
+	server.KeepIdleFor(time.Hour)
+	for range 3 {
+		if facts := server.kept(t); facts.Requests != 1 || facts.Latest != nil {
+			t.Errorf("got %+v, want one request and no further one", facts)
+		}
+	}
+}
+
+func TestASilentConnectionIsToldUntilAnotherHasAnsweredAgain(t *testing.T) {
+	var silent atomic.Bool
+	server := newPooled(t, func(w http.ResponseWriter, r *http.Request) {
+		if silent.Load() {
+			<-r.Context().Done()
+			return
+		}
+		answerAPI(w, r)
+	})
+	reason := func() checks.Reason {
+		result, _ := judge.Judge(server.Observe(t.Context()), nil).Result(checks.API)
+		return result.Reason
+	}
+	var got []checks.Reason
+	for _, now := range []bool{false, false, true, false, false} {
+		silent.Store(now)
+		got = append(got, reason())
+	}
+	want := []checks.Reason{"", "", checks.HTTP2DeadConnection, checks.HTTP2DeadConnection, ""}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the reasons of five rounds, of which the third meets silence (-want +got):\n%s", diff)
+	}
+}
+
+func TestAnEndOfTheConnectionIsNoFault(t *testing.T) {
+	goAway := func(w http.ResponseWriter, r *http.Request) {
+		// The server of Go makes a GOAWAY of it.
+		w.Header().Set("Connection", "close")
+		answerAPI(w, r)
+	}
+	for _, test := range []struct {
+		name    string
+		handler http.HandlerFunc
+		between func(*pooled)
+	}{
+		{"a GOAWAY with each answer", goAway, func(*pooled) {}},
+		{"a close in between", answerAPI, func(p *pooled) { _ = p.conns[len(p.conns)-1].Close() }},
+		{"a reset in between", answerAPI, func(p *pooled) {
+			if conn, ok := p.conns[len(p.conns)-1].(interface{ NetConn() net.Conn }); ok {
+				_ = conn.NetConn().(*net.TCPConn).SetLinger(0)
+				_ = conn.NetConn().Close()
+			}
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			server := newPooled(t, test.handler)
+			for round := range 4 {
+				report := judge.Judge(server.Observe(t.Context()), nil)
+				result, _ := report.Result(checks.API)
+				if result.Status != checks.OK {
+					t.Errorf("round %d: got %s %s (%s), want ok", round, result.Status, result.Reason, result.Message)
+				}
+				server.mu.Lock()
+				test.between(server)
+				server.mu.Unlock()
+			}
+			if facts := server.kept(t); facts.Ended < 2 {
+				t.Errorf("got %+v, want ended connections to be counted", facts)
+			}
+		})
+	}
+}
+
+func TestAConnectionThatWasMadeBeforeIsAskedWhereNewOnesFail(t *testing.T) {
+	server := newPooled(t, answerAPI)
+	server.kept(t)
+	server.failing.Store(true)
+	facts := server.Observe(t.Context())
+	latest := facts.API.LongLived.Latest
+	if latest == nil || latest.Status != 200 || latest.NewAnswered {
+		t.Fatalf("got %+v, want an answer over it, and none to a new one", latest)
+	}
+	first := judge.Judge(facts, nil).Diagnosis[0]
+	if evidence := strings.Join(first.Evidence, " "); !strings.Contains(evidence, "still answered") {
+		t.Errorf("the evidence of %s is %q, want that connection in it", first.Reason, evidence)
+	}
+	server.KeepIdleFor(time.Hour)
+	deep := server.Deep(t.Context(), facts)
+	if asked := deep.Path.LongLived; asked == nil || asked.Status != 200 || asked.NewAnswered {
+		t.Errorf("a deep probe got %+v, want an answer over it, and none to new ones", asked)
+	}
+}
+
+func TestNothingIsKeptWhereItWouldBeABurden(t *testing.T) {
+	status := func(code int, header ...string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Audit-Id", "a")
+			for i := 0; i+1 < len(header); i += 2 {
+				w.Header().Set(header[i], header[i+1])
+			}
+			w.WriteHeader(code)
+		}
+	}
+	for _, test := range []struct {
+		name    string
+		handler http.HandlerFunc
+		http2   int
+	}{
+		{"a server that asks to wait", status(http.StatusTooManyRequests, "Retry-After", "60"), 1},
+		{"a redirect", status(http.StatusFound, "Location", "https://127.0.0.1:1/"), 3},
+		{"an answer without end", func(w http.ResponseWriter, r *http.Request) {
+			for r.Context().Err() == nil {
+				if _, err := w.Write(make([]byte, 4096)); err != nil {
+					return
+				}
+			}
+		}, 1},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			server := newPooled(t, test.handler)
+			server.KeepIdleFor(time.Millisecond)
+			for range 3 {
+				server.KeepIdleFor(time.Hour)
+				server.kept(t)
+				server.KeepIdleFor(time.Nanosecond)
+			}
+			server.mu.Lock()
+			defer server.mu.Unlock()
+			if got := server.asked["HTTP/2.0"]; got > test.http2 {
+				t.Errorf("got %d requests over HTTP/2, want %d at the most", got, test.http2)
+			}
+		})
+	}
+}
+
+func TestAnInterimAnswerAndTrailersArePassedOver(t *testing.T) {
+	server := newPooled(t, func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusEarlyHints)
+		w.Header().Set("Trailer", "X-End")
+		answerAPI(w, r)
+		w.Header().Set("X-End", "1")
+	})
+	server.kept(t)
+	if facts := server.kept(t); facts.Latest == nil || facts.Latest.Status != 200 {
+		t.Errorf("got %+v, want the answer", facts.Latest)
+	}
+}
+
+func TestAServerWithoutHTTP2IsLeftInPeace(t *testing.T) {
+	pretend, observer := start(t)
+	if err := pretend.Inject("http-200-not-kubernetes"); err != nil {
+		t.Fatal(err)
+	}
+	observer.KeepIdleFor(time.Nanosecond)
+	if facts := observer.Observe(t.Context()).API.LongLived; facts != nil {
+		t.Errorf("got %+v of a server that is no kube-apiserver, want nothing", facts)
+	}
+}
+
+func TestTheTokenIsReadAnewForEachRequest(t *testing.T) {
+	var seen []string
+	server := newPooled(t, func(w http.ResponseWriter, r *http.Request) {
+		seen = append(seen, r.Header.Get("Authorization"))
+		answerAPI(w, r)
+	})
+	server.kept(t)
+	rotated := secretToken + "A"
+	if err := os.WriteFile(server.Pod.TokenFile(), []byte(rotated), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	server.kept(t)
+	if diff := cmp.Diff([]string{"Bearer " + secretToken, "Bearer " + rotated}, seen); diff != "" {
+		t.Errorf("the headers of two requests (-want +got):\n%s", diff)
+	}
+}
+
+func TestNothingIsPrintedOrToldOfTheToken(t *testing.T) {
+	var lines bytes.Buffer
+	log.SetOutput(&lines)
+	defer log.SetOutput(os.Stderr)
+	server := newPooled(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Audit-Id", r.Header.Get("Authorization"))
+		w.Header().Set("Warning", `299 - "`+r.Header.Get("Authorization")+`"`)
+		fmt.Fprint(w, r.Header.Get("Authorization"))
+	})
+	server.kept(t)
+	written, err := json.Marshal(server.Observe(t.Context()))
+	if err != nil || strings.Contains(string(written), secretToken[10:40]) {
+		t.Errorf("the facts have the token in them: %s (%v)", written, err)
+	}
+	if lines.Len() > 0 {
+		t.Errorf("the package log printed %q", lines.String())
+	}
+}
+
+// TestAConnectionThatIsNotProvenCarriesNothing has ca.crt replaced by one that
+// does not prove the server.
+func TestAConnectionThatIsNotProvenCarriesNothing(t *testing.T) {
+	server := newPooled(t, answerAPI)
+	if err := os.WriteFile(server.Pod.CAFile(), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if facts := server.kept(t); facts != (checks.LongLivedFacts{}) || len(server.asked) > 0 {
+		t.Errorf("got %+v and the requests %v, want none", facts, server.asked)
+	}
+}
+
+func TestClosingEndsTheConnectionAndALaterRoundMakesAnother(t *testing.T) {
+	server := newPooled(t, answerAPI)
+	server.kept(t)
+	server.Close()
+	if facts := server.kept(t); facts.Requests != 1 || facts.Latest != nil {
+		t.Errorf("got %+v, want a connection with one request", facts)
+	}
+}
+
+func pemOf(certificate *x509.Certificate) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate.Raw})
+}
