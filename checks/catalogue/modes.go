@@ -8,7 +8,7 @@ import (
 )
 
 // Mode is one way in which a pod's way to the Kubernetes API is known to fail,
-// and what Lifeline makes of it. Exactly one of Reasons, Neighbour, Planned and
+// and what Lifeline makes of it. Exactly one of Reasons, Neighbour and
 // OutOfScope is set.
 type Mode struct {
 	// ID is the mode's name, which is also the code of its reason where it has
@@ -19,8 +19,6 @@ type Mode struct {
 	// Neighbour is the reason by whose name it is told, since from within a pod
 	// the two look the same. Why says what a pod would have to see.
 	Neighbour checks.Reason
-	// Planned is the reason that it will have. Why says by which fact.
-	Planned checks.Reason
 	// OutOfScope tells that Lifeline says nothing of it. Why says for what reason.
 	OutOfScope bool
 	// Why is empty where Reasons are set.
@@ -51,7 +49,5 @@ func diagnosedBy(id string, reasons ...checks.Reason) Mode { return Mode{ID: id,
 func toldAs(id string, neighbour checks.Reason, why string) Mode {
 	return Mode{ID: id, Neighbour: neighbour, Why: why}
 }
-
-func planned(id, why string) Mode { return Mode{ID: id, Planned: checks.Reason(id), Why: why} }
 
 func outOfScope(id, why string) Mode { return Mode{ID: id, OutOfScope: true, Why: why} }

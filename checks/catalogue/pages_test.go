@@ -139,7 +139,7 @@ func modesPage() string {
 	return "# Failure modes\n\n" + generated + fmt.Sprintf(
 		"The %d ways that are known in which a pod's way to the Kubernetes API fails, and what Lifeline says of each: %d have a\n"+
 			"reason of their own or one that names them, %d are told by the reason of a neighbour that looks the same from within a\n"+
-			"pod, %d are to come, and of %d Lifeline says nothing, for the reason given.\n\n", len(Modes()), counts["diagnosed"], counts["neighbour"], counts["planned"], counts["out of scope"]) +
+			"pod, and of %d Lifeline says nothing, for the reason given.\n\n", len(Modes()), counts["diagnosed"], counts["neighbour"], counts["out of scope"]) +
 		"| mode | Lifeline says | why no more |\n|---|---|---|\n" + page.String()
 }
 
@@ -154,8 +154,6 @@ func outcomeOf(mode Mode) (kind, said string) {
 		return "diagnosed", strings.Join(links, ", ")
 	case mode.Neighbour != "":
 		return "neighbour", "as " + link(mode.Neighbour)
-	case mode.Planned != "":
-		return "planned", "to come"
 	default:
 		return "out of scope", "nothing"
 	}
