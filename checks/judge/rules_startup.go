@@ -9,9 +9,11 @@ import (
 )
 
 const (
-	// startup is how long network plugins and sidecars may take until a new pod
-	// has its way, and more.
+	// startup is how long a sidecar may take until it serves, and more.
 	startup = time.Minute
+	// programming is how long a network plugin may take to program the rules of a
+	// new pod (cilium/cilium#35993 and its like tell of up to half a minute).
+	programming = 30 * time.Second
 	// untilStarted is how long before the process the volume of its pod is
 	// written: images are pulled in between.
 	untilStarted = 3 * time.Minute
@@ -90,7 +92,7 @@ func hasNotConnectedYet(facts *checks.Facts) []string {
 		}
 	}
 	age, prepared := facts.Time.Sub(started), started.Sub(facts.Token.WrittenAt)
-	if age < 0 || age >= startup || prepared < 0 || prepared >= untilStarted {
+	if age < 0 || age >= programming || prepared < 0 || prepared >= untilStarted {
 		return nil
 	}
 	return []string{fmt.Sprintf("This process began %s ago, no round has connected since, and the volume of the token was written %s before that: the pod is new.", span(age), span(prepared))}
