@@ -307,12 +307,12 @@ func apiCauses() []Entry {
 		{
 			Reason: checks.TCPTimeoutStartupRace,
 			Title:  "The pod is new, and its way to the API may not be there yet",
-			Means: "No connection to the API server has come about since the process began, less than a minute ago, in a pod that was made just before. " +
+			Means: "No connection to the API server has come about since the process began, less than half a minute ago, in a pod that was made just before. " +
 				"Network plugins let a new pod's packets through only when they know its identity and policies, and Service rules come later " +
-				"still, so the first seconds may be silent and all after them well. What lasts for more than a minute is something else, which the next " +
+				"still, so the first seconds may be silent and all after them well. What lasts for longer is something else, which the next " +
 				"finding names.",
 			Confirm: []string{
-				"Wait a minute and look again:",
+				"Wait half a minute and look again:",
 				freshLook + `'.diagnosis[] | {reason, evidence}'`,
 				networkPolicies,
 				podEvents,
