@@ -274,7 +274,7 @@ func apiCauses() []Entry {
 		{
 			Reason: checks.TCPIntermittentOneEndpoint,
 			Title:  "One of the API servers cannot be reached",
-			Means: "Some connections come about and some do not, so one of several API servers behind the Service is down or shut off and still among " +
+			Means: "Some connections come to an answer and some do not, so one of several API servers behind the Service is down, hangs or is shut off and still among " +
 				"its endpoints. Applications fail at times, and a second try succeeds.",
 			Confirm: []string{apiSlices, debugImage, askPhases},
 			Mend: []string{
@@ -341,9 +341,9 @@ func apiCauses() []Entry {
 		},
 		{
 			Reason: checks.TCPTimeoutNetworkPolicy,
-			Title:  "Packets to the API server are dropped, and to others not",
-			Means: "Another Service is reached from this pod, and the API server is silent, so what drops the packets is about the API server alone. " +
-				"Mostly it is a NetworkPolicy that denies egress and has no rule for the API server, else a firewall before the " +
+			Title:  "Packets to the API server are dropped",
+			Means: "The API server is silent, and the evidence says whether others are reached: where they are, what drops the packets is about the API server " +
+				"alone, and where nobody is, about this pod. Mostly it is a NetworkPolicy that denies egress and has no rule for the API server, else a firewall before the " +
 				"control plane, or a control plane without a route back to the pods. Applications say \"i/o timeout\".",
 			Confirm: []string{networkPolicies, apiSlices},
 			Mend:    []string{allowAPI, allowAPICilium, "Where no policy is about the pod, look at the firewall and the routes between the nodes and the control plane."},

@@ -96,6 +96,12 @@ func TestACauseStandsBeforeWhatItExplains(t *testing.T) {
 			{checks.CertNoIPSANOrCNOnly, checks.Fail, checks.Certain},
 			{checks.CertSANMissingDNSName, checks.Warn, checks.Certain},
 		}},
+		{"a bundle that a kubectl proxy takes nothing of", both(beside(sidecar, saying(500, plain, "tls: failed to verify certificate: x509: certificate signed by unknown authority")), func(f *checks.Facts) {
+			f.CA.Blocks, f.CA.Headers = append(f.CA.Blocks, checks.PEMBlock{Type: "CERTIFICATE", Error: "x509: malformed certificate", Malformed: true}), 2
+		}), []told{
+			{checks.CABundlePartiallyParsed, checks.Fail, checks.Certain},
+			{checks.KProxyUpstreamError, checks.Fail, checks.Certain},
+		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			facts := healthy(t)

@@ -2,6 +2,8 @@ package judge
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/kube-lifeline/lifeline/checks"
 )
@@ -11,8 +13,24 @@ func orderRules() []rule {
 	return []rule{
 		{reason: checks.DNSAnswerDisagreesWithEnv, certainty: checks.Certain, explains: []checks.Reason{checks.APIByNameFailing}, moves: true, evidence: anotherAddress},
 		{reason: checks.DNSHostsFileOverride, certainty: checks.Certain, explains: []checks.Reason{checks.APIByNameFailing, checks.DNSAnswerDisagreesWithEnv}, moves: true, evidence: hostsFileAnswers},
+		{reason: checks.CABundlePartiallyParsed, certainty: checks.Certain, explains: []checks.Reason{checks.KProxyUpstreamError}, moves: true, evidence: kubectlProxyTakesNothingOfTheBundle},
 		{reason: checks.CAMITMOrWrongEndpoint, certainty: checks.Likely, explains: []checks.Reason{checks.CertNoIPSANOrCNOnly, checks.CertSANMissingServiceHost, checks.CertSANMissingDNSName}, moves: true, evidence: strangersNames},
 	}
+}
+
+// kubectlProxyTakesNothingOfTheBundle: client-go gives up a bundle for one block
+// that does not parse, and then goes by the roots of its image (util/cert,
+// ParseCertsPEM).
+func kubectlProxyTakesNothingOfTheBundle(facts *checks.Facts) []string {
+	if facts.CA == nil || facts.KubectlProxy == nil {
+		return nil
+	}
+	response := facts.KubectlProxy.Attempt.Last().Response
+	malformed := slices.ContainsFunc(facts.CA.Blocks, func(block checks.PEMBlock) bool { return block.Malformed })
+	if response == nil || !malformed || !strings.Contains(response.BodyStart, "x509: certificate signed by unknown authority") {
+		return nil
+	}
+	return []string{"The kubectl proxy takes nothing of ca.crt for it, and does not know the API server's authority."}
 }
 
 func anotherAddress(facts *checks.Facts) []string {

@@ -19,6 +19,7 @@ func pathRules() []rule {
 		{reason: checks.TLSTimeoutServerOverloaded, certainty: checks.Likely, refines: []checks.Reason{checks.TLSHandshakeTimeout}, evidence: serverIsSilent},
 		{reason: checks.TCPTimeoutKubeProxyNotProgrammed, certainty: checks.Likely, refines: timeout, explains: []checks.Reason{checks.DNSTimeout, checks.DNSUnreachable}, evidence: onlyServicesAreSilent},
 		{reason: checks.TCPTimeoutNetworkPolicy, certainty: checks.Likely, refines: timeout, evidence: onlyTheAPIIsSilent},
+		{reason: checks.TCPTimeoutNetworkPolicy, certainty: checks.Likely, refines: timeout, explains: []checks.Reason{checks.DNSTimeout, checks.DNSUnreachable, checks.DNSServfailCoreDNSUnsynced}, evidence: allIsSilent},
 	}
 }
 
@@ -115,6 +116,28 @@ func onlyTheAPIIsSilent(facts *checks.Facts) []string {
 		return []string{fmt.Sprintf("Another address is reached meanwhile: %s answers over UDP.", list(servers))}
 	}
 	return nil
+}
+
+// allIsSilent: nothing that this pod sends is answered, whoever it is for, as where
+// a policy denies all egress, or where the pod's own cable is cut.
+func allIsSilent(facts *checks.Facts) []string {
+	path := deepPath(facts)
+	if len(path.Controls) == 0 || len(answering(facts)) > 0 || someShookHands(path) {
+		return nil
+	}
+	var silent []string
+	for _, control := range path.Controls {
+		if control.Failure == nil || control.Failure.Kind != checks.TimedOut {
+			return nil
+		}
+		silent = append(silent, control.Address.String())
+	}
+	for _, server := range deepNameservers(facts) {
+		if wasAnswered(server.UDP) || wasAnswered(server.TCP) {
+			return nil
+		}
+	}
+	return []string{fmt.Sprintf("Nothing else answers this pod either: %s.", enumerate(silent))}
 }
 
 // answering are the nameservers that answered the pulse.

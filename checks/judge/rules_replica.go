@@ -17,7 +17,10 @@ func replicaRules() []rule {
 		{reason: checks.TokenIntermittentByAPIServer, certainty: checks.Likely, refines: []checks.Reason{
 			checks.HTTP401Unattributed, checks.TokenLegacyInvalidated, checks.TokenNodeBoundInvalid,
 		}, evidence: someReject},
-		{reason: checks.TCPIntermittentOneEndpoint, certainty: checks.Likely, refines: []checks.Reason{checks.TCPRefused, checks.TCPTimeout, checks.TCPHostUnreachable, checks.HTTPPassedOnRetry}, evidence: someConnect},
+		{reason: checks.TCPIntermittentOneEndpoint, certainty: checks.Likely, refines: []checks.Reason{
+			checks.TCPRefused, checks.TCPTimeout, checks.TCPHostUnreachable, checks.TLSHandshakeTimeout, checks.TLSEOFOrReset,
+			checks.HTTPResponseTimeout, checks.HTTPResponseCut, checks.HTTPPassedOnRetry,
+		}, evidence: someConnect},
 	}
 }
 
@@ -85,7 +88,7 @@ func someConnect(facts *checks.Facts) []string {
 	if connected == 0 || failed == 0 {
 		return nil
 	}
-	return []string{fmt.Sprintf("Of %d connections one after the other %d did not come about and %d did.", connected+failed, failed, connected)}
+	return []string{fmt.Sprintf("Of %d connections one after the other %d came to nothing and %d were good.", connected+failed, failed, connected)}
 }
 
 // certificatesAlternate: where no connections were made at one time, rounds are
@@ -111,9 +114,9 @@ func rejectionsAlternate(facts *checks.Facts) []string {
 
 func connectionsAlternate(facts *checks.Facts) []string {
 	rounds := apiRounds(facts)
-	unconnected := func(round checks.PastRound) bool { return round.Stage == checks.StageConnect }
+	unconnected := func(round checks.PastRound) bool { return round.Stage != checks.StageDone }
 	if !alternates(rounds, unconnected) {
 		return nil
 	}
-	return []string{fmt.Sprintf("Of the last %d rounds %d did not connect and the others did.", len(rounds), count(rounds, unconnected))}
+	return []string{fmt.Sprintf("Of the last %d rounds %d came to nothing and the others were answered.", len(rounds), count(rounds, unconnected))}
 }

@@ -132,7 +132,7 @@ func TestRulesNameTheCauseByWhatDeepProbesSaw(t *testing.T) {
 		{"a server that neither acknowledges", both(handshakeTimeout, hellos(hello(1, 0), hello(2, 0), hello(3, 0))), checks.TLSHandshakeTimeout},
 		{"a handshake that only small segments bring to its end, and others of full size too", both(handshakeTimeout, hellos(done, hello(2, 0), done), func(f *checks.Facts) {
 			f.Deep.Path.Fresh = []checks.FreshConnection{unconnected, good}
-		}), checks.TLSHandshakeTimeout},
+		}), checks.TCPIntermittentOneEndpoint},
 		{"handshakes that all end well by now", both(handshakeTimeout, hellos(done, done, done)), checks.TLSHandshakeTimeout},
 		{"a handshake of which nothing more is known", handshakeTimeout, checks.TLSHandshakeTimeout},
 
@@ -142,7 +142,12 @@ func TestRulesNameTheCauseByWhatDeepProbesSaw(t *testing.T) {
 		{"only the API is silent, and a policy lets DNS out over UDP alone", both(connectFails(checks.TimedOut), controls(
 			control("dns-over-tcp", "10.96.0.10:53", checks.TimedOut), control("node", "10.244.0.1:443", checks.Refused))), checks.TCPTimeoutNetworkPolicy},
 		{"all is silent", both(connectFails(checks.TimedOut), timedOut, controls(
-			control("dns-over-tcp", "10.96.0.10:53", checks.TimedOut), control("node", "10.244.0.1:443", checks.TimedOut))), checks.TCPTimeout},
+			control("dns-over-tcp", "10.96.0.10:53", checks.TimedOut), control("node", "10.244.0.1:443", checks.TimedOut))), checks.TCPTimeoutNetworkPolicy},
+		{"all is silent but the node, which has no route on", both(connectFails(checks.TimedOut), timedOut, controls(
+			control("dns-over-tcp", "10.96.0.10:53", checks.TimedOut), control("node", "10.244.0.1:443", checks.HostUnreachable))), checks.TCPTimeout},
+		{"one of two API servers shakes no hand", both(handshakeTimeout, hellos(hello(0, 0), hello(0, 0), hello(0, 0)), func(f *checks.Facts) {
+			f.Deep.Path.Fresh = []checks.FreshConnection{good, {Failure: &checks.Failure{Kind: checks.TimedOut}}, good}
+		}), checks.TCPIntermittentOneEndpoint},
 
 		{"all TCP is refused, and UDP answered", both(connectFails(checks.Refused), refusing(answer("10.96.0.1"), checks.Refused)), checks.TCPRefusedSidecarNotReady},
 		{"all TCP is refused, and UDP answered NXDOMAIN", both(connectFails(checks.Refused), refusing(rcode("NXDOMAIN"), checks.Refused)), checks.TCPRefusedSidecarNotReady},
