@@ -4,6 +4,7 @@ package observe
 
 import (
 	"bufio"
+	"flag"
 	"os"
 	"os/exec"
 	"syscall"
@@ -11,30 +12,28 @@ import (
 	"time"
 )
 
-// stoppedVariable makes the test below the process that is stopped.
-const stoppedVariable = "LIFELINE_TEST_STOPPED"
+var stopped = flag.Bool("stopped", false, "be the process that a test stops")
 
 func TestWaitsForAProcessorAreMeasured(t *testing.T) {
-	if os.Getenv(stoppedVariable) != "" {
+	if *stopped {
 		waiting := waitForProcessor()
 		_, _ = os.Stdout.WriteString("watching\n")
 		time.Sleep(600 * time.Millisecond)
 		_, _ = os.Stdout.WriteString(waiting.stop().longest.String() + "\n")
 		return
 	}
-	stopped := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$")
-	stopped.Env = append(os.Environ(), stoppedVariable+"=yes")
-	out, err := stopped.StdoutPipe()
+	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$", "-stopped")
+	out, err := child.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := stopped.Start(); err != nil {
+	if err := child.Start(); err != nil {
 		t.Fatal(err)
 	}
 	lines := bufio.NewScanner(out)
 	lines.Scan()
 	for _, signal := range []syscall.Signal{syscall.SIGSTOP, syscall.SIGCONT} {
-		if err := stopped.Process.Signal(signal); err != nil {
+		if err := child.Process.Signal(signal); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(300 * time.Millisecond)
@@ -44,7 +43,7 @@ func TestWaitsForAProcessorAreMeasured(t *testing.T) {
 	if err != nil {
 		t.Fatalf("the process that was stopped says %q: %s", lines.Text(), err)
 	}
-	if err := stopped.Wait(); err != nil {
+	if err := child.Wait(); err != nil {
 		t.Fatal(err)
 	}
 	if longest < 200*time.Millisecond {
