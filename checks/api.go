@@ -92,8 +92,10 @@ type LongLivedFacts struct {
 	// Ended counts connections that the server ended, as it may: by a GOAWAY
 	// (RFC 9113 section 6.8), a close or a reset.
 	Ended int `json:"ended,omitempty"`
-	// Latest is the latest request over a connection that had answered before; it
-	// may be older than the facts. It is nil before there is one.
+	// Latest is the latest request over a connection that had answered before, a
+	// first one that had no answer apart: it is asked again in the next round in
+	// which a new connection is answered. It may be older than the facts, and is
+	// nil before there is one.
 	Latest *LongLivedRequest `json:"latest,omitempty"`
 }
 
@@ -101,8 +103,9 @@ type LongLivedFacts struct {
 type LongLivedRequest struct {
 	At      time.Time      `json:"at"`
 	Address netip.AddrPort `json:"address"`
-	// AgeSeconds is how old the connection was then, IdleSeconds since when
-	// nothing had come over it, Answered how many requests had been.
+	// AgeSeconds is how old the connection was, IdleSeconds since when nothing had
+	// come over it as it was first asked in vain, Answered how many requests had
+	// been.
 	AgeSeconds  float64 `json:"ageSeconds"`
 	IdleSeconds float64 `json:"idleSeconds"`
 	Answered    int     `json:"answered"`

@@ -49,10 +49,6 @@ func (r *round) deepPath(ctx context.Context, facts *checks.Facts) *checks.DeepP
 	})
 	if asked := path.LongLived; asked != nil {
 		asked.NewAnswered = slices.ContainsFunc(path.Fresh, func(fresh checks.FreshConnection) bool { return fresh.Status != 0 })
-		if asked.Failure != nil {
-			// An answer after less than the usual idle time tells a round nothing.
-			r.kept.remember(*asked)
-		}
 	}
 	return path
 }

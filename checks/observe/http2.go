@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,6 +31,8 @@ const (
 	settingEnablePush        = 0x2
 	settingInitialWindowSize = 0x4
 	settingMaxHeaderListSize = 0x6
+
+	errorCancel = 0x8 // section 7
 
 	flagAcknowledged = 0x1 // of SETTINGS and PING
 	flagEndStream    = 0x1
@@ -81,6 +84,9 @@ type http2Conversation struct {
 	left int
 	// ending tells that the server wants no further request.
 	ending bool
+	// waiting tells that the latest request had no answer yet, and broken that no
+	// further one can be made.
+	waiting, broken bool
 }
 
 func newHTTP2Conversation(connection io.ReadWriter) *http2Conversation {
@@ -107,8 +113,12 @@ func (c *http2Conversation) roundTrip(request *http.Request) (*http2Response, er
 		out.WriteString(http2Preface)
 		writeFrame(&out, frameSettings, 0, 0, settings())
 	} else {
+		if c.waiting {
+			writeFrame(&out, frameResetStream, 0, c.stream, binary.BigEndian.AppendUint32(nil, errorCancel))
+		}
 		c.stream += 2
 	}
+	c.waiting, c.broken = true, true
 	if c.taken > 0 {
 		writeFrame(&out, frameWindowUpdate, 0, 0, binary.BigEndian.AppendUint32(nil, c.taken))
 		c.taken = 0
@@ -120,7 +130,11 @@ func (c *http2Conversation) roundTrip(request *http.Request) (*http2Response, er
 		return nil, err
 	}
 	c.left = maxFrames
-	return c.readResponse()
+	response, err := c.readResponse()
+	if err == nil {
+		c.waiting, c.broken = false, false
+	}
+	return response, err
 }
 
 // settings are what differs from the defaults.
@@ -224,6 +238,11 @@ func noEOF(err error) error {
 func (c *http2Conversation) readResponse() (*http2Response, error) {
 	var response *http2Response
 	for {
+		if _, err := c.reader.Peek(1); err != nil {
+			// Where the time is over between two frames, nothing is lost.
+			c.broken = !errors.Is(err, os.ErrDeadlineExceeded)
+			return nil, err
+		}
 		read, err := c.readFrame()
 		switch {
 		case err != nil:

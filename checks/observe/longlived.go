@@ -45,6 +45,9 @@ type longLived struct {
 	target       target
 	// answeredAt is when the latest answer came over it.
 	answeredAt time.Time
+	// doubt is a request that had no answer since, nil where there is none. A
+	// server that hangs for a moment looks the same, so one is not told by itself.
+	doubt *checks.LongLivedRequest
 
 	mu    sync.Mutex // guards facts, which are also read while somebody asks
 	facts checks.LongLivedFacts
@@ -66,10 +69,16 @@ func (r *round) keep(ctx context.Context, pulse checks.Exchange) *checks.LongLiv
 	if now.Before(kept.notBefore) || ctx.Err() != nil {
 		return kept.told()
 	}
-	if kept.conversation != nil && now.Sub(kept.answeredAt) >= kept.interval() {
+	// In doubt it is asked again as soon as a new connection is answered.
+	due := now.Sub(kept.answeredAt) >= kept.interval()
+	if kept.doubt != nil {
+		due = pulse.Response != nil
+	}
+	if kept.conversation != nil && due {
+		before := kept.doubt
 		if request, ok := kept.ask(ctx, r, r.timeout); ok {
 			request.NewAnswered = pulse.Response != nil
-			kept.remember(request)
+			kept.settle(request, before)
 			return kept.told()
 		}
 	}
@@ -90,10 +99,36 @@ func (r *round) askKept(ctx context.Context) *checks.LongLivedRequest {
 	if kept.conversation == nil || r.pod.Now().Before(kept.notBefore) {
 		return nil
 	}
-	if request, ok := kept.ask(ctx, r, r.step()); ok {
-		return &request
+	request, ok := kept.ask(ctx, r, r.step())
+	if !ok {
+		return nil
 	}
-	return nil
+	if request.Status != 0 {
+		// An answer after less than the usual idle time tells a round nothing.
+		kept.doubt = nil
+	} else if kept.doubt == nil && kept.conversation != nil {
+		doubt := request
+		kept.doubt = &doubt
+	}
+	return &request
+}
+
+// settle remembers a request unless it is the first that had no answer. One that
+// had none again ends the connection.
+func (l *longLived) settle(request checks.LongLivedRequest, before *checks.LongLivedRequest) {
+	switch {
+	case request.Failure == nil:
+		l.doubt = nil
+	case before == nil && l.conversation != nil:
+		l.doubt = &request
+		return
+	case before != nil:
+		request.AgeSeconds, request.IdleSeconds = before.AgeSeconds, before.IdleSeconds
+	}
+	if request.Failure != nil {
+		l.drop()
+	}
+	l.change(func(facts *checks.LongLivedFacts) { facts.Latest = &request })
 }
 
 // tookToken tells an answer after which another request is no burden: to one
@@ -125,10 +160,6 @@ func (l *longLived) change(change func(*checks.LongLivedFacts)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	change(&l.facts)
-}
-
-func (l *longLived) remember(request checks.LongLivedRequest) {
-	l.change(func(facts *checks.LongLivedFacts) { facts.Latest = &request })
 }
 
 // make dials, and keeps the connection where a first request is answered over
@@ -178,9 +209,9 @@ func (l *longLived) dial(ctx context.Context, r *round, where target) error {
 	return nil
 }
 
-// ask makes one request over the connection. It keeps a connection that answers,
-// and forgets one that does not. There is nothing to tell where the server had
-// ended the connection, as it may.
+// ask makes one request over the connection, and forgets a connection over which
+// none can be made any more. There is nothing to tell where the server had ended
+// it, as it may.
 func (l *longLived) ask(ctx context.Context, r *round, limit time.Duration) (request checks.LongLivedRequest, ok bool) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -202,7 +233,9 @@ func (l *longLived) ask(ctx context.Context, r *round, limit time.Duration) (req
 		request.Failure = failure(err)
 		request.TCP = tcpFacts(l.raw)
 		ended := hasEnded(err) || l.conversation.ending
-		l.drop()
+		if ended || l.conversation.broken {
+			l.drop()
+		}
 		if ended {
 			l.change(func(facts *checks.LongLivedFacts) { facts.Ended++ })
 			return request, false
@@ -251,7 +284,7 @@ func (l *longLived) drop() {
 	// To say goodbye over TLS is not worth a wait.
 	_ = l.conn.SetDeadline(time.Now().Add(100 * time.Millisecond))
 	_ = l.conn.Close()
-	l.conversation, l.conn, l.raw = nil, nil, nil
+	l.conversation, l.conn, l.raw, l.doubt = nil, nil, nil, nil
 	l.change(func(facts *checks.LongLivedFacts) {
 		facts.Address, facts.MadeAt, facts.Requests = netip.AddrPort{}, time.Time{}, 0
 	})

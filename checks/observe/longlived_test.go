@@ -138,7 +138,53 @@ func TestAConnectionIsLeftIdleForAWhile(t *testing.T) {
 	}
 }
 
+// TestASilentConnectionIsToldUntilAnotherHasAnsweredAgain has requests over
+// HTTP/2 answered (+) or met with silence (-), one each round: what is made anew
+// is asked for the first time in the round after.
 func TestASilentConnectionIsToldUntilAnotherHasAnsweredAgain(t *testing.T) {
+	// The answer is told by + and silence by !, where there is something to tell.
+	for _, test := range []struct{ requests, want string }{
+		{"++++", " +++"},
+		{"++-++", " ++++"},
+		{"++-+-+", " +++++"},
+		{"++--++", " ++!!+"},
+		{"++--+--", " ++!!!!"},
+	} {
+		t.Run(test.requests, func(t *testing.T) {
+			t.Parallel()
+			var silent atomic.Bool
+			server := newPooled(t, func(w http.ResponseWriter, r *http.Request) {
+				if silent.Load() {
+					<-r.Context().Done()
+					return
+				}
+				answerAPI(w, r)
+			})
+			server.Timeout = time.Second
+			got := ""
+			for _, request := range test.requests {
+				silent.Store(request == '-')
+				switch latest := server.kept(t).Latest; {
+				case latest == nil:
+					got += " "
+				case latest.Status == http.StatusOK:
+					got += "+"
+				case latest.Failure.Kind == checks.TimedOut && latest.NewAnswered:
+					got += "!"
+				default:
+					t.Errorf("got the latest request %+v", latest)
+				}
+			}
+			if got != test.want {
+				t.Errorf("the rounds told %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+// TestAHangThatDeepProbesMeetIsNotHeldForADeadConnection has the API server
+// answer again as deep probes still wait for the answer to an earlier request.
+func TestAHangThatDeepProbesMeetIsNotHeldForADeadConnection(t *testing.T) {
 	var silent atomic.Bool
 	server := newPooled(t, func(w http.ResponseWriter, r *http.Request) {
 		if silent.Load() {
@@ -147,18 +193,16 @@ func TestASilentConnectionIsToldUntilAnotherHasAnsweredAgain(t *testing.T) {
 		}
 		answerAPI(w, r)
 	})
-	reason := func() checks.Reason {
-		result, _ := judge.Judge(server.Observe(t.Context()), nil).Result(checks.API)
-		return result.Reason
+	facts := server.Observe(t.Context())
+	silent.Store(true)
+	if asked := server.Deep(t.Context(), facts).Path.LongLived; asked == nil || asked.Failure == nil || asked.Failure.Kind != checks.TimedOut {
+		t.Fatalf("the deep probes got %+v, want silence", asked)
 	}
-	var got []checks.Reason
-	for _, now := range []bool{false, false, true, false, false} {
-		silent.Store(now)
-		got = append(got, reason())
-	}
-	want := []checks.Reason{"", "", checks.HTTP2DeadConnection, checks.HTTP2DeadConnection, ""}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("the reasons of five rounds, of which the third meets silence (-want +got):\n%s", diff)
+	silent.Store(false)
+	for range 2 {
+		if facts := server.kept(t); facts.Ended != 0 || facts.Latest == nil || facts.Latest.Status != http.StatusOK {
+			t.Errorf("got %+v, want an answer over the first connection", facts)
+		}
 	}
 }
 
