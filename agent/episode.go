@@ -21,7 +21,10 @@ const (
 
 // episode is a time in which something is wrong. It has the deep probes made as
 // it begins, when something else goes wrong, and every five minutes while a check
-// fails; a warning may last for months and has them once.
+// fails; a warning may last for months and has them once. Where the API server
+// answers as it should they leave it alone, and are made once more when the symptom
+// has lasted for a while: nameservers that are being replaced answer now as the old
+// and now as the new.
 type episode struct {
 	observer observer
 	interval time.Duration
@@ -42,6 +45,10 @@ type episode struct {
 	running string
 	// begun is when the latest runs were begun, the last one last.
 	begun []time.Time
+	// settled tells that the present symptom has had its run for having lasted, and
+	// settledAt when the latest such run was.
+	settled   bool
+	settledAt time.Time
 }
 
 func newEpisode(observer observer, interval time.Duration) *episode {
@@ -71,19 +78,30 @@ func (e *episode) recall(symptom string) *checks.DeepFacts {
 
 // goOn begins, goes on with or ends the episode by what a round showed. Probes
 // run beside the rounds, until ctx ends at the latest.
-func (e *episode) goOn(ctx context.Context, facts *checks.Facts, symptom string, status checks.Status) {
+func (e *episode) goOn(ctx context.Context, facts *checks.Facts, symptom string, report *checks.Report) {
 	e.symptom = symptom
 	if symptom == "" {
 		e.probedFor = ""
 		return
 	}
-	if e.running != "" || !e.isDue(status) {
+	probe := e.observer.Deep
+	if answers(report) {
+		probe = e.observer.DeepDNS
+	}
+	switch {
+	case e.running != "":
+		return
+	case e.isDue(report.Status):
+		e.settled = e.settled && symptom == e.probedFor
+	case answers(report) && e.hasSettled():
+		e.settled, e.settledAt = true, time.Now()
+	default:
 		return
 	}
 	e.running, e.probedFor = symptom, symptom
 	e.begun = append(e.begun, time.Now())
 	e.begun = e.begun[max(0, len(e.begun)-burst):]
-	e.probing.Go(func() { e.probed <- e.observer.Deep(ctx, facts) })
+	e.probing.Go(func() { e.probed <- probe(ctx, facts) })
 }
 
 func (e *episode) isDue(status checks.Status) bool {
@@ -94,6 +112,23 @@ func (e *episode) isDue(status checks.Status) bool {
 		return true
 	}
 	return status == checks.Fail && time.Since(e.begun[len(e.begun)-1]) >= deepEvery
+}
+
+// hasSettled tells that the symptom has lasted since probes were made for it.
+func (e *episode) hasSettled() bool {
+	lasted := e.symptom == e.probedFor && time.Since(e.begun[len(e.begun)-1]) >= 2*e.interval
+	return lasted && !e.settled && time.Since(e.settledAt) >= burstIntervals*e.interval
+}
+
+// answers tells that the API server answers as it should, so that nothing has to be
+// found out of it.
+func answers(report *checks.Report) bool {
+	for _, name := range []checks.Name{checks.Token, checks.CA, checks.TLS, checks.API} {
+		if result, made := report.Result(name); made && result.Status != checks.OK {
+			return false
+		}
+	}
+	return true
 }
 
 // symptom is what the gravest of the checks say, before the deep probes have made

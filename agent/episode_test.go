@@ -22,6 +22,8 @@ type staged struct {
 	takes time.Duration
 	// probed are the times since the start at which they began.
 	probed []time.Duration
+	// spared is how many of them left the API server alone.
+	spared int
 }
 
 func (s *staged) Observe(context.Context) *checks.Facts {
@@ -34,6 +36,11 @@ func (s *staged) Observe(context.Context) *checks.Facts {
 	}
 	skipped := slices.DeleteFunc(checks.Names(), func(name checks.Name) bool { return name == checks.Environment })
 	return &checks.Facts{Time: time.Now(), Skipped: skipped, Environment: environment}
+}
+
+func (s *staged) DeepDNS(ctx context.Context, facts *checks.Facts) *checks.DeepFacts {
+	s.spared++
+	return s.Deep(ctx, facts)
 }
 
 func (s *staged) Deep(ctx context.Context, _ *checks.Facts) *checks.DeepFacts {
@@ -64,21 +71,21 @@ func TestDeepProbesAreMadeAtTheStartOfAnEpisodeAndSeldomAfter(t *testing.T) {
 		most int
 	}{
 		{"a pod that is well", between(0, 0, checks.Fail), 0, nil, 0},
-		{"a failing that lasts", between(0, time.Hour, checks.Fail), time.Second, []time.Duration{0, 5 * time.Minute, 10 * time.Minute}, 0},
-		{"a warning that lasts", between(0, time.Hour, checks.Warn), time.Second, []time.Duration{0}, 0},
+		{"a failing that lasts", between(0, time.Hour, checks.Fail), time.Second, []time.Duration{0, 0, 5 * time.Minute, 10 * time.Minute}, 0},
+		{"a warning that lasts", between(0, time.Hour, checks.Warn), time.Second, []time.Duration{0, 0}, 0},
 		{"two episodes", func(since time.Duration) checks.Status {
 			if since < 30*time.Second || since >= 90*time.Second && since < 2*time.Minute {
 				return checks.Fail
 			}
 			return checks.OK
-		}, time.Second, []time.Duration{0, 90 * time.Second}, 0},
+		}, time.Second, []time.Duration{0, 0, 90 * time.Second}, 0},
 		{"a failing that comes and goes with every round", func(since time.Duration) checks.Status {
 			if int(since/(10*time.Second))%2 == 0 {
 				return checks.Fail
 			}
 			return checks.OK
 		}, time.Second, nil, 15},
-		{"probes that take longer than a round", between(0, time.Hour, checks.Fail), 9 * time.Second, []time.Duration{0, 5 * time.Minute, 10 * time.Minute}, 0},
+		{"probes that take longer than a round", between(0, time.Hour, checks.Fail), 9 * time.Second, []time.Duration{0, 0, 5 * time.Minute, 10 * time.Minute}, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -109,9 +116,10 @@ func TestWhatDeepProbesSawServesTheNextEpisodeOfTheSameSymptomForAWhile(t *testi
 	synctest.Test(t, func(t *testing.T) {
 		e := newEpisode(&staged{start: time.Now(), status: func(time.Duration) checks.Status { return checks.OK }}, time.Second)
 		defer e.wait()
+		failing := &checks.Report{Status: checks.Fail, Checks: []checks.Result{{Name: checks.API, Status: checks.Fail}}}
 		round := func(symptom string) *checks.DeepFacts {
 			known := e.recall(symptom)
-			e.goOn(t.Context(), &checks.Facts{}, symptom, checks.Fail)
+			e.goOn(t.Context(), &checks.Facts{}, symptom, failing)
 			return known
 		}
 		const silent, refused = "api tcp-timeout", "api tcp-refused"
@@ -150,14 +158,33 @@ func TestWhatDeepProbesSawServesTheNextEpisodeOfTheSameSymptomForAWhile(t *testi
 	})
 }
 
+func TestDeepProbesLeaveAnAPIServerAloneThatAnswersAsItShould(t *testing.T) {
+	for status, spared := range map[checks.Status]int{checks.OK: 1, checks.Warn: 0, checks.Fail: 0, checks.Skip: 0} {
+		t.Run(string(status), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				observer := &staged{start: time.Now()}
+				e := newEpisode(observer, time.Second)
+				report := &checks.Report{Status: checks.Fail, Checks: []checks.Result{{Name: checks.DNS, Status: checks.Fail}, {Name: checks.API, Status: status}}}
+				e.goOn(t.Context(), &checks.Facts{}, "dns dns-timeout", report)
+				<-e.probed
+				e.wait()
+				if len(observer.probed) != 1 || observer.spared != spared {
+					t.Errorf("got %d runs of which %d spared the API server, want 1 and %d", len(observer.probed), observer.spared, spared)
+				}
+			})
+		})
+	}
+}
+
 func TestWhatDeepProbesSawIsKnownAsLongAsTheirEpisodeLasts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newEpisode(&staged{start: time.Now()}, time.Second)
+		warning := &checks.Report{Status: checks.Warn, Checks: []checks.Result{{Name: checks.DNS, Status: checks.Warn}}}
 		defer e.wait()
-		e.goOn(t.Context(), &checks.Facts{}, "dns dns-slow", checks.Warn)
+		e.goOn(t.Context(), &checks.Facts{}, "dns dns-slow", warning)
 		e.took(<-e.probed)
 		time.Sleep(time.Hour)
-		if e.goOn(t.Context(), &checks.Facts{}, "dns dns-slow", checks.Warn); e.recall("dns dns-slow") == nil {
+		if e.goOn(t.Context(), &checks.Facts{}, "dns dns-slow", warning); e.recall("dns dns-slow") == nil {
 			t.Error("a warning that lasts has lost what the probes saw")
 		}
 	})

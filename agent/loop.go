@@ -10,11 +10,13 @@ import (
 	"github.com/kube-lifeline/lifeline/checks/judge"
 )
 
-// observer sees the facts of one round, and what the deep probes add to them.
-// Deep may run while Observe does.
+// observer sees the facts of one round, and what the deep probes add to them,
+// which may run while Observe does.
 type observer interface {
 	Observe(ctx context.Context) *checks.Facts
 	Deep(ctx context.Context, facts *checks.Facts) *checks.DeepFacts
+	// DeepDNS is Deep without what it asks of the API server.
+	DeepDNS(ctx context.Context, facts *checks.Facts) *checks.DeepFacts
 }
 
 // publisher takes the report of each round.
@@ -82,6 +84,6 @@ func (l loop) round(ctx context.Context, previous *checks.Report, episode *episo
 	}
 	l.publisher.Publish(report)
 	logTransitions(l.log, previous, report)
-	episode.goOn(ctx, facts, symptom, report.Status)
+	episode.goOn(ctx, facts, symptom, report)
 	return report
 }

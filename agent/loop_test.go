@@ -44,7 +44,8 @@ func (s *scripted) Observe(ctx context.Context) *checks.Facts {
 	return &checks.Facts{Time: time.Now(), Skipped: checks.Names()}
 }
 
-func (s *scripted) Deep(context.Context, *checks.Facts) *checks.DeepFacts { return nil }
+func (s *scripted) Deep(context.Context, *checks.Facts) *checks.DeepFacts    { return nil }
+func (s *scripted) DeepDNS(context.Context, *checks.Facts) *checks.DeepFacts { return nil }
 
 // reports keeps what is published.
 type reports struct{ all []*checks.Report }

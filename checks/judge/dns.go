@@ -95,7 +95,7 @@ func failedLookup(lookup checks.Lookup, facts *checks.Facts) []problem {
 	case lookup.Cut && (outcomes.empty != nil || outcomes.rcodes["NXDOMAIN"] > 0):
 		return silent(checks.DNSTimeout, fmt.Sprintf("the time limit of %s ended the search among %d names; answers come late or from some nameservers only", seconds(lookup.Seconds), len(lookup.Candidates)), "no answer in time")
 	case outcomes.empty != nil && (outcomes.rcodes["NXDOMAIN"] == 0 || isWithin(outcomes.empty.Name, searchedZone(conf))):
-		return failed(checks.DNSNoData, fmt.Sprintf("%s says that %s exists and has no address, neither A nor AAAA", outcomes.empty.Nameserver, outcomes.empty.Name), "an answer without an address")
+		return likely(checks.DNSNoData, fmt.Sprintf("%s says that %s exists and has no address, neither A nor AAAA", outcomes.empty.Nameserver, outcomes.empty.Name), "an answer without an address")
 	case outcomes.rcodes["NXDOMAIN"] > 0:
 		return []problem{nameUnknown(lookup, facts, outcomes)}
 	case len(outcomes.rcodes) > 0:

@@ -22,6 +22,16 @@ func (r *round) step() time.Duration { return 2 * r.timeout / deepSteps }
 // server about a dozen requests, so they are for the start of an episode and for
 // one-shot runs. It returns within twice Timeout, and may run while Observe does.
 func (o *Observer) Deep(ctx context.Context, facts *checks.Facts) *checks.DeepFacts {
+	return o.deep(ctx, facts, true)
+}
+
+// DeepDNS makes those deep probes that ask nothing of the API server, for where it
+// answers as it should.
+func (o *Observer) DeepDNS(ctx context.Context, facts *checks.Facts) *checks.DeepFacts {
+	return o.deep(ctx, facts, false)
+}
+
+func (o *Observer) deep(ctx context.Context, facts *checks.Facts, asksAPI bool) *checks.DeepFacts {
 	r := o.newRound()
 	ctx, cancel := context.WithTimeout(ctx, deepSteps*r.step())
 	defer cancel()
@@ -46,8 +56,12 @@ func (o *Observer) Deep(ctx context.Context, facts *checks.Facts) *checks.DeepFa
 	}
 	together(
 		probe("dns", func() { deep.DNS = r.deepDNS(ctx, facts) }),
-		probe("path", func() { deep.Path = r.deepPath(ctx, facts) }),
-		probe("api", func() { deep.API = r.deepAPI(ctx, facts) }),
+		probe("path", func() { deep.Path = r.deepPath(ctx, facts, asksAPI) }),
+		probe("api", func() {
+			if asksAPI {
+				deep.API = r.deepAPI(ctx, facts)
+			}
+		}),
 	)
 	deep.WaitedSeconds = waiting.stop().total.Seconds()
 	deep.Seconds = time.Since(start).Seconds()

@@ -198,7 +198,7 @@ func TestAServerIsNeverAskedMoreThanTenTimes(t *testing.T) {
 			var path *checks.DeepPathFacts
 			var api *checks.DeepAPIFacts
 			within(t, 3*time.Second, func() {
-				together(func() { path = r.deepPath(ctx, facts) }, func() { api = r.deepAPI(ctx, facts) })
+				together(func() { path = r.deepPath(ctx, facts, true) }, func() { api = r.deepAPI(ctx, facts) })
 			})
 			if got, want := len(server.asked()), 10; got != want {
 				t.Errorf("the server was asked %d times, want %d: %v", got, want, server.asked())

@@ -23,15 +23,19 @@ const (
 	maxControls = 8
 )
 
-// deepPath connects to the API server and beside it. It returns nil where there
-// is no API server to connect to.
-func (r *round) deepPath(ctx context.Context, facts *checks.Facts) *checks.DeepPathFacts {
+// deepPath connects to the API server, where it is to be asked, and beside it. It
+// returns nil where there is no API server to connect to.
+func (r *round) deepPath(ctx context.Context, facts *checks.Facts, asksAPI bool) *checks.DeepPathFacts {
 	target, ok := r.deepTarget(facts)
 	if !ok {
 		return nil
 	}
 	path := &checks.DeepPathFacts{Target: netip.AddrPortFrom(target.addresses[0], target.port)}
 	path.Controls = r.controls(facts, path.Target)
+	if !asksAPI {
+		r.tryControls(ctx, path.Controls)
+		return path
+	}
 	together(func() {
 		r.tryControls(ctx, path.Controls)
 	}, func() {

@@ -108,7 +108,7 @@ func TestHandshakesAreTriedOnlyWhereASizeCanBeTheCause(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r, facts := deepPod(t, authority, server.address, test.met)
 			facts.API.HeldUntil = later
-			path := r.deepPath(t.Context(), facts)
+			path := r.deepPath(t.Context(), facts, true)
 			for _, got := range []*checks.Handshake{path.SmallHello, path.FullHello} {
 				if (got != nil) != test.want || got != nil && !got.Done {
 					t.Errorf("got the handshake %+v, want that one was made: %t", got, test.want)
@@ -139,7 +139,7 @@ func TestTheEndOfAConnectionIsToldByItsKind(t *testing.T) {
 				test.end(conn)
 			})
 			r, facts := deepPod(t, newIssuer(t), server, handshakeMet(checks.Reset))
-			path := r.deepPath(t.Context(), facts)
+			path := r.deepPath(t.Context(), facts, true)
 			for _, got := range []*checks.Handshake{path.SmallHello, path.FullHello} {
 				if !got.Connected || got.Done || got.Failure == nil || got.Failure.Kind != test.want {
 					t.Errorf("got %+v (%+v), want %s", got, got.Failure, test.want)

@@ -41,7 +41,7 @@ func TestFreshConnectionsTellReplicasApart(t *testing.T) {
 	server := startAPI(t, versions, healthy, expired)
 	r, facts := deepPod(t, authority, server.address, responseMet(200))
 
-	path := r.deepPath(t.Context(), facts)
+	path := r.deepPath(t.Context(), facts, true)
 	good := checks.FreshConnection{
 		Leaf: fingerprint(healthy), LeafNames: []string{"cp-0", "127.0.0.1"}, Status: 200, ServerAddress: "10.0.0.0:6443",
 	}
@@ -67,7 +67,7 @@ func TestAServerThatProvesNothingIsSentNothing(t *testing.T) {
 	server := startAPI(t, versions, stranger.issue(t, "cp-0", later))
 	r, facts := deepPod(t, newIssuer(t), server.address, responseMet(401))
 
-	path, api := r.deepPath(t.Context(), facts), r.deepAPI(t.Context(), facts)
+	path, api := r.deepPath(t.Context(), facts, true), r.deepAPI(t.Context(), facts)
 	if got, want := len(path.Fresh), freshConnections; got != want {
 		t.Errorf("got %d fresh connections, want %d", got, want)
 	}
@@ -92,7 +92,7 @@ func TestAnAddressThatDoesNotConnectIsTriedTwice(t *testing.T) {
 	closed := netip.MustParseAddrPort(listener.Addr().String())
 	_ = listener.Close()
 	r, facts := deepPod(t, newIssuer(t), closed, handshakeMet(checks.TimedOut))
-	path := r.deepPath(t.Context(), facts)
+	path := r.deepPath(t.Context(), facts, true)
 	if got, want := len(path.Fresh), enoughUnconnected; got != want {
 		t.Errorf("got %d fresh connections, want %d", got, want)
 	}
@@ -108,7 +108,7 @@ func TestNoConnectionIsBegunThatCannotHaveItsTime(t *testing.T) {
 	ctx, cancel := contextFor(t, time.Second)
 	defer cancel()
 	var path *checks.DeepPathFacts
-	within(t, 1100*time.Millisecond, func() { path = r.deepPath(ctx, facts) })
+	within(t, 1100*time.Millisecond, func() { path = r.deepPath(ctx, facts, true) })
 	if got := len(path.Fresh); got == 0 || got > 3 {
 		t.Errorf("got %d fresh connections of 300 ms in a second, want up to 3", got)
 	}
@@ -125,7 +125,7 @@ func TestTheWholePathEndsWhenItsContextDoes(t *testing.T) {
 	r.timeout = time.Minute
 	ctx, cancel := contextFor(t, 100*time.Millisecond)
 	defer cancel()
-	within(t, time.Second, func() { r.deepPath(ctx, facts) })
+	within(t, time.Second, func() { r.deepPath(ctx, facts, true) })
 }
 
 func TestARequestToWaitEndsTheFreshConnections(t *testing.T) {
@@ -150,7 +150,7 @@ func TestARequestToWaitEndsTheFreshConnections(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r, facts := deepPod(t, authority, server.address, test.met)
 			facts.API.HeldUntil = test.held
-			if got := r.deepPath(t.Context(), facts).Fresh; len(got) != test.want {
+			if got := r.deepPath(t.Context(), facts, true).Fresh; len(got) != test.want {
 				t.Errorf("got %d fresh connections, want %d", len(got), test.want)
 			}
 		})
@@ -278,7 +278,7 @@ func TestThereIsNoPathWithoutATarget(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r, facts := deepPod(t, newIssuer(t), netip.MustParseAddrPort("127.0.0.1:1"), responseMet(200))
 			change(r, facts)
-			if path, api := r.deepPath(t.Context(), facts), r.deepAPI(t.Context(), facts); path != nil || api != nil {
+			if path, api := r.deepPath(t.Context(), facts, true), r.deepAPI(t.Context(), facts); path != nil || api != nil {
 				t.Errorf("got %+v and %+v, want nothing", path, api)
 			}
 		})

@@ -19,7 +19,7 @@ import (
 func TestOfASilentServerTheKernelTellsThatItHasAll(t *testing.T) {
 	silent := listen(t, func(_ int, conn *net.TCPConn) { _, _ = io.Copy(io.Discard, conn) })
 	r, facts := deepPod(t, newIssuer(t), silent, handshakeMet(checks.TimedOut))
-	path := r.deepPath(t.Context(), facts)
+	path := r.deepPath(t.Context(), facts, true)
 	for name, test := range map[string]struct {
 		got         *checks.Handshake
 		least, most uint64
@@ -84,7 +84,7 @@ func TestTheClampPassesWhatSwallowsLargeSegments(t *testing.T) {
 		return told != nil && told.SegmentSize > 0 && told.SegmentSize <= clampedSegment
 	}, make(chan string, 3*freshConnections))
 	r, facts := deepPod(t, authority, server, handshakeMet(checks.TimedOut))
-	path := r.deepPath(t.Context(), facts)
+	path := r.deepPath(t.Context(), facts, true)
 	if path.FullHello.Done || !path.Clamped.Done {
 		t.Errorf("got the full hello %+v and the clamped %+v, want the clamped done alone", path.FullHello, path.Clamped)
 	}
@@ -127,7 +127,7 @@ func TestSilenceOnConnectingIsToldInTime(t *testing.T) {
 	var path *checks.DeepPathFacts
 	var running sync.WaitGroup
 	running.Go(func() { within(t, r.step()+300*time.Millisecond, func() { r.tryControls(t.Context(), controls) }) })
-	within(t, 2*r.step()+300*time.Millisecond, func() { path = r.deepPath(t.Context(), facts) })
+	within(t, 2*r.step()+300*time.Millisecond, func() { path = r.deepPath(t.Context(), facts, true) })
 	running.Wait()
 	if got, want := len(path.Fresh), enoughUnconnected; got != want {
 		t.Errorf("got %d fresh connections, want %d", got, want)
