@@ -136,7 +136,16 @@ func gone(_ context.Context, t *testing.T, s suite, _ cluster.Pod) func(context.
 	if err := s.Kill("kube-apiserver"); err != nil {
 		t.Fatal(err)
 	}
-	return func(ctx context.Context) error { return s.Restart(ctx, "kube-apiserver") }
+	return s.serverAsItWas
+}
+
+// serverAsItWas ends a fault of the API server. Kubelet, which starts the pod of the
+// next fault, would come back to it by itself, but not for up to a minute.
+func (s suite) serverAsItWas(ctx context.Context) error {
+	if err := s.Restart(ctx, "kube-apiserver"); err != nil {
+		return err
+	}
+	return s.Restart(ctx, "kubelet")
 }
 
 // goneWithCoreDNS has kubelet start CoreDNS anew, which then has nobody to read
@@ -156,7 +165,7 @@ func restarted(flags ...string) injection {
 		if err := s.Restart(ctx, "kube-apiserver", flags...); err != nil {
 			t.Fatal(err)
 		}
-		return func(ctx context.Context) error { return s.Restart(ctx, "kube-apiserver") }
+		return s.serverAsItWas
 	}
 }
 

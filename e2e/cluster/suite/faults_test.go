@@ -5,7 +5,6 @@ package suite_test
 import (
 	"context"
 	"regexp"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -192,8 +191,7 @@ func (f fault) look(ctx context.Context, t *testing.T, s suite, p cluster.Pod, r
 }
 
 // judge completes the result with how the fault was told of until it ended. One
-// that the pod was made with began as its agent started, or as the proxy beside it
-// served: until then, that it does not is the truth.
+// that the pod was made with began when the pod was whole.
 func (f fault) judge(ctx context.Context, t *testing.T, s suite, p cluster.Pod, rounds *recording, began, ended time.Time, r result) result {
 	t.Helper()
 	started, verdicts, err := s.verdicts(ctx, p, rounds.stop(t))
@@ -201,13 +199,22 @@ func (f fault) judge(ctx context.Context, t *testing.T, s suite, p cluster.Pod, 
 		t.Fatal(err)
 	}
 	if began.IsZero() {
-		began = started
-		if first := slices.IndexFunc(verdicts, func(v verdict) bool { return v.cause != "kproxy-down" }); first > 0 && f.first != "kproxy-down" {
-			began = verdicts[first].began
-		}
+		began = f.whole(started, verdicts)
 	}
 	r.telling = f.tells(began, ended, verdicts)
 	return r
+}
+
+// whole is when the agent started, or when the proxy beside it served where that was
+// later: until then, that it does not is the truth.
+func (f fault) whole(started time.Time, verdicts []verdict) time.Time {
+	whole := started
+	for i, v := range verdicts {
+		if v.cause == "kproxy-down" && f.first != v.cause && i+1 < len(verdicts) && v.published.Before(started.Add(inTime)) {
+			whole = verdicts[i+1].began
+		}
+	}
+	return whole
 }
 
 // slug is a name as Kubernetes allows it.

@@ -18,10 +18,12 @@ import (
 	"github.com/kube-lifeline/lifeline/e2e/cluster/clients"
 )
 
-// Of the pods that faults are tried on: short, so that many can be.
+// Of the pods that faults are tried on: short, so that many can be, but long enough
+// for a busy machine. A cause that deep probes find is told after an interval and
+// four time limits at the latest.
 const (
-	interval     = 3 * time.Second
-	probeTimeout = 700 * time.Millisecond
+	interval     = 4 * time.Second
+	probeTimeout = time.Second
 )
 
 // lifelinePod is a pod with the agent as its first container, as the README

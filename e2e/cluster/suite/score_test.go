@@ -261,7 +261,7 @@ func TestAFaultIsToldByWhatIsSaidWhileItLasts(t *testing.T) {
 
 func TestTheScoreIsGoodFrom95PercentOnWithNothingLateAndNoErrorThatIsCertain(t *testing.T) {
 	right, missed := telling{told: true, after: interval}, telling{}
-	late := telling{told: true, after: inTime + time.Second}
+	late := telling{told: true, after: inTime + interval/2}
 	mistaken := telling{told: true, wrong: []string{"tcp-refused (certain)"}}
 	for _, test := range []struct {
 		name  string
@@ -272,7 +272,7 @@ func TestTheScoreIsGoodFrom95PercentOnWithNothingLateAndNoErrorThatIsCertain(t *
 		{"all are right", slices.Repeat([]telling{right}, 20), "diagnosis: 20 of 20 cases right first (100.0 %), slowest 1.0 intervals, 0 wrong certain", true},
 		{"one of twenty is not told", append(slices.Repeat([]telling{right}, 19), missed), "diagnosis: 19 of 20 cases right first (95.0 %), slowest 1.0 intervals, 0 wrong certain", true},
 		{"one of nineteen is not told", append(slices.Repeat([]telling{right}, 18), missed), "diagnosis: 18 of 19 cases right first (94.7 %), slowest 1.0 intervals, 0 wrong certain", false},
-		{"one of twenty is late", append(slices.Repeat([]telling{right}, 19), late), "diagnosis: 20 of 20 cases right first (100.0 %), slowest 2.3 intervals, 0 wrong certain", false},
+		{"one of twenty is late", append(slices.Repeat([]telling{right}, 19), late), "diagnosis: 20 of 20 cases right first (100.0 %), slowest 2.5 intervals, 0 wrong certain", false},
 		{"one of twenty is wrong and certain", append(slices.Repeat([]telling{right}, 19), mistaken), "diagnosis: 20 of 20 cases right first (100.0 %), slowest 1.0 intervals, 1 wrong certain", false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
