@@ -21,6 +21,7 @@ import (
 const (
 	NodeName      = "node-1"
 	NodeAddress   = "172.30.0.2"
+	SecondAddress = "172.30.0.3"
 	ServerAddress = "10.96.0.1"
 	DNSAddress    = "10.96.0.10"
 

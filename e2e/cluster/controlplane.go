@@ -8,7 +8,10 @@ import (
 	"path/filepath"
 )
 
-const apiServer = "kube-apiserver"
+const (
+	apiServer   = "kube-apiserver"
+	etcdAddress = "127.0.0.1:2379"
+)
 
 // startControlPlane starts etcd and the components that need no node, and waits
 // until the API server is ready.
@@ -23,30 +26,13 @@ func (c *Cluster) startControlPlane(ctx context.Context) (err error) {
 	if err := c.launch("etcd", "etcd", "--data-dir=/var/lib/etcd", "--unsafe-no-fsync"); err != nil {
 		return err
 	}
-	path := c.authority.path
-	err = c.launch("kubernetes", apiServer,
-		"--advertise-address="+NodeAddress,
-		"--etcd-servers=http://127.0.0.1:2379",
-		"--service-cluster-ip-range=10.96.0.0/16",
-		"--authorization-mode=Node,RBAC",
-		"--enable-admission-plugins=NodeRestriction",
-		"--client-ca-file="+path("ca.crt"),
-		"--tls-cert-file="+path("kube-apiserver.crt"),
-		"--tls-private-key-file="+path("kube-apiserver.key"),
-		"--service-account-issuer=https://kubernetes.default.svc.cluster.local",
-		"--service-account-key-file="+path("service-account.pub"),
-		"--service-account-signing-key-file="+path("service-account.key"),
-		"--kubelet-client-certificate="+path("kubelet-client.crt"),
-		"--kubelet-client-key="+path("kubelet-client.key"),
-		// The node's name is not in any DNS.
-		"--kubelet-preferred-address-types=InternalIP",
-	)
-	if err != nil {
+	if err := c.launch("kubernetes", apiServer, c.apiServerFlags()...); err != nil {
 		return err
 	}
 	if err := c.ready(ctx); err != nil {
 		return err
 	}
+	path := c.authority.path
 	// Without leader election they outlive an API server that is frozen for
 	// longer than their lease.
 	err = c.launch("kubernetes", "kube-controller-manager",
@@ -61,6 +47,29 @@ func (c *Cluster) startControlPlane(ctx context.Context) (err error) {
 		return err
 	}
 	return c.launch("kubernetes", "kube-scheduler", "--kubeconfig="+path("scheduler.kubeconfig"), "--leader-elect=false")
+}
+
+// apiServerFlags leave the node's other addresses to other API servers.
+func (c *Cluster) apiServerFlags() []string {
+	path := c.authority.path
+	return []string{
+		"--advertise-address=" + NodeAddress,
+		"--bind-address=" + NodeAddress,
+		"--etcd-servers=http://" + etcdAddress,
+		"--service-cluster-ip-range=10.96.0.0/16",
+		"--authorization-mode=Node,RBAC",
+		"--enable-admission-plugins=NodeRestriction",
+		"--client-ca-file=" + path("ca.crt"),
+		"--tls-cert-file=" + path("kube-apiserver.crt"),
+		"--tls-private-key-file=" + path("kube-apiserver.key"),
+		"--service-account-issuer=https://kubernetes.default.svc.cluster.local",
+		"--service-account-key-file=" + path("service-account.pub"),
+		"--service-account-signing-key-file=" + path("service-account.key"),
+		"--kubelet-client-certificate=" + path("kubelet-client.crt"),
+		"--kubelet-client-key=" + path("kubelet-client.key"),
+		// The node's name is not in any DNS.
+		"--kubelet-preferred-address-types=InternalIP",
+	}
 }
 
 // ready waits until the API server says that it is.

@@ -46,6 +46,7 @@ func (c *Cluster) startNetwork(ctx context.Context) error {
 		ip link set port1 up
 		ip link set node0 up
 		ip address add `+NodeAddress+`/24 dev node0
+		ip address add `+SecondAddress+`/24 dev node0
 		ip neighbour add `+gateway+` lladdr 02:00:00:00:00:01 dev node0 nud permanent
 		ip route add default via `+gateway)
 	if err != nil {

@@ -17,7 +17,8 @@ import (
 	"syscall"
 )
 
-// processes are the components that run, by the names of their programs.
+// processes are the components that run, by their names, which are those of
+// their programs except for a second API server.
 type processes struct {
 	mutex   sync.Mutex
 	byName  map[string]*process
@@ -26,30 +27,35 @@ type processes struct {
 
 // process is one run of a component.
 type process struct {
-	component string
-	arguments []string
-	process   *os.Process
+	component, program string
+	arguments          []string
+	process            *os.Process
 	// wanted is set before the process is ended on purpose.
 	wanted atomic.Bool
 	ended  chan struct{}
 }
 
-// launch starts a component. Its log is NAME.log in the cluster's folder of
+// launch starts a component by the name of its program.
+func (c *Cluster) launch(component, program string, arguments ...string) error {
+	return c.launchAs(program, component, program, arguments...)
+}
+
+// launchAs starts a component. Its log is NAME.log in the cluster's folder of
 // logs; a component that is started anew goes on in it.
-func (c *Cluster) launch(component, name string, arguments ...string) error {
+func (c *Cluster) launchAs(name, component, program string, arguments ...string) error {
 	log := filepath.Join(c.logs(), name+".log")
 	out, err := os.OpenFile(log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err
 	}
 	defer out.Close()
-	command := exec.Command(c.programs.path(component, name), arguments...)
+	command := exec.Command(c.programs.path(component, program), arguments...)
 	command.Env = c.environment()
 	command.Stdout, command.Stderr = out, out
 	if err := c.namespaces.start(command); err != nil {
 		return fmt.Errorf("start %s: %w", name, err)
 	}
-	p := &process{component: component, arguments: arguments, process: command.Process, ended: make(chan struct{})}
+	p := &process{component: component, program: program, arguments: arguments, process: command.Process, ended: make(chan struct{})}
 	c.processes.mutex.Lock()
 	defer c.processes.mutex.Unlock()
 	c.processes.byName[name] = p
@@ -122,7 +128,7 @@ func (c *Cluster) relaunch(component string, flags []string) error {
 	if err != nil {
 		return err
 	}
-	if err := c.launch(old.component, component, replaceFlags(old.arguments, flags)...); err != nil {
+	if err := c.launchAs(component, old.component, old.program, replaceFlags(old.arguments, flags)...); err != nil {
 		return err
 	}
 	c.processes.mutex.Lock()

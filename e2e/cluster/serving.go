@@ -12,7 +12,8 @@ import (
 // ServingCertificate is what the API server shows to its clients. The zero
 // value is the one that it starts with.
 type ServingCertificate struct {
-	// Names are DNS names and IP addresses. Default ServingNames.
+	// Names are DNS names and IP addresses. Default ServingNames, with SecondAddress
+	// for a second API server.
 	Names []string
 	// NotBefore and NotAfter are a minute ago and in a year by default.
 	NotBefore, NotAfter time.Time
@@ -37,6 +38,11 @@ func ServingNames() []string {
 // within a moment, as it does when one is renewed. Connections that stand are
 // not ended by that.
 func (c *Cluster) Serve(certificate ServingCertificate) error {
+	return c.issueServing(apiServer, certificate)
+}
+
+// issueServing writes a serving certificate as NAME.crt and NAME.key.
+func (c *Cluster) issueServing(name string, certificate ServingCertificate) error {
 	signer := c.authority
 	if certificate.Issuer != "" {
 		unknown, err := newAuthority(filepath.Join(c.folder, "unknown-authority"), certificate.Issuer)
@@ -46,7 +52,7 @@ func (c *Cluster) Serve(certificate ServingCertificate) error {
 		// The API server watches the folder that it got its certificate from.
 		signer = &authority{folder: c.authority.folder, certificate: unknown.certificate, key: unknown.key}
 	}
-	if err := signer.issueServing(apiServer, certificate); err != nil {
+	if err := signer.issueServing(name, certificate); err != nil {
 		return fmt.Errorf("issue a serving certificate: %w", err)
 	}
 	return nil
