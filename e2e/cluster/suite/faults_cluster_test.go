@@ -6,7 +6,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -35,6 +38,7 @@ func clusterFaults() []fault {
 		{name: "the serving certificate expires in an hour", inject: serving(cluster.ServingCertificate{NotBefore: ago(24 * 365), NotAfter: ago(-1)}), first: "cert-expiring-soon"},
 		{name: "the serving certificate lacks the service's address", inject: serving(cluster.ServingCertificate{Names: []string{"kubernetes", "kubernetes.default.svc", cluster.NodeAddress}}), first: "cert-san-missing-service-host", unready: true, unhealthy: true},
 		{name: "the serving certificate lacks the service's names", inject: serving(cluster.ServingCertificate{Names: []string{cluster.ServerAddress, cluster.NodeAddress}}), first: "cert-san-missing-dns-name"},
+		{name: "the serving certificate has names alone", inject: serving(cluster.ServingCertificate{Names: []string{"kubernetes", "kubernetes.default.svc"}}), first: "cert-no-ip-san-or-cn-only", unready: true, unhealthy: true},
 		{name: "the serving certificate is for clients", inject: serving(cluster.ServingCertificate{ForClients: true}), first: "cert-wrong-eku", unready: true, unhealthy: true},
 		{name: "the cluster's CA was made anew", inject: serving(cluster.ServingCertificate{Issuer: "kubernetes"}), first: "ca-rotated-same-name", unready: true, unhealthy: true},
 		{name: "somebody else's CA signs", inject: serving(cluster.ServingCertificate{Issuer: "Corporate TLS inspection"}), first: "ca-mitm-or-wrong-endpoint", unready: true, unhealthy: true},
@@ -45,8 +49,23 @@ func clusterFaults() []fault {
 		{name: "the API server is gone and CoreDNS was restarted", inject: goneWithCoreDNS, first: "tcp-refused", unready: true, unhealthy: true},
 		{name: "the API server does not know the tokens' key", inject: otherTokenKey, first: "http-401-unattributed", unready: true, unhealthy: true},
 		{name: "the API server has another issuer", inject: restarted("--service-account-issuer=https://other.example", "--api-audiences=https://kubernetes.default.svc.cluster.local"), first: "http-401-unattributed", unready: true, unhealthy: true},
+		{name: "the API server stands still for most of the time", alter: everyFourSeconds, inject: slow, first: "http-latency-high", wavers: true},
+		{name: "the API server takes one request at a time", inject: crowded, first: "http-429-max-inflight", wavers: true},
 		{name: "the API server knows no anonymous users", inject: restarted("--anonymous-auth=false")},
 		{name: "system:discovery is taken away", inject: withoutDiscovery, first: "http-403-discovery-rbac-removed"},
+
+		{name: "the API server is for another audience", inject: restarted("--api-audiences=https://other.example"), first: "http-401-unattributed", unready: true, unhealthy: true},
+
+		// One API server of two.
+		{name: "a second API server is well", inject: unnoticed(another(cluster.APIServer{Flags: []string{"--tls-min-version=VersionTLS13"}}))},
+		{name: "one API server of two is gone", inject: another(cluster.APIServer{Dead: true}), first: "tcp-intermittent-one-endpoint", wavers: true},
+		{name: "what one API server of two sends is dropped", inject: both(another(cluster.APIServer{}), filterTo(cluster.After, "ip saddr "+cluster.SecondAddress+" drop")), first: "tcp-intermittent-one-endpoint", wavers: true},
+		{name: "the certificate of one API server of two has expired", inject: another(cluster.APIServer{Certificate: cluster.ServingCertificate{NotBefore: ago(48), NotAfter: ago(1)}}), first: "cert-differs-by-replica", wavers: true},
+		{name: "the certificate of one API server of two lacks the service's address", inject: another(cluster.APIServer{Certificate: cluster.ServingCertificate{Names: []string{"kubernetes", "kubernetes.default.svc", cluster.SecondAddress}}}), first: "cert-differs-by-replica", wavers: true},
+		{name: "one API server of two does not know the tokens' key", inject: anotherWithTokenKey, first: "token-intermittent-by-apiserver", wavers: true},
+
+		// Two at once.
+		{name: "the serving certificate has expired and CoreDNS is scaled to none", inject: both(withoutDNS, serving(cluster.ServingCertificate{NotBefore: ago(48), NotAfter: ago(1)})), first: "cert-serving-expired", unready: true, unhealthy: true},
 
 		// The network.
 		{name: "kube-proxy's rules are gone", inject: withoutServiceRules, first: "tcp-timeout-kube-proxy-not-programmed", unready: true, unhealthy: true},
@@ -176,6 +195,91 @@ func otherTokenKey(ctx context.Context, t *testing.T, s suite, p cluster.Pod) fu
 		t.Fatal(err)
 	}
 	return restarted("--service-account-signing-key-file="+private, "--service-account-key-file="+public)(ctx, t, s, p)
+}
+
+func another(server cluster.APIServer) injection {
+	return func(ctx context.Context, t *testing.T, s suite, _ cluster.Pod) func(context.Context) error {
+		t.Helper()
+		remove, err := s.AddAPIServer(ctx, server)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return remove
+	}
+}
+
+func anotherWithTokenKey(ctx context.Context, t *testing.T, s suite, p cluster.Pod) func(context.Context) error {
+	t.Helper()
+	private, public, err := s.IssueTokenKey("other-key")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return another(cluster.APIServer{Flags: []string{"--service-account-signing-key-file=" + private, "--service-account-key-file=" + public}})(ctx, t, s, p)
+}
+
+// both makes one fault after the other, and ends the second first.
+func both(first, second injection) injection {
+	return func(ctx context.Context, t *testing.T, s suite, p cluster.Pod) func(context.Context) error {
+		t.Helper()
+		endFirst := first(ctx, t, s, p)
+		endSecond := second(ctx, t, s, p)
+		return func(ctx context.Context) error { return errors.Join(endSecond(ctx), endFirst(ctx)) }
+	}
+}
+
+// everyFourSeconds leaves time for a round trip of more than a second.
+func everyFourSeconds(p *corev1.Pod) {
+	set(p, "LIFELINE_INTERVAL", "4s")
+	set(p, "LIFELINE_TIMEOUT", "2s")
+}
+
+// slow stops the API server again and again, as one is that has hardly any CPU.
+func slow(ctx context.Context, t *testing.T, s suite, _ cluster.Pod) func(context.Context) error {
+	t.Helper()
+	return repeating(ctx, 2200*time.Millisecond, 1800*time.Millisecond, func() (func() error, error) {
+		return func() error { return s.Thaw("kube-apiserver") }, s.Freeze("kube-apiserver")
+	})
+}
+
+// crowded gives the only place among the requests to an administrator who asks
+// for megabytes and hardly reads them. To administrators none is refused. They are
+// asked for from the pod, since the node would take in all of them at once.
+func crowded(ctx context.Context, t *testing.T, s suite, p cluster.Pod) func(context.Context) error {
+	t.Helper()
+	container, err := s.Container(ctx, p.Namespace, p.Name, "lifeline")
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := t.TempDir()
+	// The API server ends a request after a minute.
+	curl := []string{"--silent", "--insecure", "--http1.1", "--limit-rate", "1k", "--max-time", "50", "--output", "/dev/null"}
+	for flag, field := range map[string]string{"--cert": "client-certificate-data", "--key": "client-key-data"} {
+		content, err := s.Kubectl(ctx, "config", "view", "--raw", `--output=go-template={{index (index .users 0).user "`+field+`" | base64decode}}`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		file := filepath.Join(folder, field)
+		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		curl = append(curl, flag, file)
+	}
+	curl = append(curl, "https://"+cluster.ServerAddress+"/openapi/v2")
+	end := restarted("--max-requests-inflight=1", "--enable-priority-and-fairness=false")(ctx, t, s, p)
+	ctx, stop := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for ctx.Err() == nil {
+			_, _ = container.Run(ctx, "curl", curl...)
+			wait(ctx, 100*time.Millisecond)
+		}
+	}()
+	return func(ctx context.Context) error {
+		stop()
+		<-ended
+		return end(ctx)
+	}
 }
 
 func withoutDiscovery(ctx context.Context, t *testing.T, s suite, _ cluster.Pod) func(context.Context) error {

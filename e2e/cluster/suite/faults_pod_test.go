@@ -22,6 +22,7 @@ func podFaults() []fault {
 	clusterSearch := []string{"default.svc.cluster.local", "svc.cluster.local", "cluster.local"}
 	// The report speaks for the client's newest release.
 	oldPython := map[string]string{"python-client": "Debian's is of version 22, and none before 34 heeds a proxy variable"}
+	slowResolver := map[string]string{"rest": "it waits for a resolver that waits five seconds for the first nameserver, and here for three seconds at most"}
 	return []fault{
 		{name: "nothing is wrong"},
 
@@ -33,6 +34,8 @@ func podFaults() []fault {
 		{name: "the port is one where nothing listens", alter: environment("KUBERNETES_SERVICE_PORT", "444"), first: "env-service-port-overridden", unready: true, unhealthy: true},
 		{name: "the host and port are kubelet's", alter: environment("KUBERNETES_SERVICE_HOST", cluster.NodeAddress, "KUBERNETES_SERVICE_PORT", "10250"), first: "env-service-host-overridden", unready: true, unhealthy: true},
 		{name: "the host and port speak plain HTTP", alter: environment("KUBERNETES_SERVICE_HOST", "127.0.0.1", "KUBERNETES_SERVICE_PORT", "8080"), first: "env-service-host-overridden", unready: true, unhealthy: true},
+		{name: "the host is a name that there is not", alter: environment("KUBERNETES_SERVICE_HOST", "api.example.invalid"), first: "env-service-host-unresolvable", unready: true, unhealthy: true},
+		{name: "the port is a word", alter: environment("KUBERNETES_SERVICE_PORT", "https"), first: "env-service-port-invalid", unready: true, unhealthy: true},
 		{name: "HTTPS_PROXY is dead", alter: environment("HTTPS_PROXY", "http://127.0.0.1:3128"), first: "env-http-proxy-intercepts-api", unhealthy: true, own: "run kubectl proxy beside the agent", differs: oldPython},
 		{name: "HTTPS_PROXY is dead but NO_PROXY has the service range", alter: environment("HTTPS_PROXY", "http://127.0.0.1:3128", "NO_PROXY", "10.96.0.0/16,.svc")},
 		{name: "HTTPS_PROXY is dead and NO_PROXY has only the names", alter: environment("HTTPS_PROXY", "http://127.0.0.1:3128", "NO_PROXY", ".svc,.cluster.local"), first: "env-http-proxy-intercepts-api", unhealthy: true, own: "run kubectl proxy beside the agent", differs: oldPython},
@@ -41,11 +44,27 @@ func podFaults() []fault {
 		{name: "packets to port 53 are dropped", inject: filter(cluster.Before, "udp dport 53 drop", "tcp dport 53 drop"), first: "dns-egress-policy-blocks-53", unhealthy: true},
 		{name: "UDP packets to port 53 are dropped", inject: filter(cluster.Before, "udp dport 53 drop"), first: "dns-udp-blocked-tcp-ok", unhealthy: true},
 		{name: "packets to port 53 are rejected", inject: filter(cluster.Before, "udp dport 53 reject with icmp admin-prohibited"), first: "dns-unreachable", unhealthy: true},
+		{name: "TCP packets to port 53 are dropped", inject: unnoticed(filter(cluster.Before, "tcp dport 53 drop"))},
+		{name: "packets to port 53 are dropped for six of twelve seconds", inject: flapping(12*time.Second, 6*time.Second, cluster.Before, "udp dport 53 drop", "tcp dport 53 drop"), first: "dns-egress-policy-blocks-53", wavers: true},
 		{name: "dnsPolicy is Default", alter: func(p *corev1.Pod) { p.Spec.DNSPolicy = corev1.DNSDefault }, first: "dns-dnspolicy-default", unhealthy: true},
 		{name: "dnsPolicy is None and without a search list", alter: resolver(cluster.DNSAddress), first: "dns-policy-none-incomplete", unhealthy: true},
 		{
 			name: "the first of two nameservers is dead", first: "dns-nameserver-failing",
 			alter: resolver("127.0.0.1", append([]string{cluster.DNSAddress}, clusterSearch...)...),
+		},
+		{
+			name: "UDP packets to the first of two nameservers are dropped", first: "dns-udp-blocked-tcp-ok",
+			objects: nameserver("10.96.0.55", forwarding), alter: resolver(cluster.DNSAddress, append([]string{"10.96.0.55"}, clusterSearch...)...),
+			inject: filter(cluster.Before, "ip daddr "+cluster.DNSAddress+" udp dport 53 drop"), differs: slowResolver,
+		},
+		{
+			name: "the first of two nameservers is shut off", first: "dns-nameserver-failing",
+			objects: nameserver("10.96.0.56", forwarding), alter: resolver(cluster.DNSAddress, append([]string{"10.96.0.56"}, clusterSearch...)...),
+			inject: filter(cluster.Before, "ip daddr "+cluster.DNSAddress+" meta l4proto { tcp, udp } th dport 53 drop"), differs: slowResolver,
+		},
+		{
+			name: "the first of two nameservers fails on every name", first: "dns-nameserver-failing",
+			objects: nameserver("10.96.0.57", servfail), alter: resolver("10.96.0.57", append([]string{cluster.DNSAddress}, clusterSearch...)...), own: "give a Service its address",
 		},
 		{name: "the nameserver is not the cluster's", objects: foreignDNS("10.96.0.53"), alter: resolver("10.96.0.53", clusterSearch...), own: "give a Service its address", first: "dns-nxdomain-foreign-resolver", unhealthy: true},
 		{name: "one of two nameservers is not the cluster's", objects: foreignDNS("10.96.0.54"), alter: resolver("10.96.0.54", append([]string{cluster.DNSAddress}, clusterSearch...)...), own: "give a Service its address", first: "dns-mixed-nameservers", unhealthy: true},
@@ -68,6 +87,12 @@ func podFaults() []fault {
 		{name: "the token is one of a Secret without expiry", objects: legacyToken, alter: mount(corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: "legacy"}}), first: "token-legacy-secret-no-exp"},
 		{name: "the service account was deleted and made anew", inject: recreateServiceAccount, alter: func(p *corev1.Pod) { p.Spec.ServiceAccountName = "short-lived" }, objects: serviceAccount("short-lived"), first: "http-401-unattributed", unready: true, unhealthy: true},
 
+		{name: "the service account is deleted", inject: withoutServiceAccount, alter: func(p *corev1.Pod) { p.Spec.ServiceAccountName = "short-lived" }, objects: serviceAccount("short-lived"), first: "http-401-unattributed", unready: true, unhealthy: true},
+		{name: "the token is that of another pod", objects: tokenOfAnotherPod(false), alter: mount(files()), first: "token-pod-mismatch"},
+		{name: "the token is that of a pod that is gone", objects: tokenOfAnotherPod(true), alter: mount(files()), first: "token-pod-mismatch", unready: true, unhealthy: true},
+		{name: "the namespace file is another pod's", objects: configMap("elsewhere", "namespace", "elsewhere"), alter: mount(projected(token(""), authority(), configMapFile("elsewhere", "namespace"))), first: "token-namespace-file-mismatch"},
+		{name: "kube-root-ca.crt is deleted", inject: unnoticed(deleted("configmap/kube-root-ca.crt"))},
+
 		// Two at once.
 		{
 			name: "the token is for another audience and the nameserver is dead", first: "token-audience-mismatch", unready: true, unhealthy: true,
@@ -82,6 +107,35 @@ func podFaults() []fault {
 			alter: func(p *corev1.Pod) {
 				mount(projected(token(""), bundleFile(), namespaceFile()))(p)
 				environment("KUBERNETES_SERVICE_HOST", cluster.DNSAddress)(p)
+			},
+		},
+
+		{
+			name: "the token is empty and the nameserver is not the cluster's", first: "token-empty", unready: true, unhealthy: true, own: "give a Service its address",
+			objects: func(ctx context.Context, t *testing.T, s suite, namespace string) []any {
+				t.Helper()
+				foreignDNS("10.96.0.63")(ctx, t, s, namespace)
+				return secretFiles(func(string) string { return "" })(ctx, t, s, namespace)
+			},
+			alter: func(p *corev1.Pod) {
+				mount(files())(p)
+				resolver("10.96.0.63", clusterSearch...)(p)
+			},
+		},
+		{
+			name: "ca.crt is of another cluster and the token for another audience", first: "ca-rotated-same-name", unready: true, unhealthy: true,
+			objects: otherAuthority, alter: mount(projected(token("vault"), bundleFile(), namespaceFile())),
+		},
+		{
+			name: "packets to the API are reset and the nameserver is replaced by another network's", first: "tcp-refused", unready: true, unhealthy: true,
+			objects: nameserver("10.96.0.59", forwarding), alter: resolver("10.96.0.59", clusterSearch...),
+			inject: both(replaceBackend(upstream), filter(cluster.Before, "ip daddr "+cluster.ServerAddress+" meta l4proto tcp reject with tcp reset")),
+		},
+		{
+			name: "the host is nobody's and the token for another audience", first: "env-service-host-overridden", unready: true, unhealthy: true,
+			alter: func(p *corev1.Pod) {
+				mount(projected(token("vault"), authority(), namespaceFile()))(p)
+				environment("KUBERNETES_SERVICE_HOST", "172.30.0.9")(p)
 			},
 		},
 
@@ -101,6 +155,12 @@ func podFaults() []fault {
 			name: "large packets to the API are lost", inject: loseLargePackets, first: "tls-timeout-mtu-blackhole", unready: true, unhealthy: true,
 			differs: map[string]string{"rest": "no packet of curl's handshake is as large as those of Go's"},
 		},
+		{name: "packets to the API are reset for two of six seconds", inject: flapping(6*time.Second, 2*time.Second, cluster.Before, "ip daddr "+cluster.ServerAddress+" meta l4proto tcp reject with tcp reset"), first: "tcp-refused", wavers: true},
+		{name: "packets to the API are dropped for three of eight seconds", inject: flapping(8*time.Second, 3*time.Second, cluster.Before, "ip daddr "+cluster.ServerAddress+" drop"), first: "tcp-timeout-networkpolicy", wavers: true},
+		{name: "what the API server sends is dropped", inject: filterTo(cluster.After, "tcp sport 6443 drop"), first: "tcp-timeout-networkpolicy", unready: true, unhealthy: true},
+		{name: "connections to the API are reset at the first data", inject: filter(cluster.After, "tcp dport 6443 meta length > 200 reject with tcp reset"), first: "tls-eof-or-reset", unready: true, unhealthy: true},
+		{name: "packets to all Services are prohibited", inject: filter(cluster.Before, "ip daddr 10.96.0.0/16 reject with icmp admin-prohibited"), first: "tcp-host-unreachable-firewall", unready: true, unhealthy: true},
+		{name: "packets to all Services are dropped", inject: filter(cluster.Before, "ip daddr 10.96.0.0/16 drop"), first: "tcp-timeout-kube-proxy-not-programmed", unready: true, unhealthy: true},
 	}
 }
 
@@ -112,6 +172,15 @@ func environment(variables ...string) func(*corev1.Pod) {
 			for j := 0; j < len(variables); j += 2 {
 				p.Spec.Containers[i].Env = append(p.Spec.Containers[i].Env, corev1.EnvVar{Name: variables[j], Value: variables[j+1]})
 			}
+		}
+	}
+}
+
+// set gives the agent a setting in the place of the one that it has.
+func set(p *corev1.Pod, name, value string) {
+	for i, variable := range p.Spec.Containers[0].Env {
+		if variable.Name == name {
+			p.Spec.Containers[0].Env[i].Value = value
 		}
 	}
 }
@@ -130,76 +199,6 @@ func resolver(first string, more ...string) func(*corev1.Pod) {
 			}
 		}
 	}
-}
-
-// foreignDNS is a nameserver, at the address of a Service, that knows no cluster.
-func foreignDNS(address string) objectsOf {
-	return func(ctx context.Context, t *testing.T, s suite, namespace string) []any {
-		t.Helper()
-		labels := map[string]string{"app": "foreign-dns"}
-		metadata := metav1.ObjectMeta{Namespace: namespace, Name: "foreign-dns", Labels: labels}
-		var ports []corev1.ServicePort
-		for _, protocol := range []corev1.Protocol{corev1.ProtocolUDP, corev1.ProtocolTCP} {
-			ports = append(ports, corev1.ServicePort{Name: strings.ToLower(string(protocol)), Protocol: protocol, Port: 53})
-		}
-		security := restricted()
-		security.RunAsUser = new(int64(65532))
-		s.apply(ctx, t,
-			corev1.ConfigMap{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"}, ObjectMeta: metadata, Data: map[string]string{"Corefile": upstream}},
-			corev1.Service{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Service"}, ObjectMeta: metadata, Spec: corev1.ServiceSpec{ClusterIP: address, Selector: labels, Ports: ports}},
-			corev1.Pod{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"}, ObjectMeta: metadata, Spec: corev1.PodSpec{
-				DNSPolicy: corev1.DNSDefault,
-				Volumes:   []corev1.Volume{{Name: "config", VolumeSource: corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{LocalObjectReference: corev1.LocalObjectReference{Name: metadata.Name}}}}},
-				Containers: []corev1.Container{{
-					Name: "coredns", Image: cluster.CoreDNSImage, Args: []string{"-conf", "/etc/coredns/Corefile"}, SecurityContext: security,
-					VolumeMounts: []corev1.VolumeMount{{Name: "config", MountPath: "/etc/coredns"}},
-				}},
-			}},
-		)
-		// Else what is wrong at first is that nobody serves there.
-		if _, err := s.Kubectl(ctx, "wait", "--for=condition=Ready", "--timeout=1m", "--namespace="+namespace, "pod/"+metadata.Name); err != nil {
-			t.Fatal(err)
-		}
-		return nil
-	}
-}
-
-// filter makes rules for the packets that the pod sends.
-func filter(hook cluster.Hook, rules ...string) injection {
-	return func(ctx context.Context, t *testing.T, s suite, p cluster.Pod) func(context.Context) error {
-		t.Helper()
-		var ofPod []string
-		for _, rule := range rules {
-			ofPod = append(ofPod, "ip saddr "+p.Address+" "+rule)
-		}
-		remove, err := s.Filter(ctx, hook, ofPod...)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return remove
-	}
-}
-
-// loseLargePackets stands for a path with a smaller MTU of which nothing tells, one
-// that leaves room for the segments of 1000 bytes of a deep probe.
-// The pod's device must not hand on several packets as one, else the filter sees
-// them before they are cut to size.
-func loseLargePackets(ctx context.Context, t *testing.T, s suite, p cluster.Pod) func(context.Context) error {
-	t.Helper()
-	device, err := s.PodDevice(ctx, p.Address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := s.Node(ctx, "ip", "link", "set", device, "gso_max_segs", "1"); err != nil {
-		t.Fatal(err)
-	}
-	remove, err := s.Filter(ctx, cluster.After,
-		"ip saddr "+p.Address+" tcp dport 6443 meta length > 1045 drop",
-		"ip daddr "+p.Address+" tcp sport 6443 meta length > 1045 drop")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return remove
 }
 
 // mount gives every container of the pod the volume for its service-account
@@ -235,14 +234,14 @@ func token(audience string) corev1.VolumeProjection {
 	}}
 }
 
-func authority() corev1.VolumeProjection { return configMapFile("kube-root-ca.crt") }
+func authority() corev1.VolumeProjection { return configMapFile("kube-root-ca.crt", "ca.crt") }
 
-func bundleFile() corev1.VolumeProjection { return configMapFile("bundle") }
+func bundleFile() corev1.VolumeProjection { return configMapFile("bundle", "ca.crt") }
 
-func configMapFile(name string) corev1.VolumeProjection {
+func configMapFile(name, file string) corev1.VolumeProjection {
 	return corev1.VolumeProjection{ConfigMap: &corev1.ConfigMapProjection{
 		LocalObjectReference: corev1.LocalObjectReference{Name: name},
-		Items:                []corev1.KeyToPath{{Key: "ca.crt", Path: "ca.crt"}},
+		Items:                []corev1.KeyToPath{{Key: file, Path: file}},
 	}}
 }
 
@@ -265,18 +264,49 @@ type objectsOf func(ctx context.Context, t *testing.T, s suite, namespace string
 func secretFiles(change func(token string) string) objectsOf {
 	return func(ctx context.Context, t *testing.T, s suite, namespace string) []any {
 		t.Helper()
-		out, err := s.Kubectl(ctx, "create", "token", "default", "--namespace="+namespace, "--duration=1h")
-		if err != nil {
-			t.Fatal(err)
+		return []any{s.filesWith(ctx, t, namespace, change(s.createToken(ctx, t, namespace)))}
+	}
+}
+
+// createToken is a token of the namespace's default account.
+func (s suite) createToken(ctx context.Context, t *testing.T, namespace string, flags ...string) string {
+	t.Helper()
+	out, err := s.Kubectl(ctx, append([]string{"create", "token", "default", "--namespace=" + namespace, "--duration=1h"}, flags...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimRight(out, "\n")
+}
+
+func (s suite) filesWith(ctx context.Context, t *testing.T, namespace, token string) corev1.Secret {
+	t.Helper()
+	return corev1.Secret{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "files"},
+		Data:       map[string][]byte{"token": []byte(token), "ca.crt": rootAuthority(ctx, t, s, namespace), "namespace": []byte(namespace)},
+	}
+}
+
+// tokenOfAnotherPod copies the token of a pod that nobody starts, and may be gone
+// by then.
+func tokenOfAnotherPod(gone bool) objectsOf {
+	return func(ctx context.Context, t *testing.T, s suite, namespace string) []any {
+		t.Helper()
+		s.apply(ctx, t, corev1.Pod{
+			TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"},
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "another"},
+			Spec: corev1.PodSpec{
+				SchedulerName: "nobody",
+				Containers:    []corev1.Container{{Name: "another", Image: cluster.CoreDNSImage, SecurityContext: restricted()}},
+			},
+		})
+		copied := s.createToken(ctx, t, namespace, "--bound-object-kind=Pod", "--bound-object-name=another")
+		if gone {
+			if _, err := s.Kubectl(ctx, "delete", "pod/another", "--namespace="+namespace); err != nil {
+				t.Fatal(err)
+			}
 		}
-		for len(out) > 0 && out[len(out)-1] == '\n' {
-			out = out[:len(out)-1]
-		}
-		return []any{corev1.Secret{
-			TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"},
-			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "files"},
-			Data:       map[string][]byte{"token": []byte(change(out)), "ca.crt": rootAuthority(ctx, t, s, namespace), "namespace": []byte(namespace)},
-		}}
+		return []any{s.filesWith(ctx, t, namespace, copied)}
 	}
 }
 
@@ -289,12 +319,14 @@ func rootAuthority(ctx context.Context, t *testing.T, s suite, namespace string)
 	return []byte(out)
 }
 
-func bundle(content string) objectsOf {
+func bundle(content string) objectsOf { return configMap("bundle", "ca.crt", content) }
+
+func configMap(name, file, content string) objectsOf {
 	return func(_ context.Context, _ *testing.T, _ suite, namespace string) []any {
 		return []any{corev1.ConfigMap{
 			TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"},
-			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "bundle"},
-			Data:       map[string]string{"ca.crt": content},
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
+			Data:       map[string]string{file: content},
 		}}
 	}
 }
@@ -330,13 +362,27 @@ func serviceAccount(name string) objectsOf {
 	}
 }
 
+func withoutServiceAccount(ctx context.Context, t *testing.T, s suite, p cluster.Pod) func(context.Context) error {
+	t.Helper()
+	return deleted("serviceaccount/"+p.ServiceAccount)(ctx, t, s, p)
+}
+
+// deleted deletes an object of the pod's namespace.
+func deleted(object string) injection {
+	return func(ctx context.Context, t *testing.T, s suite, p cluster.Pod) func(context.Context) error {
+		t.Helper()
+		if _, err := s.Kubectl(ctx, "delete", object, "--namespace="+p.Namespace); err != nil {
+			t.Fatal(err)
+		}
+		return nil
+	}
+}
+
 // recreateServiceAccount gives the account of the pod another UID than its token
 // has, which nothing but another token cures.
 func recreateServiceAccount(ctx context.Context, t *testing.T, s suite, p cluster.Pod) func(context.Context) error {
 	t.Helper()
-	if _, err := s.Kubectl(ctx, "delete", "serviceaccount", p.ServiceAccount, "--namespace="+p.Namespace); err != nil {
-		t.Fatal(err)
-	}
+	withoutServiceAccount(ctx, t, s, p)
 	s.apply(ctx, t, serviceAccount(p.ServiceAccount)(ctx, t, s, p.Namespace)...)
 	// The API server takes a token for ten seconds more that it has just taken
 	// (TokenSuccessCacheTTL, pkg/kubeapiserver/options/authentication.go).

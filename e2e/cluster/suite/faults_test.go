@@ -31,6 +31,9 @@ type fault struct {
 	first string
 	// unready and unhealthy tell that /readyz and /healthz answer 503.
 	unready, unhealthy bool
+	// wavers tells that the fault shows at times alone, so that probes and clients
+	// may fare otherwise than the report that names it, which may take longer.
+	wavers bool
 	// own is what a fault of the pod alone needs an own cluster for.
 	own string
 	// differs tells of a client that is known to fare otherwise than the report
@@ -168,9 +171,17 @@ func (f fault) isTold(r report) bool { return r.Round > 0 && r.first() == f.firs
 // what clients meet, with what is to be expected under it.
 func (f fault) look(ctx context.Context, t *testing.T, s suite, p cluster.Pod, rounds *recording, began time.Time) result {
 	t.Helper()
-	told, ok := rounds.until(ctx, t, 2*inTime, func(r report) bool { return r.Time.After(began) && f.isTold(r) })
+	limit := 2 * inTime
+	if f.wavers {
+		limit *= 3
+	}
+	told, ok := rounds.until(ctx, t, limit, func(r report) bool { return r.Time.After(began) && f.isTold(r) })
 	if !ok {
 		t.Logf("want %q first: %s", f.first, told.summary())
+	}
+	r := result{fault: f.name, want: f.first, first: told.first(), status: told.Status, certainty: told.verdict().certainty, probes: probes(ctx, t, p)}
+	if f.wavers {
+		return r
 	}
 	code := func(unavailable bool) int {
 		if unavailable {
@@ -179,11 +190,9 @@ func (f fault) look(ctx context.Context, t *testing.T, s suite, p cluster.Pod, r
 		return 200
 	}
 	want := map[string]int{"/livez": 200, "/readyz": code(f.unready), "/healthz": code(f.unhealthy)}
-	got := probes(ctx, t, p)
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, r.probes); diff != "" {
 		t.Errorf("probes (-want +got):\n%s\n%s", diff, told.summary())
 	}
-	r := result{fault: f.name, want: f.first, first: told.first(), status: told.Status, certainty: told.verdict().certainty, probes: got}
 	if s.Own() {
 		r.cells = s.compare(ctx, t, p, f.differs)
 	}

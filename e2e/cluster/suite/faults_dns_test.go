@@ -1,0 +1,101 @@
+//go:build linux
+
+package suite_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/kube-lifeline/lifeline/e2e/cluster"
+)
+
+// foreignDNS is a nameserver, at the address of a Service, that knows no cluster.
+func foreignDNS(address string) objectsOf { return nameserver(address, upstream) }
+
+// nameserver is a Service of that address with a CoreDNS pod for each Corefile
+// behind it, dns-0 and so on.
+func nameserver(address string, corefiles ...string) objectsOf {
+	return func(ctx context.Context, t *testing.T, s suite, namespace string) []any {
+		t.Helper()
+		var ports []corev1.ServicePort
+		for _, protocol := range []corev1.Protocol{corev1.ProtocolUDP, corev1.ProtocolTCP} {
+			ports = append(ports, corev1.ServicePort{Name: strings.ToLower(string(protocol)), Protocol: protocol, Port: 53})
+		}
+		s.apply(ctx, t, corev1.Service{
+			TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Service"},
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "dns"},
+			Spec:       corev1.ServiceSpec{ClusterIP: address, Selector: dnsLabels(), Ports: ports},
+		})
+		for i, corefile := range corefiles {
+			s.startDNS(ctx, t, namespace, fmt.Sprintf("dns-%d", i), corefile)
+		}
+		return nil
+	}
+}
+
+func dnsLabels() map[string]string { return map[string]string{"app": "dns"} }
+
+// startDNS starts a pod behind the Service of nameserver and waits until it
+// serves, else what is wrong at first is that nobody does.
+func (s suite) startDNS(ctx context.Context, t *testing.T, namespace, name, corefile string) {
+	t.Helper()
+	metadata := metav1.ObjectMeta{Namespace: namespace, Name: name, Labels: dnsLabels()}
+	security := restricted()
+	security.RunAsUser = new(int64(65532))
+	s.apply(ctx, t,
+		corev1.ConfigMap{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"}, ObjectMeta: metadata, Data: map[string]string{"Corefile": corefile}},
+		corev1.Pod{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"}, ObjectMeta: metadata, Spec: corev1.PodSpec{
+			DNSPolicy:                     corev1.DNSDefault,
+			TerminationGracePeriodSeconds: new(int64(0)),
+			Volumes:                       []corev1.Volume{{Name: "config", VolumeSource: corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{LocalObjectReference: corev1.LocalObjectReference{Name: name}}}}},
+			Containers: []corev1.Container{{
+				Name: "coredns", Image: cluster.CoreDNSImage, Args: []string{"-conf", "/etc/coredns/Corefile"}, SecurityContext: security,
+				VolumeMounts: []corev1.VolumeMount{{Name: "config", MountPath: "/etc/coredns"}},
+			}},
+		}},
+	)
+	if _, err := s.Kubectl(ctx, "wait", "--for=condition=Ready", "--timeout=1m", "--namespace="+namespace, "pod/"+name); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// forwarding asks the cluster's DNS, and servfail has no answer to any name.
+const (
+	forwarding = ".:53 {\nforward . " + cluster.DNSAddress + "\n}"
+	servfail   = ".:53 {\ntemplate ANY ANY . {\nrcode SERVFAIL\n}\n}"
+)
+
+// addBackend puts another pod behind the nameserver.
+func addBackend(corefile string) injection {
+	return func(ctx context.Context, t *testing.T, s suite, p cluster.Pod) func(context.Context) error {
+		t.Helper()
+		s.startDNS(ctx, t, p.Namespace, "dns-1", corefile)
+		return func(ctx context.Context) error {
+			_, err := s.Kubectl(ctx, "delete", "pod/dns-1", "--namespace="+p.Namespace, "--wait=false")
+			return err
+		}
+	}
+}
+
+// replaceBackend puts another pod behind the nameserver in the place of its only
+// one.
+func replaceBackend(corefile string) injection {
+	return func(ctx context.Context, t *testing.T, s suite, p cluster.Pod) func(context.Context) error {
+		t.Helper()
+		remove := addBackend(corefile)(ctx, t, s, p)
+		inService := func(ctx context.Context, label string) error {
+			_, err := s.Kubectl(ctx, "label", "pod/dns-0", "--namespace="+p.Namespace, "--overwrite", label)
+			return err
+		}
+		if err := inService(ctx, "app=replaced"); err != nil {
+			t.Fatal(err)
+		}
+		return func(ctx context.Context) error { return errors.Join(inService(ctx, "app=dns"), remove(ctx)) }
+	}
+}

@@ -1,0 +1,120 @@
+//go:build linux
+
+package suite_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/kube-lifeline/lifeline/e2e/cluster"
+)
+
+// filter makes rules for the packets that the pod sends, and filterTo for those
+// that it is sent.
+func filter(hook cluster.Hook, rules ...string) injection {
+	return filtered(hook, "ip saddr", rules)
+}
+
+func filterTo(hook cluster.Hook, rules ...string) injection {
+	return filtered(hook, "ip daddr", rules)
+}
+
+func filtered(hook cluster.Hook, direction string, rules []string) injection {
+	return func(ctx context.Context, t *testing.T, s suite, p cluster.Pod) func(context.Context) error {
+		t.Helper()
+		remove, err := s.Filter(ctx, hook, prefixed(direction+" "+p.Address+" ", rules)...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return remove
+	}
+}
+
+func prefixed(prefix string, rules []string) []string {
+	out := make([]string, len(rules))
+	for i, rule := range rules {
+		out[i] = prefix + rule
+	}
+	return out
+}
+
+// flapping filters packets for so long in every period, until it is cured.
+func flapping(period, lasts time.Duration, hook cluster.Hook, rules ...string) injection {
+	return func(ctx context.Context, t *testing.T, s suite, p cluster.Pod) func(context.Context) error {
+		t.Helper()
+		return repeating(ctx, period, lasts, func() (func() error, error) {
+			remove, err := s.Filter(context.WithoutCancel(ctx), hook, prefixed("ip saddr "+p.Address+" ", rules)...)
+			return func() error { return remove(context.WithoutCancel(ctx)) }, err
+		})
+	}
+}
+
+// repeating begins something and ends it again in every period, until it is
+// cured.
+func repeating(ctx context.Context, period, lasts time.Duration, begin func() (end func() error, err error)) func(context.Context) error {
+	ctx, stop := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func() {
+		for {
+			end, err := begin()
+			if err == nil {
+				wait(ctx, lasts)
+				err = end()
+			}
+			if err != nil || ctx.Err() != nil {
+				ended <- err
+				return
+			}
+			wait(ctx, period-lasts)
+		}
+	}()
+	return func(context.Context) error {
+		stop()
+		return <-ended
+	}
+}
+
+func wait(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
+// unnoticed makes a fault of which nothing may be said, and waits for reports that
+// could.
+func unnoticed(fault injection) injection {
+	return func(ctx context.Context, t *testing.T, s suite, p cluster.Pod) func(context.Context) error {
+		t.Helper()
+		cure := fault(ctx, t, s, p)
+		before, err := status(ctx, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		within(ctx, t, 10*interval, p, func(r report) bool { return r.Round > before.Round+1 })
+		return cure
+	}
+}
+
+// loseLargePackets stands for a path with a smaller MTU of which nothing tells, one
+// that leaves room for the segments of 1000 bytes of a deep probe.
+// The pod's device must not hand on several packets as one, else the filter sees
+// them before they are cut to size.
+func loseLargePackets(ctx context.Context, t *testing.T, s suite, p cluster.Pod) func(context.Context) error {
+	t.Helper()
+	device, err := s.PodDevice(ctx, p.Address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Node(ctx, "ip", "link", "set", device, "gso_max_segs", "1"); err != nil {
+		t.Fatal(err)
+	}
+	remove, err := s.Filter(ctx, cluster.After,
+		"ip saddr "+p.Address+" tcp dport 6443 meta length > 1045 drop",
+		"ip daddr "+p.Address+" tcp sport 6443 meta length > 1045 drop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return remove
+}
