@@ -65,10 +65,12 @@ func (s suite) startDNS(ctx context.Context, t *testing.T, namespace, name, core
 	}
 }
 
-// forwarding asks the cluster's DNS, and servfail has no answer to any name.
+// forwarding asks the cluster's DNS, servfail has no answer to any name, and
+// wildcard has one to each below corp.example.
 const (
 	forwarding = ".:53 {\nforward . " + cluster.DNSAddress + "\n}"
 	servfail   = ".:53 {\ntemplate ANY ANY . {\nrcode SERVFAIL\n}\n}"
+	wildcard   = "corp.example:53 {\ntemplate IN A . {\nanswer \"{{ .Name }} 60 IN A " + cluster.NodeAddress + "\"\n}\ntemplate IN AAAA . {\nrcode NOERROR\n}\n}\n" + forwarding
 )
 
 // addBackend puts another pod behind the nameserver.
@@ -97,5 +99,21 @@ func replaceBackend(corefile string) injection {
 			t.Fatal(err)
 		}
 		return func(ctx context.Context) error { return errors.Join(inService(ctx, "app=dns"), remove(ctx)) }
+	}
+}
+
+// nodeAddress gives the node an address on which nothing listens, as a cache of
+// the node leaves it that was killed.
+func nodeAddress(address string) objectsOf {
+	return func(ctx context.Context, t *testing.T, s suite, _ string) []any {
+		t.Helper()
+		change := func(ctx context.Context, do string) {
+			if _, err := s.Node(ctx, "ip", "address", do, address+"/32", "dev", "lo"); err != nil {
+				t.Error(err)
+			}
+		}
+		change(ctx, "add")
+		t.Cleanup(func() { change(context.WithoutCancel(ctx), "delete") })
+		return nil
 	}
 }

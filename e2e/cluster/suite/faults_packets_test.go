@@ -4,11 +4,24 @@ package suite_test
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/kube-lifeline/lifeline/e2e/cluster"
 )
+
+// dropBackend drops what one of the two pods of the nameserver answers. A query
+// that is dropped before it is sent on would find the other pod at its second try.
+func dropBackend(ctx context.Context, t *testing.T, s suite, p cluster.Pod) func(context.Context) error {
+	t.Helper()
+	backend, err := s.Pod(ctx, p.Namespace, "dns-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return filterTo(cluster.After, "ip saddr "+backend.Address+" drop")(ctx, t, s, p)
+}
 
 // filter makes rules for the packets that the pod sends, and filterTo for those
 // that it is sent.
@@ -37,6 +50,24 @@ func prefixed(prefix string, rules []string) []string {
 		out[i] = prefix + rule
 	}
 	return out
+}
+
+// lose drops at random so many of a hundred packets in either direction: all of
+// the pod's, or those to a port alone. What the test asks of the pod gets through.
+func lose(percent int, to string) injection {
+	return func(ctx context.Context, t *testing.T, s suite, p cluster.Pod) func(context.Context) error {
+		t.Helper()
+		drop := fmt.Sprintf(" numgen random mod 100 < %d drop", percent)
+		remove, err := s.Filter(ctx, cluster.After,
+			fmt.Sprintf("ip saddr %s tcp sport %d accept", p.Address, port),
+			fmt.Sprintf("ip daddr %s tcp dport %d accept", p.Address, port),
+			"ip saddr "+p.Address+" "+to+drop,
+			"ip daddr "+p.Address+" "+strings.ReplaceAll(to, "dport", "sport")+drop)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return remove
+	}
 }
 
 // flapping filters packets for so long in every period, until it is cured.

@@ -46,6 +46,13 @@ func podFaults() []fault {
 		{name: "packets to port 53 are rejected", inject: filter(cluster.Before, "udp dport 53 reject with icmp admin-prohibited"), first: "dns-unreachable", unhealthy: true},
 		{name: "TCP packets to port 53 are dropped", inject: unnoticed(filter(cluster.Before, "tcp dport 53 drop"))},
 		{name: "packets to port 53 are dropped for six of twelve seconds", inject: flapping(12*time.Second, 6*time.Second, cluster.Before, "udp dport 53 drop", "tcp dport 53 drop"), first: "dns-egress-policy-blocks-53", wavers: true},
+		{name: "packets of DNS are lost, two of ten", inject: lose(20, "udp dport 53"), first: "network-packet-loss", wavers: true},
+		{name: "one of two backends of DNS is dead", objects: nameserver("10.96.0.60", forwarding, forwarding), alter: resolver("10.96.0.60", clusterSearch...), inject: dropBackend, first: "dns-one-backend-bad", wavers: true},
+		{name: "one of two backends of DNS fails on every name", objects: nameserver("10.96.0.61", forwarding), alter: resolver("10.96.0.61", clusterSearch...), inject: addBackend(servfail), first: "dns-one-backend-bad", wavers: true},
+		{name: "a wildcard is searched before the cluster", objects: nameserver("10.96.0.62", wildcard), alter: resolver("10.96.0.62", append([]string{"corp.example"}, clusterSearch...)...), own: "give a Service its address", first: "dns-search-wildcard-hijack"},
+		{name: "the nameserver is link-local and packets to it vanish", alter: resolver("169.254.20.10", clusterSearch...), own: "let packets to nowhere vanish", first: "dns-policy-misses-nodelocal-or-clouddns", unhealthy: true},
+		{name: "the nameserver is link-local and nothing listens there", objects: nodeAddress("169.254.25.10"), alter: resolver("169.254.25.10", clusterSearch...), own: "give its node an address", first: "dns-nodelocal-down", unhealthy: true},
+		{name: "the pod is on the host's network and its dnsPolicy is ClusterFirst", own: "run a pod on the host's network", objects: privileged, alter: func(p *corev1.Pod) { p.Spec.HostNetwork = true }, first: "dns-hostnetwork-without-clusterfirstwithhostnet", unhealthy: true},
 		{name: "dnsPolicy is Default", alter: func(p *corev1.Pod) { p.Spec.DNSPolicy = corev1.DNSDefault }, first: "dns-dnspolicy-default", unhealthy: true},
 		{name: "dnsPolicy is None and without a search list", alter: resolver(cluster.DNSAddress), first: "dns-policy-none-incomplete", unhealthy: true},
 		{
@@ -155,6 +162,8 @@ func podFaults() []fault {
 			name: "large packets to the API are lost", inject: loseLargePackets, first: "tls-timeout-mtu-blackhole", unready: true, unhealthy: true,
 			differs: map[string]string{"rest": "no packet of curl's handshake is as large as those of Go's"},
 		},
+		{name: "packets are lost, two of ten", inject: lose(20, ""), first: "network-packet-loss", wavers: true},
+		{name: "packets to the API are lost, three of ten", inject: lose(30, "tcp dport 6443"), first: "network-packet-loss", wavers: true},
 		{name: "packets to the API are reset for two of six seconds", inject: flapping(6*time.Second, 2*time.Second, cluster.Before, "ip daddr "+cluster.ServerAddress+" meta l4proto tcp reject with tcp reset"), first: "tcp-refused", wavers: true},
 		{name: "packets to the API are dropped for three of eight seconds", inject: flapping(8*time.Second, 3*time.Second, cluster.Before, "ip daddr "+cluster.ServerAddress+" drop"), first: "tcp-timeout-networkpolicy", wavers: true},
 		{name: "what the API server sends is dropped", inject: filterTo(cluster.After, "tcp sport 6443 drop"), first: "tcp-timeout-networkpolicy", unready: true, unhealthy: true},
@@ -308,6 +317,15 @@ func tokenOfAnotherPod(gone bool) objectsOf {
 		}
 		return []any{s.filesWith(ctx, t, namespace, copied)}
 	}
+}
+
+// privileged lets pods of the host's network into the namespace.
+func privileged(ctx context.Context, t *testing.T, s suite, namespace string) []any {
+	t.Helper()
+	if _, err := s.Kubectl(ctx, "label", "namespace/"+namespace, "pod-security.kubernetes.io/enforce=privileged", "--overwrite"); err != nil {
+		t.Fatal(err)
+	}
+	return nil
 }
 
 func rootAuthority(ctx context.Context, t *testing.T, s suite, namespace string) []byte {
