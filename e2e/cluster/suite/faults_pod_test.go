@@ -4,6 +4,7 @@ package suite_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -99,6 +100,10 @@ func podFaults() []fault {
 		{name: "the token is that of a pod that is gone", objects: tokenOfAnotherPod(true), alter: mount(files()), first: "token-pod-mismatch", unready: true, unhealthy: true},
 		{name: "the namespace file is another pod's", objects: configMap("elsewhere", "namespace", "elsewhere"), alter: mount(projected(token(""), authority(), configMapFile("elsewhere", "namespace"))), first: "token-namespace-file-mismatch"},
 		{name: "kube-root-ca.crt is deleted", inject: unnoticed(deleted("configmap/kube-root-ca.crt"))},
+
+		{name: "the token is one of a Secret that is marked as invalid", objects: invalidLegacyToken, alter: mount(corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: "legacy"}}), first: "token-legacy-invalidated", unready: true, unhealthy: true},
+		{name: "the token is one of a Secret that is gone", objects: goneLegacyToken, alter: mount(files()), first: "token-legacy-invalidated", unready: true, unhealthy: true},
+		{name: "the token is bound to a node that is gone", objects: tokenOfNode, alter: mount(files()), first: "token-node-bound-invalid", unready: true, unhealthy: true},
 
 		// Two at once.
 		{
@@ -369,6 +374,51 @@ func legacyToken(_ context.Context, _ *testing.T, _ suite, namespace string) []a
 		},
 		Type: corev1.SecretTypeServiceAccountToken,
 	}}
+}
+
+// legacyTokenOf applies the Secret and waits for the token that the controller
+// manager puts into it.
+func legacyTokenOf(ctx context.Context, t *testing.T, s suite, namespace string) (token string) {
+	t.Helper()
+	s.apply(ctx, t, legacyToken(ctx, t, s, namespace)...)
+	eventually(ctx, t, 10*time.Second, func() error {
+		out, err := s.Kubectl(ctx, "get", "secret/legacy", "--namespace="+namespace, "--output=go-template={{.data.token | base64decode}}")
+		if token = out; err == nil && !strings.HasPrefix(token, "ey") {
+			err = errors.New("the Secret has no token yet")
+		}
+		return err
+	})
+	return token
+}
+
+// invalidLegacyToken is marked as the cleaner of unused ones does it
+// (pkg/controller/serviceaccount/legacy_serviceaccount_token_cleaner.go).
+func invalidLegacyToken(ctx context.Context, t *testing.T, s suite, namespace string) []any {
+	t.Helper()
+	legacyTokenOf(ctx, t, s, namespace)
+	if _, err := s.Kubectl(ctx, "label", "secret/legacy", "--namespace="+namespace, "kubernetes.io/legacy-token-invalid-since="+ago(24).Format(time.DateOnly)); err != nil {
+		t.Fatal(err)
+	}
+	return nil
+}
+
+func goneLegacyToken(ctx context.Context, t *testing.T, s suite, namespace string) []any {
+	t.Helper()
+	copied := s.filesWith(ctx, t, namespace, legacyTokenOf(ctx, t, s, namespace))
+	if _, err := s.Kubectl(ctx, "delete", "secret/legacy", "--namespace="+namespace); err != nil {
+		t.Fatal(err)
+	}
+	return []any{copied}
+}
+
+func tokenOfNode(ctx context.Context, t *testing.T, s suite, namespace string) []any {
+	t.Helper()
+	s.apply(ctx, t, corev1.Node{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Node"}, ObjectMeta: metav1.ObjectMeta{Name: "short-lived"}})
+	copied := s.createToken(ctx, t, namespace, "--bound-object-kind=Node", "--bound-object-name=short-lived")
+	if _, err := s.Kubectl(ctx, "delete", "node/short-lived"); err != nil {
+		t.Fatal(err)
+	}
+	return []any{s.filesWith(ctx, t, namespace, copied)}
 }
 
 func serviceAccount(name string) objectsOf {
