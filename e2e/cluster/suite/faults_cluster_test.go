@@ -10,11 +10,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kube-lifeline/lifeline/e2e/cluster"
@@ -66,6 +68,9 @@ func clusterFaults() []fault {
 
 		// Two at once.
 		{name: "the serving certificate has expired and CoreDNS is scaled to none", inject: both(withoutDNS, serving(cluster.ServingCertificate{NotBefore: ago(48), NotAfter: ago(1)})), first: "cert-serving-expired", unready: true, unhealthy: true},
+
+		// The agent itself.
+		{name: "others take all processors of the node", inject: busy, first: "agent-starved", wavers: true},
 
 		// The network.
 		{name: "kube-proxy's rules are gone", inject: withoutServiceRules, first: "tcp-timeout-kube-proxy-not-programmed", unready: true, unhealthy: true},
@@ -292,6 +297,35 @@ func withoutDiscovery(ctx context.Context, t *testing.T, s suite, _ cluster.Pod)
 		t.Fatal(err)
 	}
 	return func(ctx context.Context) error { return s.Apply(ctx, withoutServerFields(saved)) }
+}
+
+// busy has a pod beside the agent's that asked for nearly all of the node's
+// processors and takes them, while the agent's asked for none.
+func busy(ctx context.Context, t *testing.T, s suite, p cluster.Pod) func(context.Context) error {
+	t.Helper()
+	const image = "lifeline.test/busybox:1"
+	if err := s.Import(ctx, cluster.Image{Name: image, Program: "/bin/busybox", User: "65532:65532"}); err != nil {
+		t.Fatal(err)
+	}
+	var containers []corev1.Container
+	for i := range runtime.NumCPU() {
+		containers = append(containers, corev1.Container{
+			Name: fmt.Sprintf("busy-%d", i), Image: image, Args: []string{"sh", "-c", "while :; do :; done"}, SecurityContext: restricted(),
+			Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("800m")}},
+		})
+	}
+	s.apply(ctx, t, corev1.Pod{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: p.Namespace, Name: "busy"},
+		Spec:       corev1.PodSpec{Containers: containers, ActiveDeadlineSeconds: new(int64(60)), TerminationGracePeriodSeconds: new(int64(0))},
+	})
+	if _, err := s.Kubectl(ctx, "wait", "--for=condition=Ready", "--timeout=30s", "--namespace="+p.Namespace, "pod/busy"); err != nil {
+		t.Fatal(err)
+	}
+	return func(ctx context.Context) error {
+		_, err := s.Kubectl(ctx, "delete", "pod/busy", "--namespace="+p.Namespace, "--now")
+		return err
+	}
 }
 
 func withoutServiceRules(ctx context.Context, t *testing.T, s suite, _ cluster.Pod) func(context.Context) error {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kube-lifeline/lifeline/e2e/cluster"
@@ -158,6 +159,9 @@ func podFaults() []fault {
 		{name: "ca.crt is of another cluster", objects: otherAuthority, alter: mount(projected(token(""), bundleFile(), namespaceFile())), first: "ca-rotated-same-name", unready: true, unhealthy: true},
 		{name: "the volume has no namespace", alter: mount(projected(token(""), authority())), first: "env-namespace-file-missing"},
 
+		// The agent itself.
+		{name: "the agent has a hundredth of a processor", alter: starved, first: "agent-starved", wavers: true, own: "start pods that are slow"},
+
 		// The network.
 		{name: "packets to the API are dropped", inject: filter(cluster.Before, "ip daddr "+cluster.ServerAddress+" drop"), first: "tcp-timeout-networkpolicy", unready: true, unhealthy: true},
 		{name: "packets to the API are dropped behind the service", inject: filter(cluster.After, "tcp dport 6443 drop"), first: "tcp-timeout-networkpolicy", unready: true, unhealthy: true},
@@ -196,6 +200,15 @@ func set(p *corev1.Pod, name, value string) {
 		if variable.Name == name {
 			p.Spec.Containers[0].Env[i].Value = value
 		}
+	}
+}
+
+// starved throttles the agent, and lets kubelet bear with it.
+func starved(p *corev1.Pod) {
+	container := &p.Spec.Containers[0]
+	container.Resources.Limits = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("10m")}
+	for _, probe := range []*corev1.Probe{container.StartupProbe, container.LivenessProbe, container.ReadinessProbe} {
+		probe.TimeoutSeconds, probe.FailureThreshold = 5, 12
 	}
 }
 
