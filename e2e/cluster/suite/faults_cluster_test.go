@@ -61,6 +61,7 @@ func clusterFaults() []fault {
 		// One API server of two.
 		{name: "a second API server is well", inject: unnoticed(another(cluster.APIServer{Flags: []string{"--tls-min-version=VersionTLS13"}}))},
 		{name: "one API server of two is gone", inject: another(cluster.APIServer{Dead: true}), first: "tcp-intermittent-one-endpoint", wavers: true},
+		{name: "one API server of two is frozen", inject: another(cluster.APIServer{Frozen: true}), first: "tcp-intermittent-one-endpoint", wavers: true},
 		{name: "what one API server of two sends is dropped", inject: both(another(cluster.APIServer{}), filterTo(cluster.After, "ip saddr "+cluster.SecondAddress+" drop")), first: "tcp-intermittent-one-endpoint", wavers: true},
 		{name: "the certificate of one API server of two has expired", inject: another(cluster.APIServer{Certificate: cluster.ServingCertificate{NotBefore: ago(48), NotAfter: ago(1)}}), first: "cert-differs-by-replica", wavers: true},
 		{name: "the certificate of one API server of two lacks the service's address", inject: another(cluster.APIServer{Certificate: cluster.ServingCertificate{Names: []string{"kubernetes", "kubernetes.default.svc", cluster.SecondAddress}}}), first: "cert-differs-by-replica", wavers: true},

@@ -140,6 +140,14 @@ func podFaults() []fault {
 			objects: otherAuthority, alter: mount(projected(token("vault"), bundleFile(), namespaceFile())),
 		},
 		{
+			name: "HTTPS_PROXY is dead and the nameserver is not the cluster's", first: "env-http-proxy-intercepts-api", unhealthy: true,
+			own: "run kubectl proxy beside the agent", differs: oldPython, objects: foreignDNS("10.96.0.58"),
+			alter: func(p *corev1.Pod) {
+				environment("HTTPS_PROXY", "http://127.0.0.1:3128")(p)
+				resolver("10.96.0.58", clusterSearch...)(p)
+			},
+		},
+		{
 			name: "packets to the API are reset and the nameserver is replaced by another network's", first: "tcp-refused", unready: true, unhealthy: true,
 			objects: nameserver("10.96.0.59", forwarding), alter: resolver("10.96.0.59", clusterSearch...),
 			inject: both(replaceBackend(upstream), filter(cluster.Before, "ip daddr "+cluster.ServerAddress+" meta l4proto tcp reject with tcp reset")),
@@ -157,6 +165,7 @@ func podFaults() []fault {
 		{name: "ca.crt is empty", objects: bundle(""), alter: mount(projected(token(""), bundleFile(), namespaceFile())), first: "ca-file-empty-or-not-pem", unready: true, unhealthy: true},
 		{name: "ca.crt holds no certificate", objects: bundle("-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----\n"), alter: mount(projected(token(""), bundleFile(), namespaceFile())), first: "ca-file-empty-or-not-pem", unready: true, unhealthy: true},
 		{name: "ca.crt is of another cluster", objects: otherAuthority, alter: mount(projected(token(""), bundleFile(), namespaceFile())), first: "ca-rotated-same-name", unready: true, unhealthy: true},
+		{name: "ca.crt has a damaged certificate beside the good one", objects: damagedBundle, alter: mount(projected(token(""), bundleFile(), namespaceFile())), first: "ca-bundle-partially-parsed", unhealthy: true, own: "run kubectl proxy beside the agent"},
 		{name: "the volume has no namespace", alter: mount(projected(token(""), authority())), first: "env-namespace-file-missing"},
 
 		// The agent itself.
@@ -179,6 +188,7 @@ func podFaults() []fault {
 		{name: "connections to the API are reset at the first data", inject: filter(cluster.After, "tcp dport 6443 meta length > 200 reject with tcp reset"), first: "tls-eof-or-reset", unready: true, unhealthy: true},
 		{name: "packets to all Services are prohibited", inject: filter(cluster.Before, "ip daddr 10.96.0.0/16 reject with icmp admin-prohibited"), first: "tcp-host-unreachable-firewall", unready: true, unhealthy: true},
 		{name: "packets to all Services are dropped", inject: filter(cluster.Before, "ip daddr 10.96.0.0/16 drop"), first: "tcp-timeout-kube-proxy-not-programmed", unready: true, unhealthy: true},
+		{name: "every connection that the pod begins is dropped", inject: filter(cluster.After, "ct state new drop"), first: "tcp-timeout-networkpolicy", unready: true, unhealthy: true},
 	}
 }
 
@@ -365,6 +375,12 @@ func configMap(name, file, content string) objectsOf {
 			Data:       map[string]string{file: content},
 		}}
 	}
+}
+
+func damagedBundle(ctx context.Context, t *testing.T, s suite, namespace string) []any {
+	t.Helper()
+	damaged := "-----BEGIN CERTIFICATE-----\nbm9uc2Vuc2U=\n-----END CERTIFICATE-----\n"
+	return bundle(string(rootAuthority(ctx, t, s, namespace))+damaged)(ctx, t, s, namespace)
 }
 
 // otherAuthority is a bundle with a CA of the name that kubeadm gives to every
