@@ -77,6 +77,8 @@ type PairedFacts struct {
 	Half      int `json:"half"`
 	None      int `json:"none"`
 	Recovered int `json:"recovered"`
+	// Failing is in how many a reply said SERVFAIL.
+	Failing int `json:"failing"`
 }
 
 // SingleFacts count what came back of single queries.

@@ -14,9 +14,13 @@ func nameserverRules() []rule {
 	silent := []checks.Reason{checks.DNSTimeout, checks.DNSNameserverFailing}
 	unknown := []checks.Reason{checks.DNSNXDomainForeignResolver, checks.DNSNXDomainServiceHidden, checks.DNSNXDomainWrongClusterDomain}
 	return []rule{
-		{reason: checks.DNSNodeLocalDown, certainty: checks.Likely, refines: []checks.Reason{checks.DNSServiceNoEndpoints, checks.DNSNameserverFailing}, evidence: nodeLocalRefuses},
+		{reason: checks.DNSNodeLocalDown, certainty: checks.Likely, refines: append(silent, checks.DNSServiceNoEndpoints), evidence: nodeLocalRefuses},
 		{reason: checks.DNSReplyFromUnexpectedSource, certainty: checks.Certain, refines: silent, evidence: repliesFromElsewhere},
 		{reason: checks.DNSOneBackendBad, certainty: checks.Likely, refines: append(silent, checks.DNSSlow, checks.DNSAAAABroken), evidence: someAreDead},
+		{reason: checks.DNSOneBackendBad, certainty: checks.Likely, refines: []checks.Reason{
+			checks.DNSNameserverFailing, checks.DNSAAAABroken, checks.DNSServfailCoreDNSUnsynced, checks.DNSServfailUpstream,
+		}, evidence: someFail},
+		{reason: checks.DNSServerMisbehaving, certainty: checks.Likely, refines: []checks.Reason{checks.DNSServfailCoreDNSUnsynced}, evidence: failsOnItsOwnName},
 		{reason: checks.DNSUDPBlockedTCPOK, certainty: checks.Likely, refines: silent, evidence: onlyOverTCP},
 		{reason: checks.DNSMixedNameservers, certainty: checks.Certain, refines: append(silent, unknown...), evidence: nameserversDisagree},
 		{reason: checks.DNSNXDomainWrongClusterDomain, certainty: checks.Certain, refines: unknown, evidence: knownInAnotherZone},
@@ -191,6 +195,30 @@ func serviceKnowsNoCluster(facts *checks.Facts) []string {
 	return knowsNoCluster(facts)
 }
 
+// someFail: from some ports the same questions are answered and from others they
+// fail, so it is one of several servers behind the address that does.
+func someFail(facts *checks.Facts) (evidence []string) {
+	for _, server := range deepNameservers(facts) {
+		pairs := server.Paired
+		if pairs == nil || pairs.Pairs < fewestPairs || pairs.Failing < enoughDead || pairs.Pairs-pairs.None-pairs.Half-pairs.Failing < enoughDead {
+			continue
+		}
+		evidence = append(evidence, fmt.Sprintf("Of %d pairs of the same queries to %s, each from another port, %d were answered with SERVFAIL and others as they should.", pairs.Pairs, server.Address, pairs.Failing))
+	}
+	return evidence
+}
+
+// failsOnItsOwnName: CoreDNS has its version before it has any data.
+func failsOnItsOwnName(facts *checks.Facts) []string {
+	for _, server := range deepNameservers(facts) {
+		failing := func(query *checks.Query) bool { return query != nil && query.Rcode == "SERVFAIL" }
+		if failing(server.UDP) && failing(server.Version) && failing(server.Root) {
+			return []string{fmt.Sprintf("%s fails on every name, on dns-version.%s too, which a cluster DNS has before it has read anything from the API server.", server.Address, facts.Deep.DNS.Zone)}
+		}
+	}
+	return nil
+}
+
 // zoneWithoutData: the version is a constant of the plugin, the names are not.
 func zoneWithoutData(facts *checks.Facts) []string {
 	for _, server := range deepNameservers(facts) {
@@ -217,7 +245,8 @@ func refusesBoth(facts *checks.Facts) []string {
 
 // nodeLocalRefuses: a link-local address is of the node itself, so what refuses
 // there is the node, and no Service without endpoints. One that is down may stand
-// beside others that answer.
+// beside others that answer. Over UDP the kernel sends only so many refusals, and
+// what it keeps back looks like silence (icmp(7), icmp_ratelimit).
 func nodeLocalRefuses(facts *checks.Facts) []string {
 	if !reachesAPI(facts) {
 		return nil
@@ -225,7 +254,7 @@ func nodeLocalRefuses(facts *checks.Facts) []string {
 	var refusing []netip.Addr
 	for _, server := range deepNameservers(facts) {
 		switch {
-		case !isRefused(server.UDP) || !isRefused(server.TCP):
+		case !isRefused(server.TCP) || !isRefused(server.UDP) && !isSilent(server.UDP):
 		case !server.Address.IsLinkLocalUnicast():
 			return nil
 		default:
@@ -235,7 +264,7 @@ func nodeLocalRefuses(facts *checks.Facts) []string {
 	if len(refusing) == 0 {
 		return nil
 	}
-	return []string{fmt.Sprintf("%s is a link-local address, which leads to the node itself, and refuses over UDP and over TCP, while the API server answers: nothing listens there.", list(refusing))}
+	return []string{fmt.Sprintf("%s is a link-local address, which leads to the node itself, and refuses connections, while the API server answers: nothing listens there.", list(refusing))}
 }
 
 // onlyNodeLocalIsSilent: no selector of pods matches what is no pod.

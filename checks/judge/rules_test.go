@@ -168,6 +168,15 @@ func TestRulesNameTheCauseByWhatDeepProbesSaw(t *testing.T) {
 		{"all API servers reject a Secret's token", both(answeredWith(401, message("Unauthorized"), unfairly), ofSecret, fresh(rejected, rejected)), checks.TokenLegacyInvalidated},
 		{"some API servers are not reached", both(connectFails(checks.TimedOut), fresh(good, unconnected, good)), checks.TCPIntermittentOneEndpoint},
 
+		{"a nameserver of which one backend fails", both(unresolved(query("SERVFAIL")), nameservers(checks.NameserverFacts{
+			Address: dnsAddress, UDP: rcode("SERVFAIL"), TCP: answer("10.96.0.1"), Version: texts("1.1.0"), Paired: &checks.PairedFacts{Pairs: 20, Failing: 9},
+		})), checks.DNSOneBackendBad},
+		{"a nameserver that fails on its version too", both(unresolved(query("SERVFAIL")), nameservers(checks.NameserverFacts{
+			Address: dnsAddress, UDP: rcode("SERVFAIL"), Version: rcode("SERVFAIL"), Root: rcode("SERVFAIL"), Paired: &checks.PairedFacts{Pairs: 20, Failing: 20},
+		})), checks.DNSServerMisbehaving},
+		{"a link-local nameserver that refuses, over UDP so often that the kernel keeps it back", both(timedOut, nameservers(checks.NameserverFacts{
+			Address: netip.MustParseAddr("169.254.20.10"), UDP: silence(), TCP: refusedQuery(),
+		})), checks.DNSNodeLocalDown},
 		{"a nameserver that answers over TCP alone", both(timedOut, nameservers(checks.NameserverFacts{Address: dnsAddress, UDP: silence(), TCP: answer("10.96.0.1")})), checks.DNSUDPBlockedTCPOK},
 		{"a nameserver that is silent while the API answers", both(timedOut, nameservers(checks.NameserverFacts{Address: dnsAddress, UDP: silence(), TCP: silence()})), checks.DNSEgressPolicyBlocks53},
 		{"a nameserver that is silent as the API is", both(timedOut, connectFails(checks.TimedOut), nameservers(checks.NameserverFacts{Address: dnsAddress, UDP: silence(), TCP: silence()})), checks.TCPTimeout},

@@ -29,7 +29,7 @@ func withoutStarvedProbes(facts *checks.Facts) *checks.Facts {
 // never comes does, is not excused by it.
 func excused(v verdict, facts *checks.Facts) verdict {
 	starved := share(facts.Process.WaitedSeconds, facts.DurationSeconds)
-	if starved < starvedShare {
+	if starved < starvedShare || wasSilentBefore(facts) {
 		return v
 	}
 	var kept []problem
@@ -48,6 +48,25 @@ func excused(v verdict, facts *checks.Facts) verdict {
 		v.problems = kept
 	}
 	return v
+}
+
+// wasSilentBefore tells that the round before met the same silence although it had
+// a processor, so that the want of one is no excuse for it now.
+func wasSilentBefore(facts *checks.Facts) bool {
+	if facts.History == nil || len(facts.History.Lately) == 0 {
+		return false
+	}
+	before := facts.History.Lately[len(facts.History.Lately)-1]
+	if before.Waited >= starvedShare {
+		return false
+	}
+	api := false
+	if facts.API != nil {
+		last := facts.API.ServiceHost.Last()
+		api = before.Failure == checks.TimedOut && last.Failure != nil && last.Failure.Kind == checks.TimedOut && last.Stage == before.Stage
+	}
+	dns := facts.DNS != nil && len(facts.DNS.Lookup.Addresses) == 0 && before.Resolved != nil && !*before.Resolved
+	return api || dns
 }
 
 func starvation(facts *checks.Facts, instead problem) problem {

@@ -36,6 +36,12 @@ func TestWantOfAProcessorIsNotTakenForASlowNetwork(t *testing.T) {
 		{"an answer that is quick in a starved round", starved(1.2, 1.6), want{checks.OK, ""}},
 		{"a connection that is silent", both(silentAPI(checks.StageConnect), starved(0.2, 5.1)), want{checks.Fail, checks.TCPTimeout}},
 		{"a connection for which there was no processor", both(silentAPI(checks.StageConnect), starved(4, 5.1)), want{checks.Warn, checks.AgentStarved}},
+		{"a connection for which there was no processor, and that was silent before when there was", both(silentAPI(checks.StageConnect), starved(4, 5.1), func(f *checks.Facts) {
+			f.History = &checks.History{Rounds: 1, Lately: []checks.PastRound{{Stage: checks.StageConnect, Failure: checks.TimedOut}}}
+		}), want{checks.Fail, checks.TCPTimeout}},
+		{"a connection for which there was no processor, as there was none before", both(silentAPI(checks.StageConnect), starved(4, 5.1), func(f *checks.Facts) {
+			f.History = &checks.History{Rounds: 1, Lately: []checks.PastRound{{Stage: checks.StageConnect, Failure: checks.TimedOut, Waited: 0.8}}}
+		}), want{checks.Warn, checks.AgentStarved}},
 		{"a refusal in a starved round", both(brokenAt(checks.StageConnect, checks.Refused), starved(4, 5.1)), want{checks.Fail, checks.TCPRefused}},
 		{"a silent answer in a starved round", both(silentAPI(checks.StageResponse), starved(4, 5.1)), want{checks.Warn, checks.AgentStarved}},
 		{"a status in a starved round", both(answeredWith(500, func(*checks.Response) {}), starved(4, 5.1)), want{checks.Fail, checks.HTTP500Internal}},

@@ -62,6 +62,9 @@ func (p nameserverProbe) pairs(ctx context.Context, server netip.AddrPort, count
 		if flow.recovered {
 			facts.Recovered++
 		}
+		if flow.failing {
+			facts.Failing++
+		}
 		if flow.elsewhere.IsValid() {
 			elsewhere = flow.elsewhere
 		}
@@ -90,6 +93,8 @@ type flow struct {
 	// tells that all of these had one the second time.
 	missing   int
 	recovered bool
+	// failing tells that a reply said SERVFAIL.
+	failing   bool
 	elsewhere netip.Addr
 }
 
@@ -148,7 +153,7 @@ func (p nameserverProbe) flow(ctx context.Context, server netip.AddrPort, kinds 
 		}
 		exchange.collect()
 	}
-	told.elsewhere = exchange.elsewhere
+	told.elsewhere, told.failing = exchange.elsewhere, exchange.failing
 	for _, question := range questions {
 		if !question.replied[0] {
 			told.missing++
@@ -191,6 +196,7 @@ type datagramExchange struct {
 	questions []*repeated
 	// elsewhere is another address than the target's, from which a reply came.
 	elsewhere netip.Addr
+	failing   bool
 	read      int
 }
 
@@ -236,9 +242,11 @@ func (e *datagramExchange) take(content []byte, from netip.AddrPort) {
 	expected := e.target.Addr().WithZone("") == from.Addr().Unmap().WithZone("")
 	for _, question := range e.questions {
 		for i, packed := range question.packed[:question.sent] {
-			if question.replied[i] || answer(packed, content) == nil {
+			reply := answer(packed, content)
+			if question.replied[i] || reply == nil {
 				continue
 			}
+			e.failing = e.failing || reply.Rcode == dns.RcodeServerFailure
 			if !expected {
 				e.elsewhere = from.Addr().Unmap()
 			} else if from.Port() == e.target.Port() {

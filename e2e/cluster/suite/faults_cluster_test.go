@@ -32,7 +32,7 @@ func clusterFaults() []fault {
 		{name: "the Corefile is for another cluster domain", inject: corefile("other.example:53 in-addr.arpa:53 {\nkubernetes other.example in-addr.arpa\n}", upstream), first: "dns-nxdomain-wrong-cluster-domain", unhealthy: true},
 		{name: "DNS has no zone of a cluster", inject: corefile(upstream), first: "dns-nxdomain-foreign-resolver", unhealthy: true},
 		{name: "DNS answers with another address", inject: corefile("kubernetes.default.svc.cluster.local:53 {\ntemplate IN A . {\nanswer \"{{ .Name }} 5 IN A "+cluster.DNSAddress+"\"\n}\n}", upstream), first: "dns-answer-disagrees-with-env"},
-		{name: "DNS fails on every name", inject: corefile(".:53 {\ntemplate ANY ANY . {\nrcode SERVFAIL\n}\n}"), first: "dns-servfail-coredns-unsynced", unhealthy: true},
+		{name: "DNS fails on every name", inject: corefile(".:53 {\ntemplate ANY ANY . {\nrcode SERVFAIL\n}\n}"), first: "dns-server-misbehaving", unhealthy: true},
 
 		// The serving certificate.
 		{name: "the serving certificate has expired", inject: serving(cluster.ServingCertificate{NotBefore: ago(48), NotAfter: ago(1)}), first: "cert-serving-expired", unready: true, unhealthy: true},

@@ -140,7 +140,7 @@ func podFaults() []fault {
 			objects: otherAuthority, alter: mount(projected(token("vault"), bundleFile(), namespaceFile())),
 		},
 		{
-			name: "HTTPS_PROXY is dead and the nameserver is not the cluster's", first: "env-http-proxy-intercepts-api", unhealthy: true,
+			name: "HTTPS_PROXY is dead and the nameserver is not the cluster's", first: "dns-nxdomain-foreign-resolver", unhealthy: true,
 			own: "run kubectl proxy beside the agent", differs: oldPython, objects: foreignDNS("10.96.0.58"),
 			alter: func(p *corev1.Pod) {
 				environment("HTTPS_PROXY", "http://127.0.0.1:3128")(p)
