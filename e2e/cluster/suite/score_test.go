@@ -44,9 +44,14 @@ func (g telling) isLate() bool { return g.told && g.after > inTime }
 // tells judges what was said from when the fault had begun until it was to end.
 // The report of a round that was under way as it began is of neither time. Of a
 // round that saw nothing wrong, as there are some while a fault comes and goes,
-// it cannot be said that it names a wrong cause.
+// it cannot be said that it names a wrong cause. The time of one that wavers runs
+// from the first round that met it, and each of its faces may have its symptom
+// first.
 func (f fault) tells(began, ended time.Time, verdicts []verdict) telling {
 	var g telling
+	if f.wavers {
+		began = firstMet(began, verdicts)
+	}
 	add := func(to *[]string, v verdict) {
 		if !slices.Contains(*to, v.String()) {
 			*to = append(*to, v.String())
@@ -65,7 +70,7 @@ func (f fault) tells(began, ended time.Time, verdicts []verdict) telling {
 			if v.certainty == "certain" {
 				add(&g.wrong, v)
 			}
-			if g.told && after > inTime || f.first == "" {
+			if g.told && after > inTime && !f.wavers || f.first == "" {
 				add(&g.instead, v)
 			} else if !g.told {
 				add(&g.before, v)
@@ -73,6 +78,16 @@ func (f fault) tells(began, ended time.Time, verdicts []verdict) telling {
 		}
 	}
 	return g
+}
+
+// firstMet is when the first round began after a time that saw something wrong.
+func firstMet(began time.Time, verdicts []verdict) time.Time {
+	for _, v := range verdicts {
+		if v.cause != "" && !v.began.Before(began) {
+			return v.began
+		}
+	}
+	return began
 }
 
 // result is a row of the table.
@@ -194,13 +209,20 @@ func TestAFaultIsToldByWhatIsSaidWhileItLasts(t *testing.T) {
 	}
 	const symptom, right, other = "tcp-timeout", "tcp-timeout-networkpolicy", "tcp-refused"
 	for _, test := range []struct {
-		name  string
-		first string
-		said  []verdict
-		want  telling
-		right bool
-		late  bool
+		name   string
+		first  string
+		said   []verdict
+		want   telling
+		right  bool
+		late   bool
+		wavers bool
 	}{
+		{
+			name: "from the first round that met it, where it wavers", first: right, wavers: true,
+			said:  []verdict{said(0.5, "", ""), said(5, symptom, "likely"), said(6, right, "likely"), said(9, symptom, "likely")},
+			want:  telling{told: true, after: 11 * interval / 10, before: []string{symptom + " (likely)"}},
+			right: true,
+		},
 		{
 			name: "at once", first: right, said: []verdict{said(0.4, right, "certain"), said(1.4, right, "certain")},
 			want: telling{told: true, after: interval / 2}, right: true,
@@ -248,7 +270,7 @@ func TestAFaultIsToldByWhatIsSaidWhileItLasts(t *testing.T) {
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got := fault{first: test.first}.tells(began, began.Add(ended), test.said)
+			got := fault{first: test.first, wavers: test.wavers}.tells(began, began.Add(ended), test.said)
 			if diff := cmp.Diff(test.want, got, cmp.AllowUnexported(telling{})); diff != "" {
 				t.Errorf("told (-want +got):\n%s", diff)
 			}
