@@ -35,9 +35,6 @@ type PastRound struct {
 	// Resolved tells that ServiceName had an address. It is nil where it was
 	// not looked up.
 	Resolved *bool `json:"resolved,omitempty"`
-	// Waited is the share of the round's time for which the process was given no
-	// processor.
-	Waited float64 `json:"waited,omitempty"`
 }
 
 // ClockReading is what the pod's clock showed as an answer of the API server came,

@@ -65,7 +65,7 @@ func unconnected(attempt *checks.Attempt, last checks.Exchange) problem {
 	case checks.Refused:
 		return failing(checks.TCPRefused, fmt.Sprintf("%s refused the connection.", target), expected, "connection refused").likely()
 	case checks.TimedOut:
-		return failing(checks.TCPTimeout, fmt.Sprintf("%s did not answer the connection within %s.", target, seconds(last.Phases.ConnectSeconds)), expected, "no answer").likely().silent(last.Phases.ConnectSeconds)
+		return failing(checks.TCPTimeout, fmt.Sprintf("%s did not answer the connection within %s.", target, seconds(last.Phases.ConnectSeconds)), expected, "no answer").likely().silent(last.Phases.ConnectSeconds, turnsOfConnect)
 	case checks.HostUnreachable:
 		return failing(checks.TCPHostUnreachable, fmt.Sprintf("%s cannot be reached: a host or a firewall on the way said so (no route to host).", target), expected, "no route to host").likely()
 	case checks.NetworkUnreachable:
@@ -93,7 +93,7 @@ func unanswered(attempt *checks.Attempt, last checks.Exchange) problem {
 	}
 	switch kind {
 	case checks.TimedOut:
-		return failing(checks.HTTPResponseTimeout, fmt.Sprintf("%s took the request and did not %s within %s.", target, part, seconds(attempt.Seconds)), expected, "a wait without end").silent(attempt.Seconds)
+		return failing(checks.HTTPResponseTimeout, fmt.Sprintf("%s took the request and did not %s within %s.", target, part, seconds(attempt.Seconds)), expected, "a wait without end").silent(attempt.Seconds, turnsOfExchange)
 	case checks.Reset, checks.Closed:
 		return failing(checks.HTTPResponseCut, fmt.Sprintf("%s ended the connection before its answer was whole: %s.", target, message), expected, "the connection ended")
 	case checks.TooLarge:
@@ -114,7 +114,7 @@ func answeredWithBlemish(facts *checks.Facts, attempt *checks.Attempt, last chec
 	if tries := len(attempt.Exchanges); tries > 1 {
 		before := attempt.Exchanges[tries-2]
 		problems = append(problems, warning(checks.HTTPPassedOnRetry,
-			fmt.Sprintf("GET /api answered only at the second try; the first met: %s.", met(before)), "an answer at the first try", met(before)).afterSilence(before.Failure, roundTripSeconds(before)))
+			fmt.Sprintf("GET /api answered only at the second try; the first met: %s.", met(before)), "an answer at the first try", met(before)).afterSilence(before.Failure, roundTripSeconds(before), turnsOfExchange))
 	}
 	if warnings := last.Response.Warnings; len(warnings) > 0 {
 		problems = append(problems, warning(checks.HTTPWarningHeaders,
@@ -165,7 +165,7 @@ func byName(facts *checks.Facts, judged *checks.Attempt) []problem {
 		return nil
 	}
 	return []problem{warning(checks.APIByNameFailing,
-		fmt.Sprintf("By its name the API server is reached at %s, and there it does not work: %s.", last.Address, met(last)), "the same answer by name", met(last)).likely().afterSilence(last.Failure, roundTripSeconds(last))}
+		fmt.Sprintf("By its name the API server is reached at %s, and there it does not work: %s.", last.Address, met(last)), "the same answer by name", met(last)).likely().afterSilence(last.Failure, roundTripSeconds(last), turnsOfExchange)}
 }
 
 func isAPIVersions(response *checks.Response) bool {

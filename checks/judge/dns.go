@@ -78,7 +78,7 @@ func failedLookup(lookup checks.Lookup, facts *checks.Facts) []problem {
 		return []problem{failed(reason, what, found)[0].likely()}
 	}
 	silent := func(reason checks.Reason, what, found string) []problem {
-		return []problem{likely(reason, what, found)[0].silent(lookup.Seconds)}
+		return []problem{likely(reason, what, found)[0].silent(longestSilence(lookup))}
 	}
 	outcomes := outcomesOf(lookup.Queries)
 	switch {
@@ -115,6 +115,21 @@ func failedLookup(lookup checks.Lookup, facts *checks.Facts) []problem {
 	default:
 		return likely(checks.DNSUnreachable, fmt.Sprintf("%s cannot be reached: %s", servers, outcomes.message), first(outcomes.message, "no query was made"))
 	}
+}
+
+// longestSilence is how long the query was waited for that was waited for the
+// longest in vain, and what turns it needed. Where the time limit came between
+// queries, it is that of them all.
+func longestSilence(lookup checks.Lookup) (waited float64, turns int) {
+	for _, query := range lookup.Queries {
+		if isSilent(&query) {
+			waited = max(waited, query.Seconds)
+		}
+	}
+	if waited == 0 {
+		return lookup.Seconds, turnsOfQuery * max(1, len(lookup.Queries))
+	}
+	return waited, turnsOfQuery
 }
 
 // isWithin tells whether a name is in a zone, as every one is where none is known.
@@ -294,7 +309,7 @@ func partialFailures(lookup checks.Lookup) []problem {
 			continue
 		}
 		return []problem{warning(checks.DNSNameserverFailing,
-			fmt.Sprintf("The nameserver %s does not answer well (%s), so each lookup waits for it before the next is asked.", query.Nameserver, outcome(query)), "an answer from every nameserver", outcome(query)).likely().afterSilence(query.Failure, query.Seconds)}
+			fmt.Sprintf("The nameserver %s does not answer well (%s), so each lookup waits for it before the next is asked.", query.Nameserver, outcome(query)), "an answer from every nameserver", outcome(query)).likely().afterSilence(query.Failure, query.Seconds, turnsOfQuery)}
 	}
 	for _, query := range lookup.Queries {
 		of := asked{query.Nameserver, query.Type}
@@ -303,10 +318,10 @@ func partialFailures(lookup checks.Lookup) []problem {
 		case isSilent(&query) && (answered[of] || lost[of] < enoughLost):
 		case query.Type == "AAAA":
 			return []problem{warning(checks.DNSAAAABroken,
-				fmt.Sprintf("%s answers for A, and for AAAA of %s not well: %s.", query.Nameserver, query.Name, outcome(query)), "an empty answer for AAAA", outcome(query)).likely().afterSilence(query.Failure, query.Seconds)}
+				fmt.Sprintf("%s answers for A, and for AAAA of %s not well: %s.", query.Nameserver, query.Name, outcome(query)), "an empty answer for AAAA", outcome(query)).likely().afterSilence(query.Failure, query.Seconds, turnsOfQuery)}
 		default:
 			return []problem{warning(checks.DNSNameserverFailing,
-				fmt.Sprintf("The nameserver %s answered only when it was asked again; the first question met: %s.", query.Nameserver, outcome(query)), "an answer at the first question", outcome(query)).likely().afterSilence(query.Failure, query.Seconds)}
+				fmt.Sprintf("The nameserver %s answered only when it was asked again; the first question met: %s.", query.Nameserver, outcome(query)), "an answer at the first question", outcome(query)).likely().afterSilence(query.Failure, query.Seconds, turnsOfQuery)}
 		}
 	}
 	return nil

@@ -74,9 +74,11 @@ type verdict struct {
 type problem struct {
 	checks.Problem
 	certainty checks.Certainty
-	// waited is what the problem is about where it is about time, in seconds, and
-	// enough is what would have been none.
+	// waited is what the problem is about where it is about time, in seconds. Where
+	// something came, enough is how long would have been in order; where nothing
+	// came, turns is how often the process has to get a processor for it to come.
 	waited, enough float64
+	turns          int
 }
 
 func failing(reason checks.Reason, message, expected, found string) problem {
@@ -113,16 +115,27 @@ func (p problem) slow(waited, enough float64) problem {
 	return p
 }
 
+// The turns that a process needs on a processor for what it waits for, generously
+// counted.
+const (
+	turnsOfQuery     = 2
+	turnsOfConnect   = 2
+	turnsOfHandshake = 6
+	turnsOfExchange  = 6
+)
+
 // silent marks a problem of something that did not come within so many seconds.
-// It had its time where it had half of it.
-func (p problem) silent(waited float64) problem { return p.slow(waited, waited/2) }
+func (p problem) silent(waited float64, turns int) problem {
+	p.waited, p.turns = waited, turns
+	return p
+}
 
 // afterSilence marks a problem as silent where what failed was a time limit.
-func (p problem) afterSilence(failure *checks.Failure, waited float64) problem {
+func (p problem) afterSilence(failure *checks.Failure, waited float64, turns int) problem {
 	if failure == nil || failure.Kind != checks.TimedOut {
 		return p
 	}
-	return p.silent(waited)
+	return p.silent(waited, turns)
 }
 
 func fails(p problem) bool { return p.Status == checks.Fail }

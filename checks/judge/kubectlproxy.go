@@ -73,7 +73,7 @@ func proxyUnanswered(attempt *checks.Attempt, last checks.Exchange) problem {
 			what = fmt.Sprintf("answered with status %d and did not end its answer", last.Response.Status)
 		}
 		return failing(checks.KProxyTimeout,
-			fmt.Sprintf("The kubectl proxy at %s %s within %s.", hostPort(attempt), what, seconds(attempt.Seconds)), expected, found).likely().silent(attempt.Seconds)
+			fmt.Sprintf("The kubectl proxy at %s %s within %s.", hostPort(attempt), what, seconds(attempt.Seconds)), expected, found).likely().silent(attempt.Seconds, turnsOfExchange)
 	}
 	return failing(checks.KProxyNotAKubectlProxy,
 		fmt.Sprintf("What listens at %s does not answer as a kubectl proxy does: %s.", hostPort(attempt), met(last)), expected, met(last)).likely()

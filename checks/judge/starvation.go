@@ -24,18 +24,16 @@ func withoutStarvedProbes(facts *checks.Facts) *checks.Facts {
 }
 
 // excused puts the agent's own want of a processor in the place of problems that
-// there would not be without it. What took long in such a round says nothing of
-// the network, and what takes a processor no time, as waiting for a packet that
-// never comes does, is not excused by it.
+// there would not be without it.
 func excused(v verdict, facts *checks.Facts) verdict {
 	starved := share(facts.Process.WaitedSeconds, facts.DurationSeconds)
-	if starved < starvedShare || wasSilentBefore(facts) {
+	if starved < starvedShare {
 		return v
 	}
 	var kept []problem
 	excuse := -1
 	for _, problem := range v.problems {
-		if problem.waited == 0 || problem.waited*(1-starved) >= problem.enough {
+		if !problem.isOfTime(starved, facts.Process.LongestWaitSeconds) {
 			kept = append(kept, problem)
 			continue
 		}
@@ -50,23 +48,16 @@ func excused(v verdict, facts *checks.Facts) verdict {
 	return v
 }
 
-// wasSilentBefore tells that the round before met the same silence although it had
-// a processor, so that the want of one is no excuse for it now.
-func wasSilentBefore(facts *checks.Facts) bool {
-	if facts.History == nil || len(facts.History.Lately) == 0 {
-		return false
+// isOfTime tells whether there would be no such problem, had the process not
+// waited for a processor: for a share of its time, and the longest for so many
+// seconds at once. What came late came late by the waits. What never came would
+// have been seen between two of them, had it come: silence that lasted for longer
+// than all turns with such a wait before each is silence.
+func (p problem) isOfTime(starved, longest float64) bool {
+	if p.turns > 0 {
+		return float64(p.turns)*longest > p.waited
 	}
-	before := facts.History.Lately[len(facts.History.Lately)-1]
-	if before.Waited >= starvedShare {
-		return false
-	}
-	api := false
-	if facts.API != nil {
-		last := facts.API.ServiceHost.Last()
-		api = before.Failure == checks.TimedOut && last.Failure != nil && last.Failure.Kind == checks.TimedOut && last.Stage == before.Stage
-	}
-	dns := facts.DNS != nil && len(facts.DNS.Lookup.Addresses) == 0 && before.Resolved != nil && !*before.Resolved
-	return api || dns
+	return p.waited*(1-starved) < p.enough
 }
 
 func starvation(facts *checks.Facts, instead problem) problem {

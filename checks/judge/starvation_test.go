@@ -11,8 +11,13 @@ import (
 func starved(waited, whole float64) func(*checks.Facts) {
 	return func(f *checks.Facts) {
 		f.DurationSeconds = whole
-		f.Process = checks.ProcessFacts{WaitedSeconds: waited, Processor: &checks.ProcessorFacts{Limit: 0.01, Periods: 300, Throttled: 211}}
+		f.Process = checks.ProcessFacts{WaitedSeconds: waited, LongestWaitSeconds: waited, Processor: &checks.ProcessorFacts{Limit: 0.01, Periods: 300, Throttled: 211}}
 	}
+}
+
+// inPieces is starved, and never for longer than that at once.
+func inPieces(waited, longest, whole float64) func(*checks.Facts) {
+	return both(starved(waited, whole), func(f *checks.Facts) { f.Process.LongestWaitSeconds = longest })
 }
 
 func slowAnswer(f *checks.Facts) { last(f).Phases.FirstByteSeconds = 1.5 }
@@ -36,20 +41,17 @@ func TestWantOfAProcessorIsNotTakenForASlowNetwork(t *testing.T) {
 		{"an answer that is quick in a starved round", starved(1.2, 1.6), want{checks.OK, ""}},
 		{"a connection that is silent", both(silentAPI(checks.StageConnect), starved(0.2, 5.1)), want{checks.Fail, checks.TCPTimeout}},
 		{"a connection for which there was no processor", both(silentAPI(checks.StageConnect), starved(4, 5.1)), want{checks.Warn, checks.AgentStarved}},
-		{"a connection for which there was no processor, and that was silent before when there was", both(silentAPI(checks.StageConnect), starved(4, 5.1), func(f *checks.Facts) {
-			f.History = &checks.History{Rounds: 1, Lately: []checks.PastRound{{Stage: checks.StageConnect, Failure: checks.TimedOut}}}
-		}), want{checks.Fail, checks.TCPTimeout}},
-		{"a connection for which there was no processor, as there was none before", both(silentAPI(checks.StageConnect), starved(4, 5.1), func(f *checks.Facts) {
-			f.History = &checks.History{Rounds: 1, Lately: []checks.PastRound{{Stage: checks.StageConnect, Failure: checks.TimedOut, Waited: 0.8}}}
-		}), want{checks.Warn, checks.AgentStarved}},
+		{"a connection for which there was a processor now and then", both(silentAPI(checks.StageConnect), inPieces(4, 0.2, 5.1)), want{checks.Fail, checks.TCPTimeout}},
+		{"an answer for which there was a processor now and then", both(silentAPI(checks.StageResponse), inPieces(4, 0.2, 5.1)), want{checks.Fail, checks.HTTPResponseTimeout}},
+		{"an answer for which there was a processor once a second", both(silentAPI(checks.StageResponse), inPieces(4, 1, 5.1)), want{checks.Warn, checks.AgentStarved}},
 		{"a refusal in a starved round", both(brokenAt(checks.StageConnect, checks.Refused), starved(4, 5.1)), want{checks.Fail, checks.TCPRefused}},
 		{"a silent answer in a starved round", both(silentAPI(checks.StageResponse), starved(4, 5.1)), want{checks.Warn, checks.AgentStarved}},
 		{"a status in a starved round", both(answeredWith(500, func(*checks.Response) {}), starved(4, 5.1)), want{checks.Fail, checks.HTTP500Internal}},
 	})
 	judgeCases(t, checks.DNS, []verdictCase{
 		{"a slow lookup", both(func(f *checks.Facts) { f.DNS.Lookup.Seconds = 0.9 }, starved(0.7, 1)), want{checks.Warn, checks.AgentStarved}},
-		{"a lookup that ran out of time", both(unresolved(broken(checks.TimedOut)), func(f *checks.Facts) { f.DNS.Lookup.Seconds = 5 }, starved(4, 5.1)), want{checks.Warn, checks.AgentStarved}},
-		{"a lookup that nobody answered", both(unresolved(broken(checks.TimedOut)), func(f *checks.Facts) { f.DNS.Lookup.Seconds = 5 }, starved(0.3, 5.1)), want{checks.Fail, checks.DNSTimeout}},
+		{"a lookup that ran out of time", both(unresolved(broken(checks.TimedOut)), func(f *checks.Facts) { f.DNS.Lookup.Seconds, f.DNS.Lookup.Queries[0].Seconds = 5, 2.5 }, starved(4, 5.1)), want{checks.Warn, checks.AgentStarved}},
+		{"a lookup that nobody answered", both(unresolved(broken(checks.TimedOut)), func(f *checks.Facts) { f.DNS.Lookup.Seconds, f.DNS.Lookup.Queries[0].Seconds = 5, 2.5 }, starved(0.3, 5.1)), want{checks.Fail, checks.DNSTimeout}},
 	})
 }
 

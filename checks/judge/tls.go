@@ -93,7 +93,7 @@ func brokenHandshake(attempt *checks.Attempt, handshake *checks.TLSFacts) proble
 	case checks.Reset, checks.Closed:
 		return failing(checks.TLSEOFOrReset, fmt.Sprintf("%s accepted the connection and ended it during the TLS handshake: %s.", target, message), expected, "the connection ended").likely()
 	case checks.TimedOut:
-		return failing(checks.TLSHandshakeTimeout, fmt.Sprintf("%s accepted the connection and did not finish the TLS handshake within %s.", target, seconds(handshake.Seconds)), expected, "silence").likely().silent(handshake.Seconds)
+		return failing(checks.TLSHandshakeTimeout, fmt.Sprintf("%s accepted the connection and did not finish the TLS handshake within %s.", target, seconds(handshake.Seconds)), expected, "silence").likely().silent(handshake.Seconds, turnsOfHandshake)
 	}
 	if strings.Contains(message, "failed to parse certificate") {
 		return failing(checks.CertUnparseable, fmt.Sprintf("%s presents a certificate that does not parse: %s.", target, message), "a certificate after RFC 5280", message)

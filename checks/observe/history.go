@@ -64,9 +64,6 @@ func (p *past) history(clock clock) *checks.History {
 func (p *past) add(facts *checks.Facts) {
 	p.rounds++
 	met := checks.PastRound{Time: facts.Time}
-	if facts.DurationSeconds > 0 {
-		met.Waited = facts.Process.WaitedSeconds / facts.DurationSeconds
-	}
 	if facts.API != nil && facts.API.ServiceHost != nil && facts.API.HeldUntil.IsZero() {
 		p.note(&met, facts.API.ServiceHost)
 	}
