@@ -13,12 +13,16 @@ type DeepFacts struct {
 	// facts that they are part of.
 	Time    time.Time `json:"time"`
 	Seconds float64   `json:"seconds"`
+	// StepSeconds is the time limit of each step of a probe.
+	StepSeconds float64 `json:"stepSeconds"`
 	// WaitedSeconds is for how long meanwhile the process was given no
-	// processor, see ProcessFacts.
-	WaitedSeconds float64        `json:"waitedSeconds"`
-	DNS           *DeepDNSFacts  `json:"dns,omitempty"`
-	Path          *DeepPathFacts `json:"path,omitempty"`
-	API           *DeepAPIFacts  `json:"api,omitempty"`
+	// processor, and LongestWaitSeconds the longest at once, see ProcessFacts.
+	WaitedSeconds      float64 `json:"waitedSeconds"`
+	LongestWaitSeconds float64 `json:"longestWaitSeconds"`
+
+	DNS  *DeepDNSFacts  `json:"dns,omitempty"`
+	Path *DeepPathFacts `json:"path,omitempty"`
+	API  *DeepAPIFacts  `json:"api,omitempty"`
 	// Panics are what the code of a probe failed with, by its name: dns, path
 	// or api.
 	Panics map[string]string `json:"panics,omitempty"`

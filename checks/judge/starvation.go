@@ -11,11 +11,14 @@ import (
 // and still tell something.
 const starvedShare = 0.25
 
+// turnsOfStep are those that a step of a deep probe needs on a processor.
+const turnsOfStep = 3
+
 // withoutStarvedProbes leaves deep probes out that tell of the processor more
 // than of the network.
 func withoutStarvedProbes(facts *checks.Facts) *checks.Facts {
 	deep := facts.Deep
-	if deep == nil || share(deep.WaitedSeconds, deep.Seconds) < starvedShare {
+	if deep == nil || share(deep.WaitedSeconds, deep.Seconds) < starvedShare || turnsOfStep*deep.LongestWaitSeconds <= deep.StepSeconds {
 		return facts
 	}
 	without := *facts

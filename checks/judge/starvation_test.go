@@ -78,7 +78,7 @@ func TestDeepProbesOfAStarvedAgentTellNothing(t *testing.T) {
 	timedOut := handshakeFailure(checks.TimedOut, "i/o timeout")
 	clamped := func(waited float64) func(*checks.Facts) {
 		return deepened(func(d *checks.DeepFacts) {
-			d.Seconds, d.WaitedSeconds = 4, waited
+			d.Seconds, d.StepSeconds, d.WaitedSeconds, d.LongestWaitSeconds = 4, 2, waited, waited
 			d.Path.FullHello, d.Path.Clamped = hello(2, 0), &checks.Handshake{Connected: true, Done: true}
 		})
 	}

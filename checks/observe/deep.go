@@ -40,7 +40,7 @@ func (o *Observer) deep(ctx context.Context, facts *checks.Facts, asksAPI bool) 
 	r.facts.Environment = r.environment()
 	r.facts.Token = r.serviceAccountToken()
 	r.facts.CA = r.authorities()
-	deep := &checks.DeepFacts{Time: r.facts.Time, Panics: make(map[string]string)}
+	deep := &checks.DeepFacts{Time: r.facts.Time, StepSeconds: r.step().Seconds(), Panics: make(map[string]string)}
 	start, waiting := time.Now(), waitForProcessor()
 	probe := func(name string, look func()) func() {
 		return func() {
@@ -63,7 +63,8 @@ func (o *Observer) deep(ctx context.Context, facts *checks.Facts, asksAPI bool) 
 			}
 		}),
 	)
-	deep.WaitedSeconds = waiting.stop().total.Seconds()
+	waited := waiting.stop()
+	deep.WaitedSeconds, deep.LongestWaitSeconds = waited.total.Seconds(), waited.longest.Seconds()
 	deep.Seconds = time.Since(start).Seconds()
 	return deep
 }
