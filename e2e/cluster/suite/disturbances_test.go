@@ -130,13 +130,14 @@ func losePackets(ctx context.Context, t *testing.T, s suite) {
 	pause(ctx, t, time.Minute)
 }
 
-// keepBusy has a process for each processor of the machine run for half a minute.
+// keepBusy has four processes for each processor of the machine run for half a
+// minute: one alone leaves a pod the half of it.
 func keepBusy(ctx context.Context, t *testing.T, _ suite) {
 	t.Helper()
 	limited, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	var running sync.WaitGroup
-	for range runtime.NumCPU() {
+	for range 4 * runtime.NumCPU() {
 		running.Go(func() { _ = exec.CommandContext(limited, "sh", "-c", "while :; do :; done").Run() })
 	}
 	running.Wait()

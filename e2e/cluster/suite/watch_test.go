@@ -4,6 +4,7 @@ package suite_test
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -47,6 +48,9 @@ func watchCluster(ctx context.Context, t *testing.T, s suite) {
 	s.settleDNS(ctx, t)
 	agents := s.watchedAgents(ctx, t, namespace)
 
+	rotated := agents[slices.IndexFunc(agents, func(a *watched) bool { return a.name == "rotated" })].pod
+	token := s.written(ctx, t, rotated)
+
 	began := time.Now()
 	var events []event
 	for i := 0; time.Since(began) < *watch; i++ {
@@ -67,6 +71,7 @@ func watchCluster(ctx context.Context, t *testing.T, s suite) {
 		}
 		t.Logf("%s: %d rounds; %d looks at them failed, at last %v", a.name, len(a.verdicts), len(a.rounds.failures), last(a.rounds.failures))
 	}
+	t.Logf("a token was rotated: %t", s.written(ctx, t, rotated) != token)
 	remarks := judgeWatch(events, agents)
 	t.Log(watchTable(events, agents, remarks))
 	if untrue := countFalse(remarks); untrue > 0 {
