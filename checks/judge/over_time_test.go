@@ -142,12 +142,12 @@ func TestWhatComesAndGoesIsToldByTheRoundsBefore(t *testing.T) {
 		{"a certificate that was replaced by a bad one", both(expired, lately("++++++----")), checks.CertServingExpired, false},
 		{"a 401 that some rounds met", both(rejectedNow, lately("+-++--+-++")), checks.TokenIntermittentByAPIServer, true},
 		{"a 401 that began and lasts", both(rejectedNow, lately("++++++++--")), checks.HTTP401Unattributed, false},
-		{"a refusal that some rounds met", both(connectFails(checks.Refused), lately("+-++--+-++")), checks.TCPIntermittentOneEndpoint, true},
+		{"a refusal that some rounds met", both(connectFails(checks.Refused), lately("+-++--+-++")), checks.TCPRefused, true},
 		{"a refusal that some rounds met, and all connections of this one", both(connectFails(checks.Refused), lately("+-++--+-++"),
 			deepened(func(d *checks.DeepFacts) {
 				d.Path.Fresh = slices.Repeat([]checks.FreshConnection{{Failure: &checks.Failure{Kind: checks.Refused}}}, 2)
 			})), checks.TCPRefused, true},
-		{"a refusal that had come once before", both(connectFails(checks.Refused), lately("+++--+++")), checks.TCPIntermittentOneEndpoint, true},
+		{"a refusal that had come once before", both(connectFails(checks.Refused), lately("+++--+++")), checks.TCPRefused, true},
 		{"a refusal that is new", both(connectFails(checks.Refused), lately("++++++++")), checks.TCPRefused, false},
 		{"a name that some rounds did not resolve", both(unresolved(broken(checks.Refused)), lately("+-++-+")), checks.DNSServiceNoEndpoints, true},
 	} {

@@ -82,9 +82,6 @@ func someConnect(facts *checks.Facts) []string {
 			failed++
 		}
 	}
-	if connected+failed == 0 {
-		return connectionsAlternate(facts)
-	}
 	if connected == 0 || failed == 0 {
 		return nil
 	}
@@ -110,13 +107,4 @@ func rejectionsAlternate(facts *checks.Facts) []string {
 		return nil
 	}
 	return []string{fmt.Sprintf("Of the last %d rounds %d were rejected with status 401, all by API servers of which no round was accepted.", len(rounds), count(rounds, rejected))}
-}
-
-func connectionsAlternate(facts *checks.Facts) []string {
-	rounds := apiRounds(facts)
-	unconnected := func(round checks.PastRound) bool { return round.Stage != checks.StageDone }
-	if !alternates(rounds, unconnected) {
-		return nil
-	}
-	return []string{fmt.Sprintf("Of the last %d rounds %d came to nothing and the others were answered.", len(rounds), count(rounds, unconnected))}
 }
