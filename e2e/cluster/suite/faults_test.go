@@ -203,10 +203,14 @@ func (f fault) look(ctx context.Context, t *testing.T, s suite, p cluster.Pod, r
 // that the pod was made with began when the pod was whole.
 func (f fault) judge(ctx context.Context, t *testing.T, s suite, p cluster.Pod, rounds *recording, began, ended time.Time, r result) result {
 	t.Helper()
-	started, verdicts, err := s.verdicts(ctx, p, rounds.stop(t))
-	if err != nil {
-		t.Fatal(err)
-	}
+	seen := rounds.stop(t)
+	var started time.Time
+	var verdicts []verdict
+	// A kubelet that was restarted has no logs of a pod until it knows it again.
+	eventually(ctx, t, 30*time.Second, func() (err error) {
+		started, verdicts, err = s.verdicts(ctx, p, seen)
+		return err
+	})
 	if began.IsZero() {
 		began = f.whole(started, verdicts)
 	}
