@@ -23,6 +23,9 @@ func judgeKubectlProxy(facts *checks.Facts) verdict {
 		}
 		return proxied(facts, v, last.Response)
 	case checks.StageResponse, checks.StageBody:
+		if metWithout(facts, last) {
+			return consequence(facts, v, unmarked(attempt, "an answer that does not come to its end", met(last)))
+		}
 		found := proxyUnanswered(attempt, last)
 		if found.Reason == checks.KProxyTimeout {
 			return consequence(facts, v, found)
@@ -87,6 +90,9 @@ func proxied(facts *checks.Facts, v verdict, response *checks.Response) verdict 
 		return passedOn(facts, v, response)
 	}
 	attempt := &facts.KubectlProxy.Attempt
+	if last := attempt.Last(); metWithout(facts, last) {
+		return consequence(facts, v, unmarked(attempt, fmt.Sprintf("status %d, which no API server gave", response.Status), bodyOf(response)))
+	}
 	one := func(found problem) verdict {
 		v.problems = []problem{found}
 		return v
@@ -109,6 +115,28 @@ func proxied(facts *checks.Facts, v verdict, response *checks.Response) verdict 
 		return one(failing(checks.KProxyNotAKubectlProxy,
 			fmt.Sprintf("%s answers with %s and %s, which is no answer of a kubectl proxy.", attempt.URL, status, bodyOf(response)), "status 200 with kind APIVersions", status).likely())
 	}
+}
+
+// metWithout tells an answer that came without the proxy just the same, from
+// something before the API server: the proxy passes that on too.
+func metWithout(facts *checks.Facts, last checks.Exchange) bool {
+	if facts.API == nil {
+		return false
+	}
+	direct := facts.API.ServiceHost.Last()
+	if direct.Stage != last.Stage || !sameStatus(direct.Response, last.Response) {
+		return false
+	}
+	if last.Failure != nil {
+		return direct.Failure != nil && direct.Failure.Kind == last.Failure.Kind
+	}
+	a, b := direct.Response, last.Response
+	return a.ContentType == b.ContentType && a.Location == b.Location && a.BodyStart == b.BodyStart && a.Kind == b.Kind
+}
+
+// unmarked is an answer that the proxy passes on without the API server's mark.
+func unmarked(attempt *checks.Attempt, what, said string) problem {
+	return failing(checks.KProxyUpstreamStatus, fmt.Sprintf("%s passes on %s: %s.", attempt.URL, what, sentencePart(said)), "an answer of the API server", what).likely()
 }
 
 // filtered tells why the proxy's own filter refuses. By default it accepts the

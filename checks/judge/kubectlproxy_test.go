@@ -25,6 +25,20 @@ func apiSaying(status int, text string) checks.Exchange {
 	return checks.Exchange{Stage: checks.StageDone, Response: &checks.Response{Status: status, AuditID: "a", Kind: "Status", StatusMessage: text}}
 }
 
+// passed is what the API check is met with, over TLS.
+func passed(exchange checks.Exchange) func(*checks.Facts) {
+	return func(f *checks.Facts) {
+		last := &f.API.ServiceHost.Exchanges[0]
+		last.Stage, last.Response, last.Failure = exchange.Stage, exchange.Response, exchange.Failure
+	}
+}
+
+func cutShort(status int) checks.Exchange {
+	cut := brokenOff(checks.StageBody, checks.Closed)
+	cut.Response = &checks.Response{Status: status}
+	return cut
+}
+
 func brokenOff(stage checks.Stage, kind checks.FailureKind) checks.Exchange {
 	return checks.Exchange{Stage: stage, Failure: &checks.Failure{Kind: kind, Message: string(kind)}}
 }
@@ -76,6 +90,12 @@ func TestWhatIsWrongBehindTheProxyFollowsFromTheAPI(t *testing.T) {
 		{"frozen to both", both(handshakeFailure(checks.TimedOut, "i/o timeout"), beside(sidecar, brokenOff(checks.StageResponse, checks.TimedOut))), want{checks.Skip, checks.WaitsFor}},
 		{"401 to both", both(answeredWith(401), beside(sidecar, apiSaying(401, "Unauthorized"))), want{checks.Skip, checks.WaitsFor}},
 		{"500 to both", both(answeredWith(500), beside(sidecar, apiSaying(500, "etcd"))), want{checks.Skip, checks.WaitsFor}},
+		{"a redirect to both", both(passed(saying(302, "", "<a>")), beside(sidecar, saying(302, "", "<a>"))), want{checks.Skip, checks.WaitsFor}},
+		{"a 403 of something before it to both", both(passed(saying(403, plain, "RBAC: access denied")), beside(sidecar, saying(403, plain, "RBAC: access denied"))), want{checks.Skip, checks.WaitsFor}},
+		{"a body cut short to both", both(passed(cutShort(200)), beside(sidecar, cutShort(200))), want{checks.Skip, checks.WaitsFor}},
+		{"a redirect to it alone", beside(sidecar, saying(302, "", "<a>")), want{checks.Fail, checks.KProxyNotAKubectlProxy}},
+		{"another page than the other's", both(passed(saying(404, "text/html", "<a>")), beside(sidecar, saying(404, "text/html", "<b>"))), want{checks.Fail, checks.KProxyNotAKubectlProxy}},
+		{"another cut than the other's", both(passed(cutShort(200)), beside(sidecar, cutShort(404))), want{checks.Fail, checks.KProxyNotAKubectlProxy}},
 		{"the api check left out", both(refused, unreached, leftOut(checks.API)), want{checks.Fail, checks.KProxyUpstreamError}},
 		{"a proxy that is down besides", both(refused, beside(sidecar, brokenOff(checks.StageConnect, checks.Refused))), want{checks.Fail, checks.KProxyDown}},
 	})
