@@ -344,15 +344,26 @@ func (c *http2Conversation) readHeaders(read frame) ([]hpack.HeaderField, error)
 			return nil, errHeadTooLarge
 		}
 	}
-	fields, err := c.decoder.DecodeFull(block)
-	if err != nil {
+	return c.decode(block)
+}
+
+// decode keeps no more fields than a head may have, since one byte can stand for a
+// field of 4 KiB.
+func (c *http2Conversation) decode(block []byte) (fields []hpack.HeaderField, err error) {
+	size := 0
+	c.decoder.SetEmitFunc(func(field hpack.HeaderField) {
+		if size += int(field.Size()); size <= maxHeader {
+			fields = append(fields, field)
+		}
+	})
+	if _, err := c.decoder.Write(block); err != nil {
 		return nil, fmt.Errorf("%w: %w", errNotHTTP2, err)
 	}
-	size := 0
-	for _, field := range fields {
-		if size += int(field.Size()); size > maxHeader {
-			return nil, errHeadTooLarge
-		}
+	if err := c.decoder.Close(); err != nil {
+		return nil, fmt.Errorf("%w: %w", errNotHTTP2, err)
+	}
+	if size > maxHeader {
+		return nil, errHeadTooLarge
 	}
 	return fields, nil
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -166,6 +167,29 @@ func TestAServersFramesAreReadAsWhatTheyAre(t *testing.T) {
 				t.Errorf("got %+v, want the answer", response)
 			}
 		})
+	}
+}
+
+// TestAHeadThatUnfoldsTakesLittleMemory has one byte stand for a large field over
+// and over, as HPACK allows.
+func TestAHeadThatUnfoldsTakesLittleMemory(t *testing.T) {
+	const field = 1<<7 | 62 // the latest in the table (RFC 7541 section 2.3.3)
+	said := newScript()
+	said.frame(frameHeaders, 0, 1, said.block(":status", "200", "x", strings.Repeat("y", headerTable/2))...)
+	for range maxHeader / frameLimit {
+		said.frame(frameContinuation, 0, 1, bytes.Repeat([]byte{field}, frameLimit-1024)...)
+	}
+	said.frame(frameContinuation, flagEndHeaders, 1)
+	request := requestForAPI(t)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, err := newHTTP2Conversation(&wire{Reader: &said.Buffer}).roundTrip(request)
+	runtime.ReadMemStats(&after)
+	if !errors.Is(err, errHeadTooLarge) {
+		t.Errorf("got the error %v, want %v", err, errHeadTooLarge)
+	}
+	if took := after.TotalAlloc - before.TotalAlloc; took > 1<<20 {
+		t.Errorf("reading %d bytes took %d of memory, want less than 1 MiB", said.Cap(), took)
 	}
 }
 
