@@ -91,7 +91,7 @@ func ofNewConnections(reason checks.Reason) string {
 	case checks.CertServingExpired, checks.CertServingNotYetValid, checks.CertSANMissingServiceHost, checks.CertNoIPSANOrCNOnly, checks.CertWrongEKU,
 		checks.CertChainInvalid, checks.CertDiffersByReplica, checks.CARotatedSameName, checks.CAMITMOrWrongEndpoint, checks.CAMissingIntermediate,
 		checks.CAExpired, checks.CAFileMissing, checks.CAFileEmptyOrNotPEM:
-		return "a session outlives the certificate that it began with. Applications go on until they connect anew."
+		return "a server proves itself only as a session begins. Applications go on until they connect anew."
 	default:
 		return ""
 	}

@@ -79,7 +79,7 @@ func TestAnOlderConnectionThatWorksIsEvidenceOfWhatKeepsNewOnesAway(t *testing.T
 		{"packets dropped, as a deep probe saw", both(connectFails(checks.TimedOut), overOlder), "conntrack"},
 		{"refused", both(connectFails(checks.Refused), kept(answeredOver)), "an API server runs"},
 		{"the handshake silent", both(handshakeFailure(checks.TimedOut, "i/o timeout"), kept(answeredOver)), "the API server works"},
-		{"a certificate that expired", both(expired, kept(answeredOver)), "outlives the certificate"},
+		{"a certificate that expired", both(expired, kept(answeredOver)), "proves itself only as a session begins"},
 		{"packets dropped, and the older connection silent as well", both(connectFails(checks.TimedOut), kept(func(r *checks.LongLivedRequest) { r.NewAnswered = false })), ""},
 		{"packets dropped now, and when it was asked they were not", both(connectFails(checks.TimedOut), kept(func(r *checks.LongLivedRequest) { answeredOver(r); r.NewAnswered = true })), ""},
 		{"an answer that is an error", both(answeredWith(500), kept(answeredOver)), ""},
