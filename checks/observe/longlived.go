@@ -61,6 +61,9 @@ func (r *round) keep(ctx context.Context, pulse checks.Exchange) *checks.LongLiv
 		return kept.told()
 	}
 	defer kept.asking.Unlock()
+	// However many connections it takes.
+	ctx, cancel := context.WithTimeout(ctx, r.timeout)
+	defer cancel()
 	where := target{host: r.serviceHost(), port: pulse.Address.Port(), addresses: []netip.Addr{pulse.Address.Addr()}}
 	if kept.conversation != nil && kept.target.url() != where.url() {
 		kept.drop()
@@ -76,7 +79,7 @@ func (r *round) keep(ctx context.Context, pulse checks.Exchange) *checks.LongLiv
 	}
 	if kept.conversation != nil && due {
 		before := kept.doubt
-		if request, ok := kept.ask(ctx, r, r.timeout); ok {
+		if request, ok := kept.ask(ctx, r); ok {
 			request.NewAnswered = pulse.Response != nil
 			kept.settle(request, before)
 			return kept.told()
@@ -99,7 +102,9 @@ func (r *round) askKept(ctx context.Context) *checks.LongLivedRequest {
 	if kept.conversation == nil || r.pod.Now().Before(kept.notBefore) {
 		return nil
 	}
-	request, ok := kept.ask(ctx, r, r.step())
+	ctx, cancel := context.WithTimeout(ctx, r.step())
+	defer cancel()
+	request, ok := kept.ask(ctx, r)
 	if !ok {
 		return nil
 	}
@@ -165,8 +170,6 @@ func (l *longLived) change(change func(*checks.LongLivedFacts)) {
 // make dials, and keeps the connection where a first request is answered over
 // it. What fails of that is told by the new connections of the rounds.
 func (l *longLived) make(ctx context.Context, r *round, where target) {
-	ctx, cancel := context.WithTimeout(ctx, r.timeout)
-	defer cancel()
 	// Whatever comes of it, the server is not asked each round.
 	l.notBefore = r.pod.Now().Add(l.interval())
 	if err := l.dial(ctx, r, where); err != nil {
@@ -202,7 +205,7 @@ func (l *longLived) dial(ctx context.Context, r *round, where target) error {
 		return err
 	}
 	if secured.ConnectionState().NegotiatedProtocol != "h2" {
-		_ = secured.Close()
+		hangUp(secured)
 		return errNoHTTP2
 	}
 	l.conversation, l.conn, l.raw, l.target = newHTTP2Conversation(secured), secured, raw, where
@@ -212,9 +215,7 @@ func (l *longLived) dial(ctx context.Context, r *round, where target) error {
 // ask makes one request over the connection, and forgets a connection over which
 // none can be made any more. There is nothing to tell where the server had ended
 // it, as it may.
-func (l *longLived) ask(ctx context.Context, r *round, limit time.Duration) (request checks.LongLivedRequest, ok bool) {
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
+func (l *longLived) ask(ctx context.Context, r *round) (request checks.LongLivedRequest, ok bool) {
 	present := l.told()
 	now := r.pod.Now()
 	request = checks.LongLivedRequest{
@@ -281,9 +282,7 @@ func (l *longLived) drop() {
 	if l.conversation == nil {
 		return
 	}
-	// To say goodbye over TLS is not worth a wait.
-	_ = l.conn.SetDeadline(time.Now().Add(100 * time.Millisecond))
-	_ = l.conn.Close()
+	hangUp(l.conn)
 	l.conversation, l.conn, l.raw, l.doubt = nil, nil, nil, nil
 	l.change(func(facts *checks.LongLivedFacts) {
 		facts.Address, facts.MadeAt, facts.Requests = netip.AddrPort{}, time.Time{}, 0

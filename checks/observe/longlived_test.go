@@ -206,6 +206,34 @@ func TestAHangThatDeepProbesMeetIsNotHeldForADeadConnection(t *testing.T) {
 	}
 }
 
+// TestARoundEndsInTimeHoweverManyConnectionsItTakes has the connection that is kept
+// end shortly before the time limit, and no other come about after it.
+func TestARoundEndsInTimeHoweverManyConnectionsItTakes(t *testing.T) {
+	const limit = 2 * time.Second
+	var server *pooled
+	ending := false
+	server = newPooled(t, func(w http.ResponseWriter, r *http.Request) {
+		if ending {
+			time.Sleep(limit * 9 / 10)
+			// It is the second of all. New ones wait for the lock.
+			server.mu.Lock()
+			_ = server.conns[1].Close()
+			return
+		}
+		answerAPI(w, r)
+	})
+	server.Timeout = limit
+	server.kept(t)
+	ending = true
+	start := time.Now()
+	facts := server.kept(t)
+	took := time.Since(start)
+	server.mu.Unlock()
+	if facts.Ended != 1 || took > limit*3/2 {
+		t.Errorf("got %+v after %s, want one ended connection after %s", facts, took, limit)
+	}
+}
+
 func TestAnEndOfTheConnectionIsNoFault(t *testing.T) {
 	goAway := func(w http.ResponseWriter, r *http.Request) {
 		// The server of Go makes a GOAWAY of it.

@@ -16,6 +16,9 @@ import (
 	"github.com/kube-lifeline/lifeline/checks"
 )
 
+// goodbye is how long the end of a connection may take.
+const goodbye = 100 * time.Millisecond
+
 // errNotHTTP is met where what came back is no HTTP response.
 var errNotHTTP = errors.New("what came back is no HTTP response")
 
@@ -157,9 +160,18 @@ func (t *transport) read(request *http.Request, told *seen) (*http.Response, err
 func (t *transport) CloseIdleConnections() {
 	if t.conn != nil {
 		t.unbind()
-		_ = t.conn.Close()
+		hangUp(t.conn)
 		t.conn = nil
 	}
+}
+
+// hangUp closes a connection. To say goodbye over TLS is not worth a wait, and
+// crypto/tls would wait for five seconds where the other side does not read.
+func hangUp(conn net.Conn) {
+	if secured, ok := conn.(*tls.Conn); ok {
+		defer time.AfterFunc(goodbye, func() { _ = secured.NetConn().Close() }).Stop()
+	}
+	_ = conn.Close()
 }
 
 // source reads what a server sends, up to a limit, and keeps the error that
