@@ -49,8 +49,13 @@ func comingAndGoing(name checks.Name, facts *checks.Facts) []string {
 	var bad func(checks.PastRound) bool
 	switch {
 	case name == checks.TLS || name == checks.API:
+		// A round that met something else says nothing of this.
 		rounds = apiRounds(facts)
-		bad = func(round checks.PastRound) bool { return round.Stage != checks.StageDone || round.Status != 200 }
+		present := rounds[max(0, len(rounds)-1):]
+		bad = func(round checks.PastRound) bool {
+			return !isWell(round) && len(present) > 0 && meets(round, present[0])
+		}
+		rounds = slices.DeleteFunc(rounds, func(round checks.PastRound) bool { return !isWell(round) && !bad(round) })
 	case name == checks.DNS && facts.History != nil && facts.DNS != nil:
 		resolved := len(facts.DNS.Lookup.Addresses) > 0
 		rounds = slices.DeleteFunc(slices.Clone(facts.History.Lately), func(round checks.PastRound) bool { return round.Resolved == nil })
@@ -61,6 +66,15 @@ func comingAndGoing(name checks.Name, facts *checks.Facts) []string {
 		return nil
 	}
 	return []string{fmt.Sprintf("It comes and goes: of the last %d rounds, since %s, %d failed.", len(rounds), moment(rounds[0].Time), count(rounds, bad))}
+}
+
+func isWell(round checks.PastRound) bool {
+	return round.Stage == checks.StageDone && round.Status == 200
+}
+
+// meets tells that two rounds came equally far and failed alike.
+func meets(a, b checks.PastRound) bool {
+	return a.Stage == b.Stage && a.Failure == b.Failure && a.Status == b.Status
 }
 
 func count(rounds []checks.PastRound, bad func(checks.PastRound) bool) (counted int) {

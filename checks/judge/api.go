@@ -93,9 +93,9 @@ func unanswered(attempt *checks.Attempt, last checks.Exchange) problem {
 	}
 	switch kind {
 	case checks.TimedOut:
-		return failing(checks.HTTPResponseTimeout, fmt.Sprintf("%s took the request and did not %s within %s.", target, part, seconds(attempt.Seconds)), expected, "a wait without end").silent(attempt.Seconds, turnsOfExchange)
+		return failing(checks.HTTPResponseTimeout, fmt.Sprintf("%s took the request and did not %s within %s.", target, part, seconds(attempt.Seconds)), expected, "a wait without end").likely().silent(attempt.Seconds, turnsOfExchange)
 	case checks.Reset, checks.Closed:
-		return failing(checks.HTTPResponseCut, fmt.Sprintf("%s ended the connection before its answer was whole: %s.", target, message), expected, "the connection ended")
+		return failing(checks.HTTPResponseCut, fmt.Sprintf("%s ended the connection before its answer was whole: %s.", target, message), expected, "the connection ended").likely()
 	case checks.TooLarge:
 		return failing(checks.HTTPResponseTooLarge, fmt.Sprintf("%s sends an answer that does not end: %s.", target, message), "an answer of about 1 KiB", message)
 	default:
@@ -114,7 +114,7 @@ func answeredWithBlemish(facts *checks.Facts, attempt *checks.Attempt, last chec
 	if tries := len(attempt.Exchanges); tries > 1 {
 		before := attempt.Exchanges[tries-2]
 		problems = append(problems, warning(checks.HTTPPassedOnRetry,
-			fmt.Sprintf("GET /api answered only at the second try; the first met: %s.", met(before)), "an answer at the first try", met(before)).afterSilence(before.Failure, roundTripSeconds(before), turnsOfExchange))
+			fmt.Sprintf("GET /api answered only at the second try; the first met: %s.", met(before)), "an answer at the first try", met(before)).likely().afterSilence(before.Failure, roundTripSeconds(before), turnsOfExchange))
 	}
 	if warnings := last.Response.Warnings; len(warnings) > 0 {
 		problems = append(problems, warning(checks.HTTPWarningHeaders,
@@ -124,7 +124,7 @@ func answeredWithBlemish(facts *checks.Facts, attempt *checks.Attempt, last chec
 		problems = append(problems, warning(checks.HTTPLatencyHigh,
 			fmt.Sprintf("GET /api took %s: %s to connect, %s for TLS, %s until the first byte and %s for the rest.", seconds(took),
 				seconds(last.Phases.ConnectSeconds), seconds(last.Phases.TLSSeconds), seconds(last.Phases.FirstByteSeconds), seconds(last.Phases.BodySeconds)),
-			"less than "+seconds(slowRoundTrip), seconds(took)).slow(took, slowRoundTrip))
+			"less than "+seconds(slowRoundTrip), seconds(took)).likely().slow(took, slowRoundTrip))
 	}
 	if ahead, known := skew(facts); known && ahead.Abs() > leeway {
 		problems = append(problems, clockSkew(ahead))

@@ -355,7 +355,7 @@ func slowness(lookup checks.Lookup) []problem {
 	if lost > 0 {
 		message += fmt.Sprintf("; %d datagrams had no reply and were sent again", lost)
 	}
-	slow := warning(checks.DNSSlow, message+".", "less than "+seconds(slowLookup), seconds(lookup.Seconds))
+	slow := warning(checks.DNSSlow, message+".", "less than "+seconds(slowLookup), seconds(lookup.Seconds)).likely()
 	return []problem{slow.slow(lookup.Seconds, min(lookup.Seconds/2, slowLookup))}
 }
 

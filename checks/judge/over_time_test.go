@@ -52,9 +52,30 @@ func TestAClockThatJumpedIsNamedBeforeWhatItMakesLookWrong(t *testing.T) {
 	}
 }
 
+// metByEach has the deep probes meet the certificate of the round.
+func metByEach(f *checks.Facts) {
+	leaf := last(f).TLS.Chain[0].SHA256
+	deepened(func(d *checks.DeepFacts) {
+		d.Path.Fresh = slices.Repeat([]checks.FreshConnection{{Leaf: leaf, Failure: &checks.Failure{Kind: checks.Untrusted}}}, 3)
+	})(f)
+}
+
+func TestACertificateIsCertainOnlyWhereSeveralConnectionsMetIt(t *testing.T) {
+	issuer := newPKI(t)
+	clientsOnly := presented(issuer, issuer.serving(func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth} }))
+	for certainty, change := range map[checks.Certainty]func(*checks.Facts){checks.Likely: clientsOnly, checks.Certain: both(clientsOnly, metByEach)} {
+		facts := healthy(t)
+		change(facts)
+		if got := Judge(facts, nil).Diagnosis[0]; got.Reason != checks.CertWrongEKU || got.Certainty != certainty {
+			t.Errorf("got %s, %s, want it %s", got.Reason, got.Certainty, certainty)
+		}
+	}
+}
+
 func TestDatesAreCertainOnlyByAClockThatTheAPIServerHasConfirmed(t *testing.T) {
 	issuer := newPKI(t)
 	expired := presented(issuer, issuer.serving(func(c *x509.Certificate) { c.NotAfter = noon.AddDate(0, 0, -1) }))
+	expired = both(expired, metByEach)
 	read := func(ahead float64, jumps ...checks.ClockJump) func(*checks.Facts) {
 		return func(f *checks.Facts) {
 			f.History = &checks.History{Rounds: 9, ClockJumps: jumps, Clock: &checks.ClockReading{Time: noon.Add(-time.Minute), AheadSeconds: ahead}}
@@ -149,6 +170,11 @@ func TestWhatComesAndGoesIsToldByTheRoundsBefore(t *testing.T) {
 			})), checks.TCPRefused, true},
 		{"a refusal that had come once before", both(connectFails(checks.Refused), lately("+++--+++")), checks.TCPRefused, true},
 		{"a refusal that is new", both(connectFails(checks.Refused), lately("++++++++")), checks.TCPRefused, false},
+		{"a refusal that began, after other failings that came and went", both(connectFails(checks.Refused), lately("++++++++"), func(f *checks.Facts) {
+			for _, i := range []int{1, 2, 4, 5} {
+				f.History.Lately[i].Stage, f.History.Lately[i].Status, f.History.Lately[i].Failure = checks.StageTLS, 0, checks.Untrusted
+			}
+		}), checks.TCPRefused, false},
 		{"a name that some rounds did not resolve", both(unresolved(broken(checks.Refused)), lately("+-++-+")), checks.DNSServiceNoEndpoints, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {

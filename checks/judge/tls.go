@@ -142,7 +142,7 @@ func distrusted(facts *checks.Facts, handshake *checks.TLSFacts, details *checks
 		case facetTime:
 			found = found.byClock(facts)
 		}
-		problems = append(problems, found)
+		problems = append(problems, found.ofEach(facts, handshake))
 	}
 	for _, problem := range problems {
 		if problem.Status == checks.Fail {
@@ -150,6 +150,26 @@ func distrusted(facts *checks.Facts, handshake *checks.TLSFacts, details *checks
 		}
 	}
 	return append([]problem{refusedOtherwise(handshake)}, problems...)
+}
+
+// ofEach marks a problem with a certificate as likely unless several connections
+// met the same one: each API server behind the address has its own.
+func (p problem) ofEach(facts *checks.Facts, handshake *checks.TLSFacts) problem {
+	const enough = 3
+	same := 0
+	for _, fresh := range deepPath(facts).Fresh {
+		switch {
+		case fresh.Leaf == "":
+		case len(handshake.Chain) == 0 || fresh.Leaf != handshake.Chain[0].SHA256:
+			return p.likely()
+		default:
+			same++
+		}
+	}
+	if same < enough {
+		return p.likely()
+	}
+	return p
 }
 
 // refusedOtherwise judges a chain that crypto/x509 refuses although every facet
@@ -180,11 +200,11 @@ func provenButWeak(facts *checks.Facts, details *checks.TLSDetails) (problems []
 	if left := leaf.LifetimeLeft(facts.Time); left < servingWarning {
 		problems = append(problems, warning(checks.CertExpiringSoon,
 			fmt.Sprintf("The API server's certificate (%s) expires in %s, at %s: %s of its lifetime is left.", leaf.Subject, span(leaf.NotAfter.Sub(facts.Time)), moment(leaf.NotAfter), percent(left)),
-			"more than "+percent(servingWarning)+" of its lifetime left", percent(left)))
+			"more than "+percent(servingWarning)+" of its lifetime left", percent(left)).ofEach(facts, &details.TLSFacts))
 	}
 	for _, facet := range details.Facets {
 		if facet.Reason == checks.CertSANMissingDNSName {
-			problems = append(problems, warning(facet.Reason, sentence(facet), facet.Expected, facet.Found))
+			problems = append(problems, warning(facet.Reason, sentence(facet), facet.Expected, facet.Found).ofEach(facts, &details.TLSFacts))
 		}
 	}
 	return problems
