@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"time"
 
@@ -34,7 +35,7 @@ type episode struct {
 	symptom, probedFor string
 	// deep are what probes saw of the symptom shown. They outlive their episode,
 	// since what comes and goes may be gone by the time that a round could use
-	// them, and serve the next one of the same symptom.
+	// them, and serve the next one of the same link.
 	deep    *checks.DeepFacts
 	shown   string
 	shownAt time.Time
@@ -67,9 +68,9 @@ func (e *episode) took(deep *checks.DeepFacts) {
 // recall is what probes saw of a symptom; nil where none did of late.
 func (e *episode) recall(symptom string) *checks.DeepFacts {
 	switch {
-	case e.deep == nil || symptom == "" || symptom != e.shown:
+	case e.deep == nil || symptom == "" || linkOf(symptom) != linkOf(e.shown):
 		return nil
-	case symptom != e.symptom && time.Since(e.shownAt) > deepEvery:
+	case (symptom != e.shown || symptom != e.symptom) && time.Since(e.shownAt) > deepEvery:
 		return nil
 	default:
 		return e.deep
@@ -140,6 +141,16 @@ func symptom(report *checks.Report) string {
 		}
 	}
 	return ""
+}
+
+// linkOf is the check that a symptom is of. Those of tls and api are seen in one
+// exchange, which fails now here and now there.
+func linkOf(symptom string) string {
+	name, _, _ := strings.Cut(symptom, " ")
+	if name == string(checks.TLS) {
+		return string(checks.API)
+	}
+	return name
 }
 
 // wait returns when no probe runs any more.

@@ -122,7 +122,7 @@ func TestWhatDeepProbesSawServesTheNextEpisodeOfTheSameSymptomForAWhile(t *testi
 			e.goOn(t.Context(), &checks.Facts{}, symptom, failing)
 			return known
 		}
-		const silent, refused = "api tcp-timeout", "api tcp-refused"
+		const silent, refused = "api tcp-timeout", "dns dns-timeout"
 		if got := round(silent); got != nil {
 			t.Fatal("something is known before any probe has ended")
 		}

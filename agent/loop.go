@@ -42,9 +42,10 @@ func (l loop) run(ctx context.Context) {
 	schedule := newSchedule(time.Now(), l.interval, l.identity)
 	episode := newEpisode(l.observer, l.interval)
 	defer episode.wait()
-	report := l.round(ctx, nil, episode)
+	report := l.round(ctx, nil, nil, episode)
 	var early time.Time
 	for {
+		var probed *checks.DeepFacts
 		due := time.NewTimer(time.Until(schedule.next(time.Now())))
 		changed := l.changed
 		if time.Since(early) < l.interval {
@@ -60,17 +61,18 @@ func (l loop) run(ctx context.Context) {
 		case <-changed:
 			due.Stop()
 			early = time.Now()
-		case deep := <-episode.probed:
+		case probed = <-episode.probed:
 			due.Stop()
-			episode.took(deep)
+			episode.took(probed)
 		}
-		report = l.round(ctx, report, episode)
+		report = l.round(ctx, report, probed, episode)
 	}
 }
 
-// round observes, judges and publishes once. A round that the end of ctx cut
-// short tells nothing and is dropped.
-func (l loop) round(ctx context.Context, previous *checks.Report, episode *episode) *checks.Report {
+// round observes, judges and publishes once. What deep probes have just seen is a
+// part of it even where the round itself meets nothing. A round that the end of
+// ctx cut short tells nothing and is dropped.
+func (l loop) round(ctx context.Context, previous *checks.Report, probed *checks.DeepFacts, episode *episode) *checks.Report {
 	bounded, cancel := context.WithTimeout(ctx, l.limit)
 	defer cancel()
 	facts := l.observer.Observe(bounded)
@@ -79,7 +81,10 @@ func (l loop) round(ctx context.Context, previous *checks.Report, episode *episo
 	}
 	report := judge.Judge(facts, previous)
 	symptom := symptom(report)
-	if facts.Deep = episode.recall(symptom); facts.Deep != nil {
+	if facts.Deep = episode.recall(symptom); facts.Deep == nil {
+		facts.Deep = probed
+	}
+	if facts.Deep != nil {
 		report = judge.Judge(facts, previous)
 	}
 	l.publisher.Publish(report)

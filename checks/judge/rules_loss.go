@@ -36,7 +36,7 @@ func lossRules() []rule {
 			checks.DNSTimeout, checks.DNSNameserverFailing, checks.DNSSlow, checks.DNSAAAABroken,
 		}, evidence: datagramsAreLost},
 		{reason: checks.NetworkPacketLoss, certainty: checks.Likely, refines: []checks.Reason{
-			checks.TCPTimeout, checks.TLSHandshakeTimeout, checks.HTTPResponseTimeout, checks.HTTPLatencyHigh, checks.HTTPPassedOnRetry,
+			checks.TCPTimeout, checks.TLSHandshakeTimeout, checks.HTTPResponseTimeout, checks.HTTPLatencyHigh, checks.HTTPPassedOnRetry, checks.TCPIntermittentOneEndpoint,
 		}, evidence: segmentsAreLost},
 	}
 }
@@ -246,7 +246,7 @@ func (d datagrams) String() string {
 // sparse is what the deep probes saw of datagrams that get lost, which a lookup
 // may never meet: Go asks for A and AAAA from a port each.
 func sparse(facts *checks.Facts) (problems []problem) {
-	if facts.Deep == nil || facts.Time.Sub(facts.Deep.Time) > pairsHold {
+	if !isRecent(facts) {
 		return nil
 	}
 	lossy := segmentsTo(facts).lossy

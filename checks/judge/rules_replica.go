@@ -88,6 +88,42 @@ func someConnect(facts *checks.Facts) []string {
 	return []string{fmt.Sprintf("Of %d connections one after the other %d came to nothing and %d were good.", connected+failed, failed, connected)}
 }
 
+// othersFail judges connections of the deep probes of which some came to nothing
+// while the round's own was answered.
+func othersFail(facts *checks.Facts) []problem {
+	if !isRecent(facts) {
+		return nil
+	}
+	found := func(reason checks.Reason, evidence []string) []problem {
+		return []problem{warning(reason, evidence[0], "the same answer by every connection", "others by some").likely()}
+	}
+	if evidence := someReject(facts); len(evidence) > 0 {
+		return found(checks.TokenIntermittentByAPIServer, evidence)
+	}
+	if evidence := someConnect(facts); len(evidence) > 0 && len(certificatesDiffer(facts)) == 0 {
+		return found(checks.TCPIntermittentOneEndpoint, evidence)
+	}
+	return nil
+}
+
+// othersShowAnother judges certificates that only some of those connections met.
+func othersShowAnother(facts *checks.Facts) []problem {
+	if !isRecent(facts) {
+		return nil
+	}
+	evidence := certificatesDiffer(facts)
+	if len(evidence) == 0 {
+		return nil
+	}
+	return []problem{warning(checks.CertDiffersByReplica, evidence[0], "one certificate, or some that are all accepted", "one that is not")}
+}
+
+// isRecent tells whether there are deep probes that were made lately. A warning
+// that lasts has them once.
+func isRecent(facts *checks.Facts) bool {
+	return facts.Deep != nil && facts.Time.Sub(facts.Deep.Time) <= pairsHold
+}
+
 // certificatesAlternate: where no connections were made at one time, rounds are
 // compared, each of which meets another API server. A certificate that was
 // renewed changes once.

@@ -161,6 +161,9 @@ func TestRulesNameTheCauseByWhatDeepProbesSaw(t *testing.T) {
 		{"the API is silent, and all other TCP refused", both(connectFails(checks.TimedOut), refusing(answer("10.96.0.1"), checks.Refused)), checks.TCPTimeoutNetworkPolicy},
 
 		{"one of two certificates is not accepted", both(presented(issuer, issuer.serving(func(c *x509.Certificate) { c.NotAfter = noon.AddDate(0, 0, -1) })), fresh(good, untrusted, good)), checks.CertDiffersByReplica},
+		{"one of two certificates is not accepted, and the round met the other", fresh(good, untrusted, good), checks.CertDiffersByReplica},
+		{"some API servers reject the token, and the round met another", fresh(good, rejected, good), checks.TokenIntermittentByAPIServer},
+		{"some API servers are not reached, and the round met another", fresh(good, unconnected, good), checks.TCPIntermittentOneEndpoint},
 		{"every certificate is not accepted", both(presented(issuer, issuer.serving(func(c *x509.Certificate) { c.NotAfter = noon.AddDate(0, 0, -1) })), fresh(untrusted, untrusted)), checks.CertServingExpired},
 		{"some API servers reject the token", both(answeredWith(401, message("Unauthorized"), unfairly), fresh(good, rejected, good)), checks.TokenIntermittentByAPIServer},
 		{"all API servers reject the token", both(answeredWith(401, message("Unauthorized"), unfairly), fresh(rejected, rejected)), checks.HTTP401Unattributed},

@@ -23,7 +23,7 @@ func judgeTLS(facts *checks.Facts) verdict {
 	v := verdict{details: details, seconds: handshake.Seconds}
 	details.Facets = facets(facts, handshake)
 	if handshake.Verified {
-		v.problems = append(provenButWeak(facts, details), strictness(handshake)...)
+		v.problems = slices.Concat(provenButWeak(facts, details), strictness(handshake), othersShowAnother(facts))
 		v.well = fmt.Sprintf("The certificate of %s is proven by ca.crt and names %s (%s).", last.Address, handshake.ServerName, handshake.Version)
 		return v
 	}
