@@ -38,7 +38,18 @@ func lossRules() []rule {
 		{reason: checks.NetworkPacketLoss, certainty: checks.Likely, refines: []checks.Reason{
 			checks.TCPTimeout, checks.TLSHandshakeTimeout, checks.HTTPResponseTimeout, checks.HTTPLatencyHigh, checks.HTTPPassedOnRetry, checks.TCPIntermittentOneEndpoint,
 		}, evidence: segmentsAreLost},
+		{reason: checks.NetworkPacketLoss, certainty: checks.Likely, refines: []checks.Reason{checks.TCPTimeout}, evidence: connectionsAreLost},
 	}
+}
+
+// connectionsAreLost: datagrams get lost at random, and where the first packet of a
+// connection does, it is not sent again within the time limit (RFC 6298, a second).
+// Others come about, or one that was made before still answers.
+func connectionsAreLost(facts *checks.Facts) []string {
+	if segmentsTo(facts).connections == 0 && establishedWorks(facts) == nil {
+		return nil
+	}
+	return datagramsAreLost(facts)
 }
 
 func datagramsAreLost(facts *checks.Facts) (evidence []string) {

@@ -40,7 +40,7 @@ func clusterFaults() []fault {
 		{name: "the serving certificate expires in an hour", inject: serving(cluster.ServingCertificate{NotBefore: ago(24 * 365), NotAfter: ago(-1)}), first: "cert-expiring-soon"},
 		{name: "the serving certificate lacks the service's address", inject: serving(cluster.ServingCertificate{Names: []string{"kubernetes", "kubernetes.default.svc", cluster.NodeAddress}}), first: "cert-san-missing-service-host", unready: true, unhealthy: true},
 		{name: "the serving certificate lacks the service's names", inject: serving(cluster.ServingCertificate{Names: []string{cluster.ServerAddress, cluster.NodeAddress}}), first: "cert-san-missing-dns-name"},
-		{name: "the serving certificate has names alone", inject: serving(cluster.ServingCertificate{Names: []string{"kubernetes", "kubernetes.default.svc"}}), first: "cert-no-ip-san-or-cn-only", unready: true, unhealthy: true},
+		{name: "the serving certificate has names alone", rare: true, inject: serving(cluster.ServingCertificate{Names: []string{"kubernetes", "kubernetes.default.svc"}}), first: "cert-no-ip-san-or-cn-only", unready: true, unhealthy: true},
 		{name: "the serving certificate is for clients", inject: serving(cluster.ServingCertificate{ForClients: true}), first: "cert-wrong-eku", unready: true, unhealthy: true},
 		{name: "the cluster's CA was made anew", inject: serving(cluster.ServingCertificate{Issuer: "kubernetes"}), first: "ca-rotated-same-name", unready: true, unhealthy: true},
 		{name: "somebody else's CA signs", inject: serving(cluster.ServingCertificate{Issuer: "Corporate TLS inspection"}), first: "ca-mitm-or-wrong-endpoint", unready: true, unhealthy: true},
@@ -51,27 +51,27 @@ func clusterFaults() []fault {
 		{name: "the API server is gone and CoreDNS was restarted", inject: goneWithCoreDNS, first: "tcp-refused", unready: true, unhealthy: true},
 		{name: "the API server does not know the tokens' key", inject: otherTokenKey, first: "http-401-unattributed", unready: true, unhealthy: true},
 		{name: "the API server has another issuer", inject: restarted("--service-account-issuer=https://other.example", "--api-audiences=https://kubernetes.default.svc.cluster.local"), first: "http-401-unattributed", unready: true, unhealthy: true},
-		{name: "the API server stands still for most of the time", alter: everyFourSeconds, inject: slow, first: "http-latency-high", wavers: true},
-		{name: "the API server takes one request at a time", inject: crowded, first: "http-429-max-inflight", wavers: true},
+		{name: "the API server stands still for most of the time", rare: true, alter: everyFourSeconds, inject: slow, first: "http-latency-high", wavers: true},
+		{name: "the API server takes one request at a time", rare: true, inject: crowded, first: "http-429-max-inflight", wavers: true},
 		{name: "the API server knows no anonymous users", inject: restarted("--anonymous-auth=false")},
 		{name: "system:discovery is taken away", inject: withoutDiscovery, first: "http-403-discovery-rbac-removed"},
 
-		{name: "the API server is for another audience", inject: restarted("--api-audiences=https://other.example"), first: "http-401-unattributed", unready: true, unhealthy: true},
+		{name: "the API server is for another audience", rare: true, inject: restarted("--api-audiences=https://other.example"), first: "http-401-unattributed", unready: true, unhealthy: true},
 
 		// One API server of two.
-		{name: "a second API server is well", inject: unnoticed(another(cluster.APIServer{Flags: []string{"--tls-min-version=VersionTLS13"}}))},
-		{name: "one API server of two is gone", inject: another(cluster.APIServer{Dead: true}), first: "tcp-intermittent-one-endpoint", wavers: true},
-		{name: "one API server of two is frozen", inject: another(cluster.APIServer{Frozen: true}), first: "tcp-intermittent-one-endpoint", wavers: true},
-		{name: "what one API server of two sends is dropped", inject: both(another(cluster.APIServer{}), filterTo(cluster.After, "ip saddr "+cluster.SecondAddress+" drop")), first: "tcp-intermittent-one-endpoint", wavers: true},
-		{name: "the certificate of one API server of two has expired", inject: another(cluster.APIServer{Certificate: cluster.ServingCertificate{NotBefore: ago(48), NotAfter: ago(1)}}), first: "cert-differs-by-replica", wavers: true},
-		{name: "the certificate of one API server of two lacks the service's address", inject: another(cluster.APIServer{Certificate: cluster.ServingCertificate{Names: []string{"kubernetes", "kubernetes.default.svc", cluster.SecondAddress}}}), first: "cert-differs-by-replica", wavers: true},
-		{name: "one API server of two does not know the tokens' key", inject: anotherWithTokenKey, first: "token-intermittent-by-apiserver", wavers: true},
+		{name: "a second API server is well", rare: true, inject: unnoticed(another(cluster.APIServer{Flags: []string{"--tls-min-version=VersionTLS13"}}))},
+		{name: "one API server of two is gone", rare: true, inject: another(cluster.APIServer{Dead: true}), first: "tcp-intermittent-one-endpoint", wavers: true},
+		{name: "one API server of two is frozen", rare: true, inject: another(cluster.APIServer{Frozen: true}), first: "tcp-intermittent-one-endpoint", wavers: true},
+		{name: "what one API server of two sends is dropped", rare: true, inject: both(another(cluster.APIServer{}), filterTo(cluster.After, "ip saddr "+cluster.SecondAddress+" drop")), first: "tcp-intermittent-one-endpoint", wavers: true},
+		{name: "the certificate of one API server of two has expired", rare: true, inject: another(cluster.APIServer{Certificate: cluster.ServingCertificate{NotBefore: ago(48), NotAfter: ago(1)}}), first: "cert-differs-by-replica", wavers: true},
+		{name: "the certificate of one API server of two lacks the service's address", rare: true, inject: another(cluster.APIServer{Certificate: cluster.ServingCertificate{Names: []string{"kubernetes", "kubernetes.default.svc", cluster.SecondAddress}}}), first: "cert-differs-by-replica", wavers: true},
+		{name: "one API server of two does not know the tokens' key", rare: true, inject: anotherWithTokenKey, first: "token-intermittent-by-apiserver", wavers: true},
 
 		// Two at once.
-		{name: "the serving certificate has expired and CoreDNS is scaled to none", inject: both(withoutDNS, serving(cluster.ServingCertificate{NotBefore: ago(48), NotAfter: ago(1)})), first: "cert-serving-expired", unready: true, unhealthy: true},
+		{name: "the serving certificate has expired and CoreDNS is scaled to none", rare: true, inject: both(withoutDNS, serving(cluster.ServingCertificate{NotBefore: ago(48), NotAfter: ago(1)})), first: "cert-serving-expired", unready: true, unhealthy: true},
 
 		// The agent itself.
-		{name: "others take all processors of the node", inject: busy, first: "agent-starved", wavers: true},
+		{name: "others take all processors of the node", rare: true, inject: busy, first: "agent-starved", wavers: true},
 
 		// The network.
 		{name: "kube-proxy's rules are gone", inject: withoutServiceRules, first: "tcp-timeout-kube-proxy-not-programmed", unready: true, unhealthy: true},

@@ -36,8 +36,8 @@ func podFaults() []fault {
 		{name: "the port is one where nothing listens", alter: environment("KUBERNETES_SERVICE_PORT", "444"), first: "env-service-port-overridden", unready: true, unhealthy: true},
 		{name: "the host and port are kubelet's", alter: environment("KUBERNETES_SERVICE_HOST", cluster.NodeAddress, "KUBERNETES_SERVICE_PORT", "10250"), first: "env-service-host-overridden", unready: true, unhealthy: true},
 		{name: "the host and port speak plain HTTP", alter: environment("KUBERNETES_SERVICE_HOST", "127.0.0.1", "KUBERNETES_SERVICE_PORT", "8080"), first: "env-service-host-overridden", unready: true, unhealthy: true},
-		{name: "the host is a name that there is not", alter: environment("KUBERNETES_SERVICE_HOST", "api.example.invalid"), first: "env-service-host-unresolvable", unready: true, unhealthy: true},
-		{name: "the port is a word", alter: environment("KUBERNETES_SERVICE_PORT", "https"), first: "env-service-port-invalid", unready: true, unhealthy: true},
+		{name: "the host is a name that there is not", rare: true, alter: environment("KUBERNETES_SERVICE_HOST", "api.example.invalid"), first: "env-service-host-unresolvable", unready: true, unhealthy: true},
+		{name: "the port is a word", rare: true, alter: environment("KUBERNETES_SERVICE_PORT", "https"), first: "env-service-port-invalid", unready: true, unhealthy: true},
 		{name: "HTTPS_PROXY is dead", alter: environment("HTTPS_PROXY", "http://127.0.0.1:3128"), first: "env-http-proxy-intercepts-api", unhealthy: true, own: "run kubectl proxy beside the agent", differs: oldPython},
 		{name: "HTTPS_PROXY is dead but NO_PROXY has the service range", alter: environment("HTTPS_PROXY", "http://127.0.0.1:3128", "NO_PROXY", "10.96.0.0/16,.svc")},
 		{name: "HTTPS_PROXY is dead and NO_PROXY has only the names", alter: environment("HTTPS_PROXY", "http://127.0.0.1:3128", "NO_PROXY", ".svc,.cluster.local"), first: "env-http-proxy-intercepts-api", unhealthy: true, own: "run kubectl proxy beside the agent", differs: oldPython},
@@ -46,15 +46,15 @@ func podFaults() []fault {
 		{name: "packets to port 53 are dropped", inject: filter(cluster.Before, "udp dport 53 drop", "tcp dport 53 drop"), first: "dns-egress-policy-blocks-53", unhealthy: true},
 		{name: "UDP packets to port 53 are dropped", inject: filter(cluster.Before, "udp dport 53 drop"), first: "dns-udp-blocked-tcp-ok", unhealthy: true},
 		{name: "packets to port 53 are rejected", inject: filter(cluster.Before, "udp dport 53 reject with icmp admin-prohibited"), first: "dns-unreachable", unhealthy: true},
-		{name: "TCP packets to port 53 are dropped", inject: unnoticed(filter(cluster.Before, "tcp dport 53 drop"))},
-		{name: "packets to port 53 are dropped for six of twelve seconds", inject: flapping(12*time.Second, 6*time.Second, cluster.Before, "udp dport 53 drop", "tcp dport 53 drop"), first: "dns-egress-policy-blocks-53", wavers: true},
-		{name: "packets of DNS are lost, two of ten", inject: lose(20, "udp dport 53"), first: "network-packet-loss", wavers: true},
-		{name: "one of two backends of DNS is dead", objects: nameserver("10.96.0.60", forwarding, forwarding), alter: resolver("10.96.0.60", clusterSearch...), inject: dropBackend, first: "dns-one-backend-bad", wavers: true},
-		{name: "one of two backends of DNS fails on every name", objects: nameserver("10.96.0.61", forwarding), alter: resolver("10.96.0.61", clusterSearch...), inject: addBackend(servfail), first: "dns-one-backend-bad", wavers: true},
-		{name: "a wildcard is searched before the cluster", objects: nameserver("10.96.0.62", wildcard), alter: resolver("10.96.0.62", append([]string{"corp.example"}, clusterSearch...)...), own: "give a Service its address", first: "dns-search-wildcard-hijack"},
-		{name: "the nameserver is link-local and packets to it vanish", alter: resolver("169.254.20.10", clusterSearch...), own: "let packets to nowhere vanish", first: "dns-policy-misses-nodelocal-or-clouddns", unhealthy: true},
-		{name: "the nameserver is link-local and nothing listens there", objects: nodeAddress("169.254.25.10"), alter: resolver("169.254.25.10", clusterSearch...), own: "give its node an address", first: "dns-nodelocal-down", unhealthy: true},
-		{name: "the pod is on the host's network and its dnsPolicy is ClusterFirst", own: "run a pod on the host's network", objects: privileged, alter: func(p *corev1.Pod) { p.Spec.HostNetwork = true }, first: "dns-hostnetwork-without-clusterfirstwithhostnet", unhealthy: true},
+		{name: "TCP packets to port 53 are dropped", rare: true, inject: unnoticed(filter(cluster.Before, "tcp dport 53 drop"))},
+		{name: "packets to port 53 are dropped for six of eleven seconds", rare: true, inject: flapping(11*time.Second, 6*time.Second, cluster.Before, "udp dport 53 drop", "tcp dport 53 drop"), first: "dns-egress-policy-blocks-53", wavers: true},
+		{name: "packets of DNS are lost, two of ten", rare: true, inject: lose(20, "udp dport 53"), first: "network-packet-loss", wavers: true},
+		{name: "one of two backends of DNS is dead", rare: true, objects: nameserver("10.96.0.60", forwarding, forwarding), alter: resolver("10.96.0.60", clusterSearch...), inject: dropBackend, first: "dns-one-backend-bad", wavers: true},
+		{name: "one of two backends of DNS fails on every name", rare: true, objects: nameserver("10.96.0.61", forwarding), alter: resolver("10.96.0.61", clusterSearch...), inject: addBackend(servfail), first: "dns-one-backend-bad", wavers: true},
+		{name: "a wildcard is searched before the cluster", rare: true, objects: nameserver("10.96.0.62", wildcard), alter: resolver("10.96.0.62", append([]string{"corp.example"}, clusterSearch...)...), own: "give a Service its address", first: "dns-search-wildcard-hijack"},
+		{name: "the nameserver is link-local and packets to it vanish", rare: true, alter: resolver("169.254.20.10", clusterSearch...), own: "let packets to nowhere vanish", first: "dns-policy-misses-nodelocal-or-clouddns", unhealthy: true},
+		{name: "the nameserver is link-local and nothing listens there", rare: true, objects: nodeAddress("169.254.25.10"), alter: resolver("169.254.25.10", clusterSearch...), own: "give its node an address", first: "dns-nodelocal-down", unhealthy: true},
+		{name: "the pod is on the host's network and its dnsPolicy is ClusterFirst", rare: true, own: "run a pod on the host's network", objects: privileged, alter: func(p *corev1.Pod) { p.Spec.HostNetwork = true }, first: "dns-hostnetwork-without-clusterfirstwithhostnet", unhealthy: true},
 		{name: "dnsPolicy is Default", alter: func(p *corev1.Pod) { p.Spec.DNSPolicy = corev1.DNSDefault }, first: "dns-dnspolicy-default", unhealthy: true},
 		{name: "dnsPolicy is None and without a search list", alter: resolver(cluster.DNSAddress), first: "dns-policy-none-incomplete", unhealthy: true},
 		{
@@ -62,17 +62,17 @@ func podFaults() []fault {
 			alter: resolver("127.0.0.1", append([]string{cluster.DNSAddress}, clusterSearch...)...),
 		},
 		{
-			name: "UDP packets to the first of two nameservers are dropped", first: "dns-udp-blocked-tcp-ok",
+			name: "UDP packets to the first of two nameservers are dropped", rare: true, first: "dns-udp-blocked-tcp-ok",
 			objects: nameserver("10.96.0.55", forwarding), alter: resolver(cluster.DNSAddress, append([]string{"10.96.0.55"}, clusterSearch...)...),
 			inject: filter(cluster.Before, "ip daddr "+cluster.DNSAddress+" udp dport 53 drop"), differs: slowResolver,
 		},
 		{
-			name: "the first of two nameservers is shut off", first: "dns-nameserver-failing",
+			name: "the first of two nameservers is shut off", rare: true, first: "dns-nameserver-failing",
 			objects: nameserver("10.96.0.56", forwarding), alter: resolver(cluster.DNSAddress, append([]string{"10.96.0.56"}, clusterSearch...)...),
 			inject: filter(cluster.Before, "ip daddr "+cluster.DNSAddress+" meta l4proto { tcp, udp } th dport 53 drop"), differs: slowResolver,
 		},
 		{
-			name: "the first of two nameservers fails on every name", first: "dns-nameserver-failing",
+			name: "the first of two nameservers fails on every name", rare: true, first: "dns-nameserver-failing",
 			objects: nameserver("10.96.0.57", servfail), alter: resolver("10.96.0.57", append([]string{cluster.DNSAddress}, clusterSearch...)...), own: "give a Service its address",
 		},
 		{name: "the nameserver is not the cluster's", objects: foreignDNS("10.96.0.53"), alter: resolver("10.96.0.53", clusterSearch...), own: "give a Service its address", first: "dns-nxdomain-foreign-resolver", unhealthy: true},
@@ -96,15 +96,15 @@ func podFaults() []fault {
 		{name: "the token is one of a Secret without expiry", objects: legacyToken, alter: mount(corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: "legacy"}}), first: "token-legacy-secret-no-exp"},
 		{name: "the service account was deleted and made anew", inject: recreateServiceAccount, alter: func(p *corev1.Pod) { p.Spec.ServiceAccountName = "short-lived" }, objects: serviceAccount("short-lived"), first: "http-401-unattributed", unready: true, unhealthy: true},
 
-		{name: "the service account is deleted", inject: withoutServiceAccount, alter: func(p *corev1.Pod) { p.Spec.ServiceAccountName = "short-lived" }, objects: serviceAccount("short-lived"), first: "http-401-unattributed", unready: true, unhealthy: true},
-		{name: "the token is that of another pod", objects: tokenOfAnotherPod(false), alter: mount(files()), first: "token-pod-mismatch"},
-		{name: "the token is that of a pod that is gone", objects: tokenOfAnotherPod(true), alter: mount(files()), first: "token-pod-mismatch", unready: true, unhealthy: true},
-		{name: "the namespace file is another pod's", objects: configMap("elsewhere", "namespace", "elsewhere"), alter: mount(projected(token(""), authority(), configMapFile("elsewhere", "namespace"))), first: "token-namespace-file-mismatch"},
-		{name: "kube-root-ca.crt is deleted", inject: unnoticed(deleted("configmap/kube-root-ca.crt"))},
+		{name: "the service account is deleted", rare: true, inject: withoutServiceAccount, alter: func(p *corev1.Pod) { p.Spec.ServiceAccountName = "short-lived" }, objects: serviceAccount("short-lived"), first: "http-401-unattributed", unready: true, unhealthy: true},
+		{name: "the token is that of another pod", rare: true, objects: tokenOfAnotherPod(false), alter: mount(files()), first: "token-pod-mismatch"},
+		{name: "the token is that of a pod that is gone", rare: true, objects: tokenOfAnotherPod(true), alter: mount(files()), first: "token-pod-mismatch", unready: true, unhealthy: true},
+		{name: "the namespace file is another pod's", rare: true, objects: configMap("elsewhere", "namespace", "elsewhere"), alter: mount(projected(token(""), authority(), configMapFile("elsewhere", "namespace"))), first: "token-namespace-file-mismatch"},
+		{name: "kube-root-ca.crt is deleted", rare: true, inject: unnoticed(deleted("configmap/kube-root-ca.crt"))},
 
-		{name: "the token is one of a Secret that is marked as invalid", objects: invalidLegacyToken, alter: mount(corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: "legacy"}}), first: "token-legacy-invalidated", unready: true, unhealthy: true},
-		{name: "the token is one of a Secret that is gone", objects: goneLegacyToken, alter: mount(files()), first: "token-legacy-invalidated", unready: true, unhealthy: true},
-		{name: "the token is bound to a node that is gone", objects: tokenOfNode, alter: mount(files()), first: "token-node-bound-invalid", unready: true, unhealthy: true},
+		{name: "the token is one of a Secret that is marked as invalid", rare: true, objects: invalidLegacyToken, alter: mount(corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: "legacy"}}), first: "token-legacy-invalidated", unready: true, unhealthy: true},
+		{name: "the token is one of a Secret that is gone", rare: true, objects: goneLegacyToken, alter: mount(files()), first: "token-legacy-invalidated", unready: true, unhealthy: true},
+		{name: "the token is bound to a node that is gone", rare: true, objects: tokenOfNode, alter: mount(files()), first: "token-node-bound-invalid", unready: true, unhealthy: true},
 
 		// Two at once.
 		{
@@ -124,7 +124,7 @@ func podFaults() []fault {
 		},
 
 		{
-			name: "the token is empty and the nameserver is not the cluster's", first: "token-empty", unready: true, unhealthy: true, own: "give a Service its address",
+			name: "the token is empty and the nameserver is not the cluster's", rare: true, first: "token-empty", unready: true, unhealthy: true, own: "give a Service its address",
 			objects: func(ctx context.Context, t *testing.T, s suite, namespace string) []any {
 				t.Helper()
 				foreignDNS("10.96.0.63")(ctx, t, s, namespace)
@@ -136,11 +136,11 @@ func podFaults() []fault {
 			},
 		},
 		{
-			name: "ca.crt is of another cluster and the token for another audience", first: "ca-rotated-same-name", unready: true, unhealthy: true,
+			name: "ca.crt is of another cluster and the token for another audience", rare: true, first: "ca-rotated-same-name", unready: true, unhealthy: true,
 			objects: otherAuthority, alter: mount(projected(token("vault"), bundleFile(), namespaceFile())),
 		},
 		{
-			name: "HTTPS_PROXY is dead and the nameserver is not the cluster's", first: "dns-nxdomain-foreign-resolver", unhealthy: true,
+			name: "HTTPS_PROXY is dead and the nameserver is not the cluster's", rare: true, first: "dns-nxdomain-foreign-resolver", unhealthy: true,
 			own: "run kubectl proxy beside the agent", differs: oldPython, objects: foreignDNS("10.96.0.58"),
 			alter: func(p *corev1.Pod) {
 				environment("HTTPS_PROXY", "http://127.0.0.1:3128")(p)
@@ -148,12 +148,12 @@ func podFaults() []fault {
 			},
 		},
 		{
-			name: "packets to the API are reset and the nameserver is replaced by another network's", first: "tcp-refused", unready: true, unhealthy: true,
+			name: "packets to the API are reset and the nameserver is replaced by another network's", rare: true, first: "tcp-refused", unready: true, unhealthy: true,
 			objects: nameserver("10.96.0.59", forwarding), alter: resolver("10.96.0.59", clusterSearch...),
 			inject: both(replaceBackend(upstream), filter(cluster.Before, "ip daddr "+cluster.ServerAddress+" meta l4proto tcp reject with tcp reset")),
 		},
 		{
-			name: "the host is nobody's and the token for another audience", first: "env-service-host-overridden", unready: true, unhealthy: true,
+			name: "the host is nobody's and the token for another audience", rare: true, first: "env-service-host-overridden", unready: true, unhealthy: true,
 			alter: func(p *corev1.Pod) {
 				mount(projected(token("vault"), authority(), namespaceFile()))(p)
 				environment("KUBERNETES_SERVICE_HOST", "172.30.0.9")(p)
@@ -165,11 +165,11 @@ func podFaults() []fault {
 		{name: "ca.crt is empty", objects: bundle(""), alter: mount(projected(token(""), bundleFile(), namespaceFile())), first: "ca-file-empty-or-not-pem", unready: true, unhealthy: true},
 		{name: "ca.crt holds no certificate", objects: bundle("-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----\n"), alter: mount(projected(token(""), bundleFile(), namespaceFile())), first: "ca-file-empty-or-not-pem", unready: true, unhealthy: true},
 		{name: "ca.crt is of another cluster", objects: otherAuthority, alter: mount(projected(token(""), bundleFile(), namespaceFile())), first: "ca-rotated-same-name", unready: true, unhealthy: true},
-		{name: "ca.crt has a damaged certificate beside the good one", objects: damagedBundle, alter: mount(projected(token(""), bundleFile(), namespaceFile())), first: "ca-bundle-partially-parsed", unhealthy: true, own: "run kubectl proxy beside the agent"},
+		{name: "ca.crt has a damaged certificate beside the good one", rare: true, objects: damagedBundle, alter: mount(projected(token(""), bundleFile(), namespaceFile())), first: "ca-bundle-partially-parsed", unhealthy: true, own: "run kubectl proxy beside the agent"},
 		{name: "the volume has no namespace", alter: mount(projected(token(""), authority())), first: "env-namespace-file-missing"},
 
 		// The agent itself.
-		{name: "the agent has a hundredth of a processor", alter: starved, first: "agent-starved", wavers: true, own: "start pods that are slow"},
+		{name: "the agent has a hundredth of a processor", rare: true, alter: starved, first: "agent-starved", wavers: true, own: "start pods that are slow"},
 
 		// The network.
 		{name: "packets to the API are dropped", inject: filter(cluster.Before, "ip daddr "+cluster.ServerAddress+" drop"), first: "tcp-timeout-networkpolicy", unready: true, unhealthy: true},
@@ -180,15 +180,15 @@ func podFaults() []fault {
 			name: "large packets to the API are lost", inject: loseLargePackets, first: "tls-timeout-mtu-blackhole", unready: true, unhealthy: true,
 			differs: map[string]string{"rest": "no packet of curl's handshake is as large as those of Go's"},
 		},
-		{name: "packets are lost, two of ten", inject: lose(20, ""), first: "network-packet-loss", wavers: true},
-		{name: "packets to the API are lost, three of ten", inject: lose(30, "tcp dport 6443"), first: "network-packet-loss", wavers: true},
-		{name: "packets to the API are reset for two of six seconds", inject: flapping(6*time.Second, 2*time.Second, cluster.Before, "ip daddr "+cluster.ServerAddress+" meta l4proto tcp reject with tcp reset"), first: "tcp-refused", wavers: true},
-		{name: "packets to the API are dropped for three of eight seconds", inject: flapping(8*time.Second, 3*time.Second, cluster.Before, "ip daddr "+cluster.ServerAddress+" drop"), first: "tcp-timeout-networkpolicy", wavers: true},
-		{name: "what the API server sends is dropped", inject: filterTo(cluster.After, "tcp sport 6443 drop"), first: "tcp-timeout-networkpolicy", unready: true, unhealthy: true},
-		{name: "connections to the API are reset at the first data", inject: filter(cluster.After, "tcp dport 6443 meta length > 200 reject with tcp reset"), first: "tls-eof-or-reset", unready: true, unhealthy: true},
-		{name: "packets to all Services are prohibited", inject: filter(cluster.Before, "ip daddr 10.96.0.0/16 reject with icmp admin-prohibited"), first: "tcp-host-unreachable-firewall", unready: true, unhealthy: true},
-		{name: "packets to all Services are dropped", inject: filter(cluster.Before, "ip daddr 10.96.0.0/16 drop"), first: "tcp-timeout-kube-proxy-not-programmed", unready: true, unhealthy: true},
-		{name: "every connection that the pod begins is dropped", inject: filter(cluster.After, "ct state new drop"), first: "tcp-timeout-networkpolicy", unready: true, unhealthy: true},
+		{name: "packets are lost, two of ten", rare: true, inject: lose(20, ""), first: "network-packet-loss", wavers: true},
+		{name: "packets to the API are lost, three of ten", rare: true, inject: lose(30, "tcp dport 6443"), first: "network-packet-loss", wavers: true},
+		{name: "packets to the API are reset for two of six seconds", rare: true, inject: flapping(6*time.Second, 2*time.Second, cluster.Before, "ip daddr "+cluster.ServerAddress+" meta l4proto tcp reject with tcp reset"), first: "tcp-refused", wavers: true},
+		{name: "packets to the API are dropped for three of seven seconds", rare: true, inject: flapping(7*time.Second, 3*time.Second, cluster.Before, "ip daddr "+cluster.ServerAddress+" drop"), first: "tcp-timeout-networkpolicy", wavers: true},
+		{name: "what the API server sends is dropped", rare: true, inject: filterTo(cluster.After, "tcp sport 6443 drop"), first: "tcp-timeout-networkpolicy", unready: true, unhealthy: true},
+		{name: "connections to the API are reset at the first data", rare: true, inject: filter(cluster.After, "tcp dport 6443 meta length > 200 reject with tcp reset"), first: "tls-eof-or-reset", unready: true, unhealthy: true},
+		{name: "packets to all Services are prohibited", rare: true, inject: filter(cluster.Before, "ip daddr 10.96.0.0/16 reject with icmp admin-prohibited"), first: "tcp-host-unreachable-firewall", unready: true, unhealthy: true},
+		{name: "packets to all Services are dropped", rare: true, inject: filter(cluster.Before, "ip daddr 10.96.0.0/16 drop"), first: "tcp-timeout-kube-proxy-not-programmed", unready: true, unhealthy: true},
+		{name: "every connection that the pod begins is dropped", rare: true, inject: filter(cluster.After, "ct state new drop"), first: "tcp-timeout-networkpolicy", unready: true, unhealthy: true},
 	}
 }
 

@@ -5,6 +5,7 @@ package suite_test
 import (
 	"context"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -34,6 +35,8 @@ type fault struct {
 	// wavers tells that the fault shows at times alone, so that probes and clients
 	// may fare otherwise than the report that names it, which may take longer.
 	wavers bool
+	// rare leaves the fault to -every: all of them take a quarter of an hour.
+	rare bool
 	// own is what a fault of the pod alone needs an own cluster for.
 	own string
 	// differs tells of a client that is known to fare otherwise than the report
@@ -50,7 +53,7 @@ func faults(ctx context.Context, t *testing.T, s suite) {
 	results := &results{}
 	t.Run("of a pod", func(t *testing.T) {
 		turns := make(chan struct{}, 6)
-		for _, f := range podFaults() {
+		for _, f := range wanted(podFaults()) {
 			t.Run(f.name, func(t *testing.T) {
 				t.Parallel()
 				turns <- struct{}{}
@@ -65,7 +68,7 @@ func faults(ctx context.Context, t *testing.T, s suite) {
 		s.needsOwn(t, "break it")
 		const namespace = "fault-of-the-cluster"
 		s.makeNamespace(ctx, t, namespace)
-		all := clusterFaults()
+		all := wanted(clusterFaults())
 		for i, f := range all {
 			t.Run(f.name, func(t *testing.T) {
 				// The next pod starts while this one is waited for to be well again.
@@ -81,7 +84,7 @@ func faults(ctx context.Context, t *testing.T, s suite) {
 	if len(results.all) == 0 {
 		return
 	}
-	line, good, amiss := results.score()
+	line, good, amiss := results.score(*every)
 	t.Log(results.table())
 	for _, one := range amiss {
 		t.Log(one)
@@ -91,6 +94,11 @@ func faults(ctx context.Context, t *testing.T, s suite) {
 		return
 	}
 	t.Log(line)
+}
+
+// wanted are the faults that are to be tried.
+func wanted(all []fault) []fault {
+	return slices.DeleteFunc(all, func(f fault) bool { return f.rare && !*every })
 }
 
 // faultPod has kubectl proxy too, where the clients can be asked.

@@ -21,6 +21,7 @@ var (
 	kubeconfig = flag.String("kubeconfig", "", "`file` of a cluster that runs already, in which the tests then run that need no cluster of their own")
 	image      = flag.String("image", "", "`reference` of an image of Lifeline that the cluster of -kubeconfig can pull")
 	long       = flag.Bool("long", false, "run the tests too that wait for kubelet to rotate a token")
+	every      = flag.Bool("every", false, "try every fault, the rare ones too, and hold all to the score that is wanted")
 	watch      = flag.Duration("watch", 0, "how long to watch a healthy cluster to which things happen")
 )
 
