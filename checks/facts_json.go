@@ -60,6 +60,9 @@ func ReadFacts(in io.Reader) (*Facts, error) {
 			return nil, fmt.Errorf("these facts cannot be of a round: the attempt at %.100q %w", attempt.URL, err)
 		}
 	}
+	if err := facts.check(); err != nil {
+		return nil, fmt.Errorf("these facts cannot be of a round: %w", err)
+	}
 	return facts, nil
 }
 
@@ -162,6 +165,60 @@ func (a *Attempt) check() error {
 		default:
 			return fmt.Errorf("came to the stage %.30q, which there is not", exchange.Stage)
 		}
+	}
+	return nil
+}
+
+const (
+	// mostOfAKind is far above what any round has of what is compared one with the
+	// other, and mostCounted above what is counted one by one.
+	mostOfAKind = 64
+	mostCounted = 1000
+)
+
+// check tells what is more than a round could see, and what is not consistent.
+func (f *Facts) check() error {
+	var lately, servers, fresh int
+	if f.History != nil {
+		lately = len(f.History.Lately)
+	}
+	if f.Deep != nil && f.Deep.DNS != nil {
+		servers = len(f.Deep.DNS.Nameservers)
+	}
+	if f.Deep != nil && f.Deep.Path != nil {
+		fresh = len(f.Deep.Path.Fresh)
+	}
+	for _, held := range []struct {
+		count int
+		what  string
+	}{{lately, "earlier rounds"}, {servers, "nameservers"}, {fresh, "connections to tell replicas apart"}} {
+		if held.count > mostOfAKind {
+			return fmt.Errorf("they hold %d %s", held.count, held.what)
+		}
+	}
+	if servers == 0 {
+		return nil
+	}
+	for _, server := range f.Deep.DNS.Nameservers {
+		if err := server.check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (n *NameserverFacts) check() error {
+	if !n.Address.IsValid() {
+		return errors.New("a nameserver has no address")
+	}
+	within := func(whole int, parts ...int) bool {
+		return !slices.ContainsFunc(parts, func(part int) bool { return part < 0 || part > whole })
+	}
+	if p := n.Paired; p != nil && (!within(mostCounted, p.Pairs) || !within(p.Pairs, p.Half, p.None, p.Failing) || !within(p.Pairs, p.Half+p.None) || !within(p.Half+p.None, p.Recovered)) {
+		return fmt.Errorf("the pairs of queries to %s do not add up", n.Address)
+	}
+	if s := n.Single; s != nil && (!within(mostCounted, s.Queries) || !within(s.Queries, s.Lost) || !within(s.Lost, s.Recovered)) {
+		return fmt.Errorf("the single queries to %s do not add up", n.Address)
 	}
 	return nil
 }

@@ -32,6 +32,11 @@ func filled() *checks.Facts {
 			attempt.Exchanges[i].Stage = checks.StageDone
 		}
 	}
+	for i := range facts.Deep.DNS.Nameservers {
+		server := &facts.Deep.DNS.Nameservers[i]
+		server.Paired = &checks.PairedFacts{Pairs: 20, Half: 3, None: 2, Recovered: 4, Failing: 1}
+		server.Single = &checks.SingleFacts{Queries: 40, Lost: 2, Recovered: 1}
+	}
 	return facts
 }
 
@@ -119,6 +124,9 @@ func TestWhatIsNoFactsIsToldByName(t *testing.T) {
 	with := func(fields string) string {
 		return `{"version": "lifeline.facts/v1", "environment": {}, "token": {}, "ca": {}, ` + fields + `}`
 	}
+	nameservers := func(servers string) string {
+		return with(`"skipped": ["dns", "tls", "api"], "deep": {"dns": {"nameservers": [` + servers + `]}}`)
+	}
 	for _, test := range []struct{ name, input, want string }{
 		{"nothing", " \n", "the input is empty"},
 		{"the first half", whole[:len(whole)/2], "their JSON ends in the middle"},
@@ -143,6 +151,14 @@ func TestWhatIsNoFactsIsToldByName(t *testing.T) {
 		{"a handshake of which nothing was seen", with(`"skipped": ["dns"], "api": {"serviceHost": {"exchanges": [{"stage": "tls"}]}}`), "came to a handshake of which it tells nothing"},
 		{"an answer without a response", with(`"skipped": ["dns"], "api": {"byName": {"exchanges": [{"stage": "done"}]}}`), "was answered with no response"},
 		{"a stage that there is not", with(`"skipped": ["dns", "tls", "api"], "kubectlProxy": {"attempt": {"exchanges": [{"stage": "lunch"}]}}`), `the stage "lunch"`},
+		{"more rounds than an observer keeps", with(`"skipped": ["dns", "tls", "api"], "history": {"lately": [` + strings.Repeat("{},", 64) + `{}]}`), "they hold 65 earlier rounds"},
+		{"more nameservers than there are", nameservers(strings.Repeat(`{"address": "10.96.0.10"},`, 64) + `{"address": "10.96.0.10"}`), "they hold 65 nameservers"},
+		{"a nameserver without an address", nameservers(`{}`), "a nameserver has no address"},
+		{"pairs without end", nameservers(`{"address": "10.96.0.10", "paired": {"pairs": 2000000000, "half": 1999999999}}`), "the pairs of queries to 10.96.0.10 do not add up"},
+		{"more pairs that failed than were made", nameservers(`{"address": "10.96.0.10", "paired": {"pairs": 20, "half": 12, "none": 9}}`), "do not add up"},
+		{"pairs that are a debt", nameservers(`{"address": "10.96.0.10", "paired": {"pairs": 20, "half": -1}}`), "do not add up"},
+		{"pairs that came back and were never away", nameservers(`{"address": "10.96.0.10", "paired": {"pairs": 20, "half": 1, "recovered": 2}}`), "do not add up"},
+		{"more queries lost than made", nameservers(`{"address": "10.96.0.10", "single": {"queries": 40, "lost": 41}}`), "the single queries to 10.96.0.10 do not add up"},
 		{"8 MiB of spaces and more", strings.Repeat(" ", checks.MaxFactsSize+1), "more than the 8 MiB"},
 		{"nesting without end", strings.Repeat("[", 1<<20), "exceeded max depth"},
 	} {
@@ -155,6 +171,23 @@ func TestWhatIsNoFactsIsToldByName(t *testing.T) {
 				t.Errorf("got the error %.400q, want one of 300 bytes at the most with %q", err, test.want)
 			}
 		})
+	}
+}
+
+func TestAsManyQueriesAsFactsCanHoldAreJudgedInTime(t *testing.T) {
+	var queries []string
+	for i := range 70000 {
+		queries = append(queries, fmt.Sprintf(`{"name":"%d","type":"A","failure":{"kind":"timeout"}},{"name":"%d","type":"A","soa":"%d"}`, i, i, i))
+	}
+	facts, err := checks.ReadFacts(strings.NewReader(`{"version": "lifeline.facts/v1", "environment": {}, "token": {}, "ca": {}, "skipped": ["api", "tls"],
+		"dns": {"resolvConf": {"nameservers": ["10.96.0.10"]}, "lookup": {"queries": [` + strings.Join(queries, ",") + `]}}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now()
+	judged(t, facts)
+	if took := time.Since(start); took > 5*time.Second {
+		t.Errorf("judging took %s, want a part of a second", took)
 	}
 }
 
@@ -221,7 +254,7 @@ func FuzzFactsFromAnybodyAreJudgedOrRefused(f *testing.F) {
 		"dns": {"lookup": {"queries": [{"rcode": "NXDOMAIN"}]}}, "token": {"claims": {}}, "ca": {"blocks": [{}, {"certificate": {}}]},
 		"api": {"byName": {"exchanges": [{"stage": "connect"}]}, "serviceHost": {"exchanges": [{"stage": "done", "response": {"status": 401, "auditID": "x"}, "tls": {"chain": [{}]}}]}},
 		"kubectlProxy": {"attempt": {"exchanges": [{"stage": "done", "response": {"status": 500}}]}},
-		"deep": {"dns": {"nameservers": [{"paired": {}}, {"udp": {}}]}, "path": {"controls": [{}], "fullHello": {}, "fresh": [{}]}, "api": {"self": {}}}}`))
+		"deep": {"dns": {"nameservers": [{"address": "10.96.0.10", "paired": {}}, {"address": "10.96.0.11", "udp": {}}]}, "path": {"controls": [{}], "fullHello": {}, "fresh": [{}]}, "api": {"self": {}}}}`))
 	f.Fuzz(func(t *testing.T, content []byte) {
 		facts, err := checks.ReadFacts(bytes.NewReader(content))
 		if err != nil {
@@ -297,6 +330,14 @@ func (d *dice) fill(v reflect.Value) {
 	case reflect.TypeFor[netip.AddrPort]():
 		v.Set(reflect.ValueOf(pick(d, netip.AddrPort{}, netip.MustParseAddrPort("10.96.0.1:443"), netip.MustParseAddrPort("[fd00::1]:6443"))))
 		return
+	case reflect.TypeFor[checks.PairedFacts]():
+		lost := d.IntN(20)
+		v.Set(reflect.ValueOf(checks.PairedFacts{Pairs: 20, Half: lost / 3, None: lost - lost/3, Recovered: d.IntN(lost + 1), Failing: d.IntN(20)}))
+		return
+	case reflect.TypeFor[checks.SingleFacts]():
+		lost := d.IntN(40)
+		v.Set(reflect.ValueOf(checks.SingleFacts{Queries: 40, Lost: lost, Recovered: d.IntN(lost + 1)}))
+		return
 	case reflect.TypeFor[checks.Stage]():
 		v.SetString(pick(d, "resolve", "connect", "tls", "response", "body", "done"))
 		return
@@ -346,6 +387,9 @@ func (d *dice) fill(v reflect.Value) {
 	case reflect.Struct:
 		for i := range v.NumField() {
 			d.fill(v.Field(i))
+		}
+		if server, ok := v.Addr().Interface().(*checks.NameserverFacts); ok {
+			server.Address = netip.MustParseAddr("10.96.0.10")
 		}
 	default:
 		panic(fmt.Sprintf("fill knows no %s", v.Type()))

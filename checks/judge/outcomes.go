@@ -29,10 +29,12 @@ func outcomesOf(queries []checks.Query) outcomes {
 	sum := outcomes{rcodes: make(map[string]int), failures: make(map[checks.FailureKind]int)}
 	sum.unheard = unheard(queries)
 	truncated := false
+	authorities := make(map[string]bool)
 	for i := range queries {
 		query := &queries[i]
-		if query.SOA != "" && !slices.Contains(sum.authorities, strings.ToLower(query.SOA)) {
-			sum.authorities = append(sum.authorities, strings.ToLower(query.SOA))
+		if authority := strings.ToLower(query.SOA); authority != "" && !authorities[authority] {
+			authorities[authority] = true
+			sum.authorities = append(sum.authorities, authority)
 		}
 		switch {
 		case query.Failure != nil:
@@ -61,14 +63,18 @@ func outcomesOf(queries []checks.Query) outcomes {
 // unheard: NXDOMAIN is for all types of a name (RFC 2308 section 5), an empty
 // answer for one.
 func unheard(queries []checks.Query) string {
+	type question struct {
+		name, kind string
+	}
+	answered, unknown := make(map[question]bool), make(map[string]bool)
 	for _, query := range queries {
-		if !isSilent(&query) {
-			continue
+		if wasAnswered(&query) {
+			answered[question{query.Name, query.Type}] = true
+			unknown[query.Name] = unknown[query.Name] || isUnknown(&query)
 		}
-		answered := slices.ContainsFunc(queries, func(other checks.Query) bool {
-			return other.Name == query.Name && wasAnswered(&other) && (other.Type == query.Type || isUnknown(&other))
-		})
-		if !answered {
+	}
+	for _, query := range queries {
+		if isSilent(&query) && !answered[question{query.Name, query.Type}] && !unknown[query.Name] {
 			return query.Name
 		}
 	}
