@@ -55,6 +55,7 @@ func TestCommandsEndWithTheCodeAndTheWordsThatScriptsRelyOn(t *testing.T) {
 		{name: "waiting for no time", arguments: "wait -timeout 0s", code: 2, err: "must be 250ms at the least"},
 		{name: "an explanation", arguments: "explain token-rotation-stalled", code: 0, out: "Mend:"},
 		{name: "all explanations", arguments: "explain", code: 0, out: "dns-timeout"},
+		{name: "help on explanations", arguments: "explain --help", code: 0, out: "Usage: lifeline explain [REASON]"},
 		{name: "an unknown reason", arguments: "explain gremlins", code: 2, err: `there is no reason "gremlins"`},
 		{name: "an explanation with its page", arguments: "explain dns-timeout", code: 0, out: "\nRead:\n  https://github.com/kube-lifeline/lifeline/blob/main/docs/reasons.md#dns-timeout\n  https://kubernetes.io/"},
 		{name: "a reason spelt wrongly", arguments: "explain token-expried", code: 2, err: `there is no reason "token-expried"; did you mean token-expired`},

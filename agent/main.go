@@ -9,7 +9,6 @@ import (
 	"log"
 	"os"
 	"os/signal"
-	"slices"
 	"strings"
 	"syscall"
 
@@ -63,7 +62,7 @@ func run(ctx context.Context, arguments []string, p program) int {
 		return runAgent(ctx, p)
 	}
 	name := arguments[0]
-	if slices.Contains([]string{"help", "-h", "-help", "--help"}, name) {
+	if name == "help" || isHelp(name) {
 		fmt.Fprint(p.out, usage())
 		return exitHealthy
 	}

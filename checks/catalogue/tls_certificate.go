@@ -22,7 +22,7 @@ func tlsCertificate() []Entry {
 				fromNode,
 			},
 			Mend: []string{
-				"Where the files are new, restart what still presents the old one, load balancers included.",
+				"Renew the certificate, by the last of these steps. Where its file, as /etc/kubernetes/pki/apiserver.crt, is new already, restart what still presents the old one, load balancers included.",
 				reissueElsewhere,
 				renewSentence,
 				renew,
