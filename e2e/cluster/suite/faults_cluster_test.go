@@ -71,7 +71,7 @@ func clusterFaults() []fault {
 		{name: "the serving certificate has expired and CoreDNS is scaled to none", rare: true, inject: both(withoutDNS, serving(cluster.ServingCertificate{NotBefore: ago(48), NotAfter: ago(1)})), first: "cert-serving-expired", unready: true, unhealthy: true},
 
 		// The agent itself.
-		{name: "others take all processors of the node", rare: true, inject: busy, first: "agent-starved", wavers: true},
+		{name: "others take all processors of the node", rare: true, alter: withoutRequests, inject: busy, first: "agent-starved", wavers: true},
 
 		// The network.
 		{name: "kube-proxy's rules are gone", inject: withoutServiceRules, first: "tcp-timeout-kube-proxy-not-programmed", unready: true, unhealthy: true},

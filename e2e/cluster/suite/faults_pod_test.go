@@ -216,11 +216,14 @@ func set(p *corev1.Pod, name, value string) {
 // starved throttles the agent, and lets kubelet bear with it.
 func starved(p *corev1.Pod) {
 	container := &p.Spec.Containers[0]
-	container.Resources.Limits = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("10m")}
+	container.Resources = corev1.ResourceRequirements{Limits: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("10m")}}
 	for _, probe := range []*corev1.Probe{container.StartupProbe, container.LivenessProbe, container.ReadinessProbe} {
 		probe.TimeoutSeconds, probe.FailureThreshold = 5, 12
 	}
 }
+
+// withoutRequests leaves the agent what others do not take.
+func withoutRequests(p *corev1.Pod) { p.Spec.Containers[0].Resources = corev1.ResourceRequirements{} }
 
 // resolver gives the pod a resolver configuration of its own: addresses are
 // nameservers and all else is searched.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
@@ -51,6 +52,9 @@ func (s suite) lifelinePod(namespace, name string) *corev1.Pod {
 					{Name: "LIFELINE_READY_FAILURES", Value: "1"},
 					{Name: "LIFELINE_READY_SUCCESSES", Value: "1"},
 				},
+				// One that asks for nothing gets nothing beside kubectl, runc and what
+				// else the tests run.
+				Resources:      corev1.ResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("150m")}},
 				StartupProbe:   probe("/livez"),
 				LivenessProbe:  probe("/livez"),
 				ReadinessProbe: probe("/readyz"),

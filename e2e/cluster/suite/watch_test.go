@@ -101,7 +101,7 @@ func (s suite) watchedAgents(ctx context.Context, t *testing.T, namespace string
 	standard.Spec.Containers[0].Env = nil
 	throttled := s.lifelinePod(namespace, "throttled")
 	container := &throttled.Spec.Containers[0]
-	container.Resources.Limits = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("10m")}
+	container.Resources = corev1.ResourceRequirements{Limits: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("10m")}}
 	// Kubelet would restart one that does not answer it in time.
 	container.StartupProbe, container.LivenessProbe, container.ReadinessProbe = nil, nil, nil
 	manifests := []*corev1.Pod{s.lifelinePod(namespace, "quick"), standard, s.shortTokenPod(namespace, "rotated", interval), throttled}
