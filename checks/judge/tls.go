@@ -128,8 +128,10 @@ func skipped(facts *checks.Facts, name checks.Name) bool { return slices.Contain
 
 // distrusted makes a problem of each facet that does not hold.
 func distrusted(facts *checks.Facts, handshake *checks.TLSFacts, details *checks.TLSDetails) (problems []problem) {
+	// A bundle without a certificate, of which the ca check tells, proves nobody.
+	unproven := facts.CA != nil && !skipped(facts, checks.CA) && len(rootsOf(facts.CA)) == 0
 	for _, facet := range details.Facets {
-		if facet.OK {
+		if facet.OK || unproven && facet.Name == facetIssuer {
 			continue
 		}
 		found := failing(facet.Reason, sentence(facet), facet.Expected, facet.Found)

@@ -98,6 +98,20 @@ func TestEveryFacetOfARefusedChainIsTold(t *testing.T) {
 	}
 }
 
+func TestNoStrangerIsNamedWhereThereIsNothingToProveTheServerBy(t *testing.T) {
+	facts := healthy(t)
+	authority := newPKI(t)
+	presented(authority, authority.serving(func(c *x509.Certificate) { c.NotAfter = noon.AddDate(0, 0, -1) }))(facts)
+	facts.CA = &checks.CAFacts{File: checks.File{Problem: checks.FileMissing}}
+	var got []checks.Reason
+	for _, finding := range Judge(facts, nil).Diagnosis {
+		got = append(got, finding.Reason)
+	}
+	if diff := cmp.Diff([]checks.Reason{checks.CAFileMissing, checks.CertServingExpired}, got); diff != "" {
+		t.Errorf("the causes differ (-want +got):\n%s", diff)
+	}
+}
+
 func TestProvenCertificate(t *testing.T) {
 	authority := newPKI(t)
 	proven := func(change func(*x509.Certificate)) func(*checks.Facts) {
