@@ -40,7 +40,12 @@ func span(length time.Duration) string {
 	case length >= time.Second:
 		return length.Round(100 * time.Millisecond).String()
 	default:
-		return length.Round(100 * time.Microsecond).String()
+		rounded := length.Round(100 * time.Microsecond)
+		if rounded > 0 && rounded < time.Millisecond {
+			// Not every terminal shows a µ.
+			return fmt.Sprintf("0.%dms", rounded/(100*time.Microsecond))
+		}
+		return rounded.String()
 	}
 }
 
