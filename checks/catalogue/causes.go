@@ -107,8 +107,8 @@ func dnsCauses() []Entry {
 		},
 		{
 			Reason: checks.DNSOneBackendBad,
-			Title:  "One of the servers behind the nameserver's address is dead",
-			Means: "Queries from some ports are never answered, however often they are sent, and those from others always are. All packets from one " +
+			Title:  "One of the servers behind the nameserver answers badly",
+			Means: "Queries from some ports are never answered, or always with SERVFAIL, however often they are sent, and those from others always are as they should. All packets from one " +
 				"port go to one server behind the Service, so one of them takes queries and does not answer: a CoreDNS pod that hangs, or a " +
 				"node that packets from here do not reach. Applications meet a timeout at times, and the next try works.",
 			Confirm: []string{

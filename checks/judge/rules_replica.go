@@ -9,11 +9,13 @@ import (
 
 // replicaRules are about API servers that do not behave alike.
 func replicaRules() []rule {
+	certificate := []checks.Reason{
+		checks.CertServingExpired, checks.CertServingNotYetValid, checks.CertSANMissingServiceHost, checks.CertNoIPSANOrCNOnly, checks.CertSANMissingDNSName,
+		checks.CertWrongEKU, checks.CertChainInvalid, checks.CARotatedSameName, checks.CAMITMOrWrongEndpoint,
+	}
 	return []rule{
-		{reason: checks.CertDiffersByReplica, certainty: checks.Certain, refines: []checks.Reason{
-			checks.CertServingExpired, checks.CertServingNotYetValid, checks.CertSANMissingServiceHost, checks.CertNoIPSANOrCNOnly, checks.CertSANMissingDNSName,
-			checks.CertWrongEKU, checks.CertChainInvalid, checks.CARotatedSameName, checks.CAMITMOrWrongEndpoint,
-		}, evidence: certificatesDiffer},
+		{reason: checks.CertDiffersByReplica, certainty: checks.Certain, refines: certificate, evidence: certificatesDiffer},
+		{reason: checks.CertDiffersByReplica, certainty: checks.Likely, refines: certificate, evidence: certificatesAlternate},
 		{reason: checks.TokenIntermittentByAPIServer, certainty: checks.Likely, refines: []checks.Reason{
 			checks.HTTP401Unattributed, checks.TokenLegacyInvalidated, checks.TokenNodeBoundInvalid,
 		}, evidence: someReject},
@@ -35,9 +37,6 @@ func certificatesDiffer(facts *checks.Facts) []string {
 		default:
 			good = append(good, fresh)
 		}
-	}
-	if len(good) == 0 && len(bad) == 0 {
-		return certificatesAlternate(facts)
 	}
 	if len(good) == 0 || len(bad) == 0 || slices.ContainsFunc(good, func(fresh checks.FreshConnection) bool { return fresh.Leaf == bad[0].Leaf }) {
 		return nil
