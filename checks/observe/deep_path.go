@@ -53,6 +53,9 @@ func (r *round) deepPath(ctx context.Context, facts *checks.Facts, asksAPI bool)
 	})
 	if asked := path.LongLived; asked != nil {
 		asked.NewAnswered = slices.ContainsFunc(path.Fresh, func(fresh checks.FreshConnection) bool { return fresh.Status != 0 })
+		if silentLikeNew(asked) {
+			r.kept.giveUp()
+		}
 	}
 	return path
 }

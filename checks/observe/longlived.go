@@ -81,7 +81,11 @@ func (r *round) keep(ctx context.Context, pulse checks.Exchange) *checks.LongLiv
 		before := kept.doubt
 		if request, ok := kept.ask(ctx, r); ok {
 			request.NewAnswered = pulse.Response != nil
-			kept.settle(request, before)
+			if silentLikeNew(&request) {
+				kept.drop()
+			} else {
+				kept.settle(request, before)
+			}
 			return kept.told()
 		}
 	}
@@ -116,6 +120,21 @@ func (r *round) askKept(ctx context.Context) *checks.LongLivedRequest {
 		kept.doubt = &doubt
 	}
 	return &request
+}
+
+// silentLikeNew tells a connection that is silent where new ones are too. It is
+// given up: TCP would send what was lost again only long after the others are well
+// (RFC 6298 section 5.5), and it would be told as dead by itself.
+func silentLikeNew(request *checks.LongLivedRequest) bool {
+	return request != nil && request.Failure != nil && !request.NewAnswered
+}
+
+// giveUp drops the connection, unless a round asks over it at the moment.
+func (l *longLived) giveUp() {
+	if l.asking.TryLock() {
+		defer l.asking.Unlock()
+		l.drop()
+	}
 }
 
 // settle remembers a request unless it is the first that had no answer. One that

@@ -206,6 +206,37 @@ func TestAHangThatDeepProbesMeetIsNotHeldForADeadConnection(t *testing.T) {
 	}
 }
 
+// TestAConnectionIsGivenUpThatIsSilentWhereNewOnesFail has an outage of all
+// connections, after which TCP would take long to send again what was lost.
+func TestAConnectionIsGivenUpThatIsSilentWhereNewOnesFail(t *testing.T) {
+	for _, notice := range []string{"a round", "deep probes"} {
+		t.Run(notice, func(t *testing.T) {
+			var silent atomic.Bool
+			server := newPooled(t, func(w http.ResponseWriter, r *http.Request) {
+				if silent.Load() {
+					<-r.Context().Done()
+					return
+				}
+				answerAPI(w, r)
+			})
+			facts := server.Observe(t.Context())
+			before := facts.API.LongLived.MadeAt
+			silent.Store(true)
+			server.failing.Store(true)
+			if notice == "a round" {
+				server.Observe(t.Context())
+			} else if asked := server.Deep(t.Context(), facts).Path.LongLived; asked == nil || asked.Failure == nil || asked.NewAnswered {
+				t.Fatalf("the deep probes got %+v, want silence like that of new connections", asked)
+			}
+			server.failing.Store(false)
+			silent.Store(false)
+			if got := server.kept(t); got.Latest != nil || !got.MadeAt.After(before) {
+				t.Errorf("got %+v, want a connection made after %s and nothing told of the one before", got, before)
+			}
+		})
+	}
+}
+
 // TestARoundEndsInTimeHoweverManyConnectionsItTakes has the connection that is kept
 // end shortly before the time limit, and no other come about after it.
 func TestARoundEndsInTimeHoweverManyConnectionsItTakes(t *testing.T) {
