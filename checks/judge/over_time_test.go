@@ -175,6 +175,12 @@ func TestWhatComesAndGoesIsToldByTheRoundsBefore(t *testing.T) {
 				f.History.Lately[i].Stage, f.History.Lately[i].Status, f.History.Lately[i].Failure = checks.StageTLS, 0, checks.Untrusted
 			}
 		}), checks.TCPRefused, false},
+		{"a silence after rounds that were told that the host is unreachable", both(connectFails(checks.TimedOut), lately("+++--"), func(f *checks.Facts) {
+			f.History.Lately[3].Failure = checks.HostUnreachable
+		}), checks.TCPHostUnreachable, false},
+		{"a silence long after such a round", both(connectFails(checks.TimedOut), lately("+++-+"), func(f *checks.Facts) {
+			f.History.Lately[3].Failure = checks.HostUnreachable
+		}), checks.TCPTimeout, false},
 		{"a name that some rounds did not resolve", both(unresolved(broken(checks.Refused)), lately("+-++-+")), checks.DNSServiceNoEndpoints, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {

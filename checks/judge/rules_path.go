@@ -14,6 +14,7 @@ func pathRules() []rule {
 	timeout := []checks.Reason{checks.TCPTimeout}
 	handshake := []checks.Reason{checks.TLSHandshakeTimeout, checks.TLSEOFOrReset}
 	return []rule{
+		{reason: checks.TCPHostUnreachable, certainty: checks.Likely, refines: timeout, evidence: saidUnreachable},
 		{reason: checks.TLSTimeoutMTUBlackHole, certainty: checks.Certain, refines: handshake[:1], evidence: worksClamped},
 		{reason: checks.TLSTimeoutLargeClientHello, certainty: checks.Likely, refines: handshake, evidence: worksWithSmallHello},
 		{reason: checks.TLSTimeoutServerOverloaded, certainty: checks.Likely, refines: []checks.Reason{checks.TLSHandshakeTimeout}, evidence: serverIsSilent},
@@ -21,6 +22,27 @@ func pathRules() []rule {
 		{reason: checks.TCPTimeoutNetworkPolicy, certainty: checks.Likely, refines: timeout, evidence: onlyTheAPIIsSilent},
 		{reason: checks.TCPTimeoutNetworkPolicy, certainty: checks.Likely, refines: timeout, explains: []checks.Reason{checks.DNSTimeout, checks.DNSUnreachable, checks.DNSServfailCoreDNSUnsynced}, evidence: allIsSilent},
 	}
+}
+
+// saidUnreachable: a kernel sends only so many such messages in a second (icmp(7),
+// icmp_ratelimit), and what it keeps back looks like silence.
+func saidUnreachable(facts *checks.Facts) []string {
+	const latest = 5
+	rounds := apiRounds(facts)
+	for _, round := range slices.Backward(rounds[max(0, len(rounds)-latest):]) {
+		if round.Stage != checks.StageConnect {
+			break
+		}
+		if round.Failure == checks.HostUnreachable {
+			return []string{fmt.Sprintf("The round at %s was told that the host is unreachable, and nothing has connected since.", moment(round.Time))}
+		}
+	}
+	for _, fresh := range deepPath(facts).Fresh {
+		if fresh.Failure != nil && fresh.Failure.Kind == checks.HostUnreachable {
+			return []string{"Another connection was told that the host is unreachable."}
+		}
+	}
+	return nil
 }
 
 // worksClamped: small segments are the only difference, so the size of packets
