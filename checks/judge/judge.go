@@ -118,8 +118,8 @@ func (p problem) slow(waited, enough float64) problem {
 // The turns that a process needs on a processor for what it waits for, generously
 // counted.
 const (
-	turnsOfQuery     = 2
-	turnsOfConnect   = 2
+	turnsOfQuery     = 4
+	turnsOfConnect   = 4
 	turnsOfHandshake = 6
 	turnsOfExchange  = 6
 )
