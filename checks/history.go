@@ -37,6 +37,28 @@ type PastRound struct {
 	Resolved *bool `json:"resolved,omitempty"`
 }
 
+// InShort is how far an attempt at the API server came and what it met there. The
+// time is left to the caller.
+func (a *Attempt) InShort() PastRound {
+	last := a.Last()
+	met := PastRound{Stage: last.Stage}
+	if last.Failure != nil {
+		met.Failure = last.Failure.Kind
+	}
+	if last.Response != nil {
+		met.Status = last.Response.Status
+	}
+	if a == nil {
+		return met
+	}
+	for _, exchange := range a.Exchanges {
+		if exchange.TLS != nil && len(exchange.TLS.Chain) > 0 {
+			met.Leaf = exchange.TLS.Chain[0].SHA256
+		}
+	}
+	return met
+}
+
 // ClockReading is what the pod's clock showed as an answer of the API server came,
 // and by how much the server's was ahead.
 type ClockReading struct {

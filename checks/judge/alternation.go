@@ -18,17 +18,8 @@ func apiRounds(facts *checks.Facts) []checks.PastRound {
 		return nil
 	}
 	rounds := slices.DeleteFunc(slices.Clone(facts.History.Lately), func(round checks.PastRound) bool { return round.Stage == "" })
-	last := facts.API.ServiceHost.Last()
-	present := checks.PastRound{Time: facts.Time, Stage: last.Stage}
-	if last.Failure != nil {
-		present.Failure = last.Failure.Kind
-	}
-	if last.Response != nil {
-		present.Status = last.Response.Status
-	}
-	if handshake := lastHandshake(facts.API.ServiceHost); handshake != nil && len(handshake.Chain) > 0 {
-		present.Leaf = handshake.Chain[0].SHA256
-	}
+	present := facts.API.ServiceHost.InShort()
+	present.Time = facts.Time
 	return append(rounds, present)
 }
 

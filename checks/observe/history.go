@@ -65,7 +65,9 @@ func (p *past) add(facts *checks.Facts) {
 	p.rounds++
 	met := checks.PastRound{Time: facts.Time}
 	if facts.API != nil && facts.API.ServiceHost != nil && facts.API.HeldUntil.IsZero() {
-		p.note(&met, facts.API.ServiceHost)
+		met = facts.API.ServiceHost.InShort()
+		met.Time = facts.Time
+		p.note(met.Time, facts.API.ServiceHost.Last())
 	}
 	if facts.DNS != nil {
 		resolved := len(facts.DNS.Lookup.Addresses) > 0
@@ -77,24 +79,16 @@ func (p *past) add(facts *checks.Facts) {
 	p.lately = append(p.lately, met)
 }
 
-func (p *past) note(met *checks.PastRound, attempt *checks.Attempt) {
-	last := attempt.Last()
-	met.Stage = last.Stage
-	if last.Failure != nil {
-		met.Failure = last.Failure.Kind
-	}
+// note keeps when the API server was last reached and heard.
+func (p *past) note(at time.Time, last checks.Exchange) {
 	if last.Stage != checks.StageResolve && last.Stage != checks.StageConnect {
-		p.connectedAt = met.Time
+		p.connectedAt = at
 	}
-	if last.Response != nil {
-		p.answeredAt, met.Status = met.Time, last.Response.Status
-		if ahead, known := last.Response.ClockAhead(); known {
-			p.clock = &checks.ClockReading{Time: last.Response.ReceivedAt, AheadSeconds: ahead.Seconds()}
-		}
+	if last.Response == nil {
+		return
 	}
-	for _, exchange := range attempt.Exchanges {
-		if exchange.TLS != nil && len(exchange.TLS.Chain) > 0 {
-			met.Leaf = exchange.TLS.Chain[0].SHA256
-		}
+	p.answeredAt = at
+	if ahead, known := last.Response.ClockAhead(); known {
+		p.clock = &checks.ClockReading{Time: last.Response.ReceivedAt, AheadSeconds: ahead.Seconds()}
 	}
 }
