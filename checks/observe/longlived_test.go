@@ -99,6 +99,20 @@ func newPooled(t *testing.T, overHTTP2 http.HandlerFunc) *pooled {
 	return server
 }
 
+// newSilenceable is a server that leaves requests over HTTP/2 without an answer
+// while it is silent.
+func newSilenceable(t *testing.T) (server *pooled, silent *atomic.Bool) {
+	t.Helper()
+	silent = new(atomic.Bool)
+	return newPooled(t, func(w http.ResponseWriter, r *http.Request) {
+		if silent.Load() {
+			<-r.Context().Done()
+			return
+		}
+		answerAPI(w, r)
+	}), silent
+}
+
 // kept is what a round tells of the connection that is kept.
 func (p *pooled) kept(t *testing.T) checks.LongLivedFacts {
 	t.Helper()
@@ -152,14 +166,7 @@ func TestASilentConnectionIsToldUntilAnotherHasAnsweredAgain(t *testing.T) {
 	} {
 		t.Run(test.requests, func(t *testing.T) {
 			t.Parallel()
-			var silent atomic.Bool
-			server := newPooled(t, func(w http.ResponseWriter, r *http.Request) {
-				if silent.Load() {
-					<-r.Context().Done()
-					return
-				}
-				answerAPI(w, r)
-			})
+			server, silent := newSilenceable(t)
 			server.Timeout = time.Second
 			got := ""
 			for _, request := range test.requests {
@@ -185,14 +192,7 @@ func TestASilentConnectionIsToldUntilAnotherHasAnsweredAgain(t *testing.T) {
 // TestAHangThatDeepProbesMeetIsNotHeldForADeadConnection has the API server
 // answer again as deep probes still wait for the answer to an earlier request.
 func TestAHangThatDeepProbesMeetIsNotHeldForADeadConnection(t *testing.T) {
-	var silent atomic.Bool
-	server := newPooled(t, func(w http.ResponseWriter, r *http.Request) {
-		if silent.Load() {
-			<-r.Context().Done()
-			return
-		}
-		answerAPI(w, r)
-	})
+	server, silent := newSilenceable(t)
 	facts := server.Observe(t.Context())
 	silent.Store(true)
 	if asked := server.Deep(t.Context(), facts).Path.LongLived; asked == nil || asked.Failure == nil || asked.Failure.Kind != checks.TimedOut {
@@ -211,14 +211,7 @@ func TestAHangThatDeepProbesMeetIsNotHeldForADeadConnection(t *testing.T) {
 func TestAConnectionIsGivenUpThatIsSilentWhereNewOnesFail(t *testing.T) {
 	for _, notice := range []string{"a round", "deep probes"} {
 		t.Run(notice, func(t *testing.T) {
-			var silent atomic.Bool
-			server := newPooled(t, func(w http.ResponseWriter, r *http.Request) {
-				if silent.Load() {
-					<-r.Context().Done()
-					return
-				}
-				answerAPI(w, r)
-			})
+			server, silent := newSilenceable(t)
 			facts := server.Observe(t.Context())
 			before := facts.API.LongLived.MadeAt
 			silent.Store(true)
