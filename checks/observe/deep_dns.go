@@ -139,7 +139,7 @@ func (p nameserverProbe) identify(ctx context.Context, by way, server netip.Addr
 
 // ask puts one question. It returns nil where ctx has ended before.
 func (p nameserverProbe) ask(ctx context.Context, by way, server netip.AddrPort, name string, kind uint16) *checks.Query {
-	if ctx.Err() != nil {
+	if ended(ctx) {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, p.limit)

@@ -113,7 +113,7 @@ func (p nameserverProbe) flows(ctx context.Context, server netip.AddrPort, count
 		flows = append(flows, told)
 	}
 	together(slices.Repeat([]func(){ask}, count)...)
-	if len(flows) < count && ctx.Err() != nil {
+	if len(flows) < count && ended(ctx) {
 		return nil
 	}
 	return flows
@@ -126,7 +126,7 @@ func (p nameserverProbe) flows(ctx context.Context, server netip.AddrPort, count
 // or ctx ends before. It takes three quarters of the time limit at the most, so
 // that pairs and single queries have room within two steps.
 func (p nameserverProbe) flow(ctx context.Context, server netip.AddrPort, kinds []uint16) (told flow, made bool) {
-	if ctx.Err() != nil {
+	if ended(ctx) {
 		return told, false
 	}
 	target := netip.AddrPortFrom(server.Addr().Unmap(), server.Port())
@@ -148,7 +148,7 @@ func (p nameserverProbe) flow(ctx context.Context, server netip.AddrPort, kinds 
 	}
 	exchange := &datagramExchange{conn: conn, target: target, questions: questions}
 	for _, wait := range []time.Duration{p.limit / 2, p.limit / 4} {
-		if exchange.send() != nil || conn.SetReadDeadline(time.Now().Add(wait)) != nil || ctx.Err() != nil {
+		if exchange.send() != nil || conn.SetReadDeadline(time.Now().Add(wait)) != nil || ended(ctx) {
 			return told, false
 		}
 		exchange.collect()
@@ -160,7 +160,7 @@ func (p nameserverProbe) flow(ctx context.Context, server netip.AddrPort, kinds 
 		}
 	}
 	told.recovered = told.missing > 0 && exchange.done()
-	return told, exchange.done() || ctx.Err() == nil
+	return told, exchange.done() || !ended(ctx)
 }
 
 // repeated is a question that is sent twice at the most, with an id of its own each

@@ -102,7 +102,7 @@ func (r resolver) lookup(ctx context.Context, name string) checks.Lookup {
 	}
 	lookup.Candidates = candidates(name, r.conf)
 	for _, candidate := range lookup.Candidates {
-		if ctx.Err() != nil {
+		if ended(ctx) {
 			break
 		}
 		queries, addresses := r.bothFamilies(ctx, candidate)
@@ -112,7 +112,7 @@ func (r resolver) lookup(ctx context.Context, name string) checks.Lookup {
 			break
 		}
 	}
-	lookup.Cut = ctx.Err() != nil && lookup.Answered == ""
+	lookup.Cut = ended(ctx) && lookup.Answered == ""
 	lookup.Seconds = time.Since(start).Seconds()
 	return lookup
 }
@@ -137,7 +137,7 @@ func (r resolver) ask(ctx context.Context, name string, kind uint16) []checks.Qu
 	var queries []checks.Query
 	for range r.conf.Attempts {
 		for _, server := range r.servers {
-			if ctx.Err() != nil {
+			if ended(ctx) {
 				return queries
 			}
 			tries, final := r.exchange(ctx, server, name, kind)

@@ -227,6 +227,22 @@ func TestEveryNameserverHasItsTurnWithinTheTimeLimit(t *testing.T) {
 	}
 }
 
+// lagging is a context past its deadline whose timer has not fired.
+type lagging struct{ context.Context }
+
+func (lagging) Deadline() (time.Time, bool) { return time.Now().Add(-time.Millisecond), true }
+
+func TestALookupEndsByTheClockWhereTheTimerLags(t *testing.T) {
+	r := &round{timeout: time.Second, memory: &memory{}}
+	lookup := newResolver(parseResolvConf("nameserver 127.0.0.1\nsearch a b c\n"), "", r).lookup(lagging{t.Context()}, checks.ServiceName)
+	if !lookup.Cut {
+		t.Error("the lookup does not tell that it was cut short")
+	}
+	if len(lookup.Queries) > 0 {
+		t.Errorf("got the queries %v past the deadline, want none", lookup.Queries)
+	}
+}
+
 func TestRotateBeginsAtTheNextNameserver(t *testing.T) {
 	conf := parseResolvConf("nameserver 127.0.0.1\nnameserver 127.0.0.2\noptions rotate\n")
 	r := &round{timeout: time.Second, memory: &memory{}}

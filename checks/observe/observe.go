@@ -200,3 +200,11 @@ func together(functions ...func()) {
 	default:
 	}
 }
+
+// ended tells whether ctx is over: cancelled, or past its deadline. The timer that
+// ends a context may lag behind where many goroutines wait for a processor, while
+// the connections go by the clock and fail already.
+func ended(ctx context.Context) bool {
+	deadline, ok := ctx.Deadline()
+	return ctx.Err() != nil || ok && !time.Now().Before(deadline)
+}
