@@ -21,12 +21,6 @@ const (
 	findAnswerer   = "Find who answers by the headers Server and Via, and take it off the way or correct the address that leads to it."
 )
 
-func api() []Entry {
-	entries := append(apiConnection(), apiExchange()...)
-	entries = append(entries, apiRefusal()...)
-	return append(entries, apiStatus()...)
-}
-
 // apiConnection are the reasons about connecting to the API server.
 func apiConnection() []Entry {
 	return []Entry{

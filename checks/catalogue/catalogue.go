@@ -49,34 +49,51 @@ type Names struct {
 // Lookup returns the entry of a reason, false where there is none.
 func Lookup(reason checks.Reason) (Entry, bool) { return Open().Lookup(reason) }
 
-// Catalogue has all entries, for more look-ups than one.
-type Catalogue struct{ links [][][]Entry }
+// Catalogue has all entries, for more look-ups than one. It is not safe for use
+// by several goroutines at once.
+type Catalogue struct {
+	made [][]Entry
+	// rest are the parts that no look-up has come to yet.
+	rest []func() []Entry
+}
 
-// Open makes the catalogue.
-func Open() Catalogue { return Catalogue{links: parts()} }
+// Open begins a catalogue.
+func Open() *Catalogue { return &Catalogue{rest: slices.Concat(links()...)} }
 
 // Lookup returns the entry of a reason, false where there is none.
-func (c Catalogue) Lookup(reason checks.Reason) (Entry, bool) {
-	for _, link := range c.links {
-		for _, part := range link {
-			for _, entry := range part {
-				if entry.Reason == reason {
-					return entry, true
-				}
+func (c *Catalogue) Lookup(reason checks.Reason) (Entry, bool) {
+	for i := 0; ; i++ {
+		if i == len(c.made) {
+			if len(c.rest) == 0 {
+				return Entry{}, false
+			}
+			c.made, c.rest = append(c.made, c.rest[0]()), c.rest[1:]
+		}
+		for _, entry := range c.made[i] {
+			if entry.Reason == reason {
+				return entry, true
 			}
 		}
 	}
-	return Entry{}, false
 }
 
 // All are the entries in the order of the links, those that any check can have
 // last, and by code within a link.
 func All() []Entry {
-	all := links()
-	for _, link := range all {
-		slices.SortFunc(link, func(a, b Entry) int { return cmp.Compare(a.Reason, b.Reason) })
+	var all []Entry
+	for _, link := range links() {
+		all = append(all, sorted(link)...)
 	}
-	return slices.Concat(all...)
+	return all
+}
+
+func sorted(link []func() []Entry) []Entry {
+	var entries []Entry
+	for _, part := range link {
+		entries = append(entries, part()...)
+	}
+	slices.SortFunc(entries, func(a, b Entry) int { return cmp.Compare(a.Reason, b.Reason) })
+	return entries
 }
 
 // For returns the entry with the pod's own values in Confirm and Mend.
@@ -140,25 +157,18 @@ func unsafe(r rune) bool {
 	}
 }
 
-// links are the entries of each link, and last those that any check can have.
-func links() [][]Entry {
-	var links [][]Entry
-	for _, parts := range parts() {
-		links = append(links, slices.Concat(parts...))
-	}
-	return links
-}
-
-func parts() [][][]Entry {
-	return [][][]Entry{
-		{environment(), environmentCauses()},
-		{dns(), dnsCauses()},
-		{token()},
-		{ca()},
-		{tls(), tlsCauses()},
-		{api(), apiCauses()},
-		{kubectlProxy()},
-		{anyCheck()},
+// links are the entries of each link in parts, and last those that any check can
+// have.
+func links() [][]func() []Entry {
+	return [][]func() []Entry{
+		{environment, environmentCauses},
+		{dnsServers, dnsAnswers, dnsCauses},
+		{tokenFile, tokenContent},
+		{ca},
+		{tlsHandshake, tlsCertificate, tlsCauses},
+		{apiConnection, apiExchange, apiRefusal, apiStatus, apiCauses},
+		{kubectlProxyItself, kubectlProxyUpstream},
+		{anyCheck},
 	}
 }
 

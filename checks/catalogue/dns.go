@@ -23,10 +23,6 @@ const (
 	clusterFirst           = `kubectl -n {namespace} patch deployment NAME -p '{"spec":{"template":{"spec":{"dnsPolicy":"ClusterFirst"}}}}'`
 )
 
-func dns() []Entry {
-	return append(dnsServers(), dnsAnswers()...)
-}
-
 // dnsServers are the reasons about the resolver configuration and about reaching
 // nameservers.
 func dnsServers() []Entry {

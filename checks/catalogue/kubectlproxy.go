@@ -15,10 +15,6 @@ const (
 		"before the application starts and is started again when it ends."
 )
 
-func kubectlProxy() []Entry {
-	return append(kubectlProxyItself(), kubectlProxyUpstream()...)
-}
-
 // kubectlProxyItself are the reasons that the proxy, its flags and its URL give.
 func kubectlProxyItself() []Entry {
 	return []Entry{

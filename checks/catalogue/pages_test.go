@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
@@ -70,10 +69,9 @@ func renderReasons() string {
 	var page, contents strings.Builder
 	titles := append(names(), "any check")
 	for i, link := range links() {
-		slices.SortFunc(link, func(a, b Entry) int { return strings.Compare(string(a.Reason), string(b.Reason)) })
 		fmt.Fprintf(&contents, "\n**[%s](#%s)**\n\n", titles[i], strings.ReplaceAll(titles[i], " ", "-"))
 		fmt.Fprintf(&page, "\n## %s\n", titles[i])
-		for _, entry := range link {
+		for _, entry := range sorted(link) {
 			fmt.Fprintf(&contents, "- [`%s`](#%s): %s\n", entry.Reason, entry.Reason, markdown(entry.Title))
 			writeEntry(&page, entry.For(Names{}))
 		}

@@ -20,10 +20,6 @@ const (
 		"KUBERNETES_SERVICE_HOST, a hijacked DNS answer."
 )
 
-func tls() []Entry {
-	return append(tlsHandshake(), tlsCertificate()...)
-}
-
 // tlsHandshake are the reasons of a handshake that did not come to its end, and
 // of a chain that does not lead to the bundle.
 func tlsHandshake() []Entry {

@@ -19,10 +19,6 @@ const (
 		`jq -R 'split(".")[1] | gsub("-";"+") | gsub("_";"/") | @base64d | fromjson | del(.["kubernetes.io"])'`
 )
 
-func token() []Entry {
-	return append(tokenFile(), tokenContent()...)
-}
-
 // tokenFile are the reasons about the token as a file.
 func tokenFile() []Entry {
 	return []Entry{

@@ -76,7 +76,7 @@ func merge(findings []checks.Finding, another checks.Finding) []checks.Finding {
 	return append(findings, another)
 }
 
-func explain(problem problem, known catalogue.Catalogue, names catalogue.Names) checks.Finding {
+func explain(problem problem, known *catalogue.Catalogue, names catalogue.Names) checks.Finding {
 	finding := checks.Finding{
 		Reason:       problem.Reason,
 		Certainty:    problem.certainty,
