@@ -31,7 +31,7 @@ soak: ## an hour in the sandbox with faults that come and go at random
 	go test ./e2e/soak -v -timeout 2h -duration 1h
 
 cluster: ## the tests on a real Kubernetes alone, told one by one; see e2e/cluster/README.md
-	go -C e2e/cluster test -count=1 -v -parallel 4 -timeout 30m ./suite
+	go -C e2e/cluster test -count=1 -v -parallel 4 -timeout 40m ./suite
 
 diagnosis: ## the faults on a real Kubernetes alone, and the score of how they were told
 	.ci/cluster diagnosis

@@ -118,8 +118,10 @@ type LongLivedRequest struct {
 	// cannot be asked.
 	TCP     *TCPFacts `json:"tcp,omitempty"`
 	Seconds float64   `json:"seconds"`
-	// WaitedSeconds is for how long meanwhile the process was given no processor.
-	WaitedSeconds float64 `json:"waitedSeconds,omitempty"`
+	// WaitedSeconds is for how long meanwhile the process was given no processor,
+	// LongestWaitSeconds the longest at once, see ProcessFacts.
+	WaitedSeconds      float64 `json:"waitedSeconds,omitempty"`
+	LongestWaitSeconds float64 `json:"longestWaitSeconds,omitempty"`
 }
 
 // Phases are durations, each of its part alone. A phase that failed has the

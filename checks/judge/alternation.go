@@ -34,7 +34,8 @@ func alternates(rounds []checks.PastRound, bad func(checks.PastRound) bool) bool
 	return changes >= leastChanges
 }
 
-// comingAndGoing says of a failing that not every round meets it.
+// comingAndGoing says of a failing that not every round meets it, or else until
+// when none did.
 func comingAndGoing(name checks.Name, facts *checks.Facts) []string {
 	var rounds []checks.PastRound
 	var bad func(checks.PastRound) bool
@@ -54,9 +55,17 @@ func comingAndGoing(name checks.Name, facts *checks.Facts) []string {
 		bad = func(round checks.PastRound) bool { return !*round.Resolved }
 	}
 	if !alternates(rounds, bad) {
-		return nil
+		return lastAnswer(name, facts)
 	}
 	return []string{fmt.Sprintf("It comes and goes: of the last %d rounds, since %s, %d failed.", len(rounds), moment(rounds[0].Time), count(rounds, bad))}
+}
+
+// lastAnswer says until when the API server answered.
+func lastAnswer(name checks.Name, facts *checks.Facts) []string {
+	if name != checks.TLS && name != checks.API || facts.History == nil || facts.History.AnsweredAt.IsZero() || facts.API == nil || facts.API.ServiceHost.Last().Response != nil {
+		return nil
+	}
+	return []string{fmt.Sprintf("The API server last answered this pod at %s.", moment(facts.History.AnsweredAt))}
 }
 
 func isWell(round checks.PastRound) bool {

@@ -16,7 +16,7 @@ func deadConnection(kept *checks.LongLivedFacts) []problem {
 	}
 	request := kept.Latest
 	silent := request.Failure != nil && request.Failure.Kind == checks.TimedOut
-	if !silent || !request.NewAnswered || share(request.WaitedSeconds, request.Seconds) >= starvedShare {
+	if !silent || !request.NewAnswered || keptFromHearing(request.WaitedSeconds, request.LongestWaitSeconds, request.Seconds, request.Seconds) {
 		return nil
 	}
 	message := fmt.Sprintf("An HTTP/2 connection to %s that was made %s before and had answered %s had no answer for another within %s at %s, after %s of silence, while a new one was answered.",

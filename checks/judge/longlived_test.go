@@ -33,7 +33,8 @@ func TestAConnectionThatIsDead(t *testing.T) {
 	judgeCases(t, checks.API, []verdictCase{
 		{"silent, while a new one is answered", kept(asItIs), want{checks.Warn, checks.HTTP2DeadConnection}},
 		{"silent, as a new one was", kept(func(r *checks.LongLivedRequest) { r.NewAnswered = false }), want{checks.OK, ""}},
-		{"silent, in a process that got no processor", kept(func(r *checks.LongLivedRequest) { r.WaitedSeconds = 3 }), want{checks.OK, ""}},
+		{"silent, in a process that got no processor", kept(func(r *checks.LongLivedRequest) { r.WaitedSeconds, r.LongestWaitSeconds = 3, 3 }), want{checks.OK, ""}},
+		{"silent, in a process that often waited a little", kept(func(r *checks.LongLivedRequest) { r.WaitedSeconds, r.LongestWaitSeconds = 3, 0.1 }), want{checks.Warn, checks.HTTP2DeadConnection}},
 		{"closed", kept(func(r *checks.LongLivedRequest) { r.Failure.Kind = checks.Closed }), want{checks.OK, ""}},
 		{"answered", kept(func(r *checks.LongLivedRequest) { answeredOver(r); r.NewAnswered = true }), want{checks.OK, ""}},
 		{"not asked yet", func(f *checks.Facts) { f.API.LongLived = &checks.LongLivedFacts{Address: apiAddress, Requests: 1} }, want{checks.OK, ""}},

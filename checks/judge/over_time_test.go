@@ -197,6 +197,29 @@ func TestWhatComesAndGoesIsToldByTheRoundsBefore(t *testing.T) {
 	}
 }
 
+func TestAFailingThatLastsTellsWhenTheAPIServerLastAnswered(t *testing.T) {
+	answered := func(f *checks.Facts) { f.History.AnsweredAt = noon.Add(-2 * time.Minute) }
+	for _, test := range []struct {
+		name   string
+		change func(*checks.Facts)
+		told   bool
+	}{
+		{"a refusal that lasts", both(connectFails(checks.Refused), both(lately("+++---"), answered)), true},
+		{"a refusal since the first round", both(connectFails(checks.Refused), lately("------")), false},
+		{"a 401, which is an answer too", both(answeredWith(401, message("Unauthorized"), unfairly), both(lately("+++---"), answered)), false},
+		{"a name that does not resolve", both(unresolved(broken(checks.Refused)), both(lately("+++---"), answered)), false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			facts := healthy(t)
+			test.change(facts)
+			evidence := Judge(facts, nil).Diagnosis[0].Evidence
+			if told := strings.Contains(strings.Join(evidence, " "), "last answered this pod at "); told != test.told {
+				t.Errorf("got the evidence %q", evidence)
+			}
+		})
+	}
+}
+
 func TestRulesThatPanicLeaveTheFindingsOfTheChecks(t *testing.T) {
 	facts := healthy(t)
 	connectFails(checks.Refused)(facts)

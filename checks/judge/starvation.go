@@ -11,19 +11,27 @@ import (
 // and still tell something.
 const starvedShare = 0.25
 
-// turnsOfStep are those that a step of a deep probe needs on a processor.
+// turnsOfStep are those that a step of a deep probe, or a request over the
+// connection that is kept, needs on a processor.
 const turnsOfStep = 3
 
 // withoutStarvedProbes leaves deep probes out that tell of the processor more
 // than of the network.
 func withoutStarvedProbes(facts *checks.Facts) *checks.Facts {
 	deep := facts.Deep
-	if deep == nil || share(deep.WaitedSeconds, deep.Seconds) < starvedShare || turnsOfStep*deep.LongestWaitSeconds <= deep.StepSeconds {
+	if deep == nil || !keptFromHearing(deep.WaitedSeconds, deep.LongestWaitSeconds, deep.Seconds, deep.StepSeconds) {
 		return facts
 	}
 	without := *facts
 	without.Deep = nil
 	return &without
+}
+
+// keptFromHearing tells whether an answer within the limit of a step may have come and not
+// been seen, in a time of which the process waited for a part, the longest of it at
+// once; all are seconds.
+func keptFromHearing(waited, longest, whole, limit float64) bool {
+	return share(waited, whole) >= starvedShare && turnsOfStep*longest > limit
 }
 
 // excused puts the agent's own want of a processor in the place of problems that

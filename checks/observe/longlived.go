@@ -248,7 +248,8 @@ func (l *longLived) ask(ctx context.Context, r *round) (request checks.LongLived
 	start := time.Now()
 	response, err := l.roundTrip(ctx, r)
 	request.Seconds = time.Since(start).Seconds()
-	request.WaitedSeconds = waiting.stop().total.Seconds()
+	waited := waiting.stop()
+	request.WaitedSeconds, request.LongestWaitSeconds = waited.total.Seconds(), waited.longest.Seconds()
 	if err != nil {
 		request.Failure = failure(err)
 		request.TCP = tcpFacts(l.raw)
