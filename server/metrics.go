@@ -108,7 +108,7 @@ func (c *collector) Collect(metrics chan<- prometheus.Metric) {
 
 	options := c.server.options
 	out.gauge(c.buildInfo, 1, options.Version, runtime.Version(), options.Revision)
-	c.rounds(out, current.history)
+	c.rounds(out, current.counters)
 	if current.report.Status != checks.Unknown {
 		out.timestamp(c.lastRound, current.report.Time)
 	}
@@ -121,7 +121,7 @@ func (c *collector) Collect(metrics chan<- prometheus.Metric) {
 	}
 }
 
-func (c *collector) rounds(out samples, past history) {
+func (c *collector) rounds(out samples, past counters) {
 	out.counter(c.roundsTotal, past.rounds)
 	out.histogram(c.roundDuration, past.durations)
 	for failure, count := range past.failures {

@@ -183,7 +183,7 @@ func TestTheSeriesStayFewWhateverGoesWrong(t *testing.T) {
 		t.Errorf("got %d series, want less than %d", series, limit)
 	}
 	var failures uint64
-	for _, count := range s.current.Load().history.failures {
+	for _, count := range s.current.Load().counters.failures {
 		failures += count
 	}
 	if want := uint64(rounds * len(checks.Names())); failures != want {

@@ -72,7 +72,7 @@ func New(options Options) *Server {
 	}
 	s.metrics = s.metricsHandler()
 	unknown := &checks.Report{APIVersion: checks.APIVersion, Status: checks.Unknown}
-	s.current.Store(s.newSnapshot(unknown, history{}))
+	s.current.Store(s.newSnapshot(unknown, counters{}))
 	return s
 }
 
@@ -83,7 +83,7 @@ func (s *Server) Publish(report *checks.Report) {
 	s.publishing.Lock()
 	defer s.publishing.Unlock()
 	s.readiness.observe(report)
-	s.current.Store(s.newSnapshot(report, s.current.Load().history.next(report)))
+	s.current.Store(s.newSnapshot(report, s.current.Load().counters.next(report)))
 }
 
 // Handler answers all paths of the package. Its links and redirects are

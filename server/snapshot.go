@@ -19,8 +19,8 @@ type snapshot struct {
 	report *checks.Report
 	// at is when the report was published, by the server's clock; before the
 	// first round it is when the server was made.
-	at      time.Time
-	history history
+	at       time.Time
+	counters counters
 
 	// healthz and readyz answer these paths without a query, and readyzVerbose
 	// with ?verbose.
@@ -31,11 +31,11 @@ type snapshot struct {
 }
 
 // newSnapshot is called with readiness up to date with the report.
-func (s *Server) newSnapshot(report *checks.Report, past history) *snapshot {
+func (s *Server) newSnapshot(report *checks.Report, past counters) *snapshot {
 	return &snapshot{
 		report:        report,
 		at:            s.options.Now(),
-		history:       past,
+		counters:      past,
 		healthz:       health("healthz", healthLines(report, nil), passes(report, nil), false),
 		readyz:        health("readyz", s.readiness.lines(report), s.readiness.ready, false),
 		readyzVerbose: health("readyz", s.readiness.lines(report), s.readiness.ready, true),

@@ -21,34 +21,34 @@ type failure struct {
 	reason checks.Reason
 }
 
-// history is what metrics remember of rounds past. It is never changed: next
-// makes the one of the next round, so that a scrape sees one round, whole.
-type history struct {
+// counters are what metrics remember of rounds past. They are never changed: next
+// makes those of the next round, so that a scrape sees one round, whole.
+type counters struct {
 	rounds      uint64
 	failures    map[failure]uint64
 	lastSuccess map[checks.Name]time.Time
 	durations   histogram
 }
 
-func (h history) next(report *checks.Report) history {
-	h.rounds++
-	h.durations.observe(report.DurationSeconds)
-	h.failures = copyOf(h.failures)
-	h.lastSuccess = copyOf(h.lastSuccess)
+func (c counters) next(report *checks.Report) counters {
+	c.rounds++
+	c.durations.observe(report.DurationSeconds)
+	c.failures = copyOf(c.failures)
+	c.lastSuccess = copyOf(c.lastSuccess)
 	for _, result := range report.Checks {
 		switch result.Status {
 		case checks.Fail:
-			h.failures[h.countedAs(result)]++
+			c.failures[c.countedAs(result)]++
 		case checks.OK, checks.Warn:
-			h.lastSuccess[result.Name] = report.Time
+			c.lastSuccess[result.Name] = report.Time
 		}
 	}
-	return h
+	return c
 }
 
-func (h history) countedAs(result checks.Result) failure {
+func (c counters) countedAs(result checks.Result) failure {
 	exact := failure{result.Name, result.Reason}
-	if _, known := h.failures[exact]; known || len(h.failures) < maxFailures {
+	if _, known := c.failures[exact]; known || len(c.failures) < maxFailures {
 		return exact
 	}
 	return failure{result.Name, otherReason}
