@@ -40,6 +40,41 @@ func JSON(report *checks.Report) []byte {
 	return escapeInvisible(body)
 }
 
+// withHistory adds the history as the last member of a report's JSON, an episode
+// or a span a line: indented like the rest it would be a thousand of them.
+func withHistory(report []byte, past History) []byte {
+	var lines bytes.Buffer
+	lines.Write(bytes.TrimSuffix(report, []byte("\n}\n")))
+	lines.WriteString(",\n  \"history\": {\n    \"episodes\": [")
+	for i, episode := range past.Episodes {
+		if i > 0 {
+			lines.WriteByte(',')
+		}
+		lines.WriteString("\n      ")
+		lines.Write(inOneLine(episode))
+	}
+	if len(past.Episodes) > 0 {
+		lines.WriteString("\n    ")
+	}
+	lines.WriteString("],\n    \"hour\": ")
+	lines.Write(inOneLine(past.Hour))
+	lines.WriteString(",\n    \"day\": ")
+	lines.Write(inOneLine(past.Day))
+	lines.WriteString("\n  }\n}\n")
+	return escapeInvisible(lines.Bytes())
+}
+
+func inOneLine(value any) []byte {
+	var line bytes.Buffer
+	encoder := json.NewEncoder(&line)
+	encoder.SetEscapeHTML(false)
+	if encoder.Encode(value) != nil {
+		// A time of the report's own that JSON cannot hold.
+		return []byte("null")
+	}
+	return bytes.TrimSpace(line.Bytes())
+}
+
 func encode(value any) ([]byte, error) {
 	var body bytes.Buffer
 	encoder := json.NewEncoder(&body)

@@ -145,6 +145,8 @@ func TestEveryReportIsAsTheSchemaSays(t *testing.T) {
 			s := New(Options{})
 			if report != nil {
 				s.Publish(report)
+				s.Publish(failing())
+				s.Publish(report)
 			}
 			if err := schema.Validate(unmarshal(t, get(t, s, "/status").Body.String())); err != nil {
 				t.Errorf("%v", err)
@@ -155,7 +157,9 @@ func TestEveryReportIsAsTheSchemaSays(t *testing.T) {
 
 func TestTheSchemaRefusesWhatIsNotOfAReport(t *testing.T) {
 	schema := compileSchema(t)
-	good := string(JSON(failing()))
+	past := newHistory(begun(), time.Minute)
+	past.add(begun(), failing())
+	good := string(withHistory(JSON(failing()), past.view(begun())))
 	for name, change := range map[string][2]string{
 		"a field that is not known":           {`"round": 721`, `"round": 721, "more": 1`},
 		"a field of a result":                 {`"name": "tls",`, `"name": "tls", "more": 1,`},
@@ -163,6 +167,7 @@ func TestTheSchemaRefusesWhatIsNotOfAReport(t *testing.T) {
 		"another version":                     {`"lifeline/v1"`, `"lifeline/v2"`},
 		"another status":                      {`"status": "skip"`, `"status": "skipped"`},
 		"no time":                             {`"2026-05-04T03:12:45Z"`, `"today"`},
+		"a cause of an episode":               {`"title":"`, `"more":1,"title":"`},
 		"no list":                             {`"access": [`, `"access": null, "more": [`},
 		"a check skipped for nothing":         {`"waitsFor": "api",`, ``},
 		"a check that fails without a reason": {`"reason": "tcp-timeout",`, ``},
@@ -179,7 +184,9 @@ func TestTheSchemaRefusesWhatIsNotOfAReport(t *testing.T) {
 }
 
 func TestTheSchemaKnowsNoFieldThatReportsDoNotHave(t *testing.T) {
-	body := JSON(everything())
+	var past History
+	fill(reflect.ValueOf(&past).Elem())
+	body := withHistory(JSON(everything()), past)
 	var missing []string
 	var visit func(node any)
 	visit = func(node any) {

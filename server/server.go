@@ -51,6 +51,7 @@ type Server struct {
 	// publishing guards what is carried from one round to the next.
 	publishing sync.Mutex
 	readiness  readiness
+	history    *history
 }
 
 // New makes a Server that has no report yet. It starts nothing.
@@ -70,6 +71,7 @@ func New(options Options) *Server {
 		alive:     plain(http.StatusOK, "ok"),
 		readiness: readiness{policy: options.Ready.withDefaults()},
 	}
+	s.history = newHistory(options.Now(), options.Interval)
 	s.metrics = s.metricsHandler()
 	unknown := &checks.Report{APIVersion: checks.APIVersion, Status: checks.Unknown}
 	s.current.Store(s.newSnapshot(unknown, counters{}))
@@ -83,6 +85,7 @@ func (s *Server) Publish(report *checks.Report) {
 	s.publishing.Lock()
 	defer s.publishing.Unlock()
 	s.readiness.observe(report)
+	s.history.add(s.options.Now(), report)
 	s.current.Store(s.newSnapshot(report, s.current.Load().counters.next(report)))
 }
 

@@ -32,6 +32,7 @@ type snapshot struct {
 
 // newSnapshot is called with readiness up to date with the report.
 func (s *Server) newSnapshot(report *checks.Report, past counters) *snapshot {
+	lately := sync.OnceValue(s.lately)
 	return &snapshot{
 		report:        report,
 		at:            s.options.Now(),
@@ -40,11 +41,18 @@ func (s *Server) newSnapshot(report *checks.Report, past counters) *snapshot {
 		readyz:        health("readyz", s.readiness.lines(report), s.readiness.ready, false),
 		readyzVerbose: health("readyz", s.readiness.lines(report), s.readiness.ready, true),
 		json: sync.OnceValue(func() *prepared {
-			return status("application/json", JSON(report))
+			return status("application/json", withHistory(JSON(report), lately()))
 		}),
 		text: sync.OnceValue(func() *prepared { return textStatus(report, "") }),
 		html: sync.OnceValue(func() *prepared { return htmlStatus(report, "") }),
 	}
+}
+
+// lately is the history as it is now.
+func (s *Server) lately() History {
+	s.publishing.Lock()
+	defer s.publishing.Unlock()
+	return s.history.view(s.options.Now())
 }
 
 // prepared is an answer made before it is asked for.

@@ -95,7 +95,7 @@ func TestStatusIsNotCachedSniffedOrMixedUp(t *testing.T) {
 
 func TestStatusReadsAsInTheGoldenFiles(t *testing.T) {
 	for name, report := range map[string]*checks.Report{"healthy": healthy(), "failing": failing(), "unknown": nil} {
-		s := New(Options{})
+		s := New(Options{Now: newClock().Now})
 		if report != nil {
 			s.Publish(report)
 		}
