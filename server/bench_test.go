@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 )
 
 // bare answers what /healthz answers, as plainly as net/http allows.
@@ -94,11 +95,18 @@ func BenchmarkPublish(b *testing.B) {
 // BenchmarkRender is what the first request after a round costs more than the
 // next ones.
 func BenchmarkRender(b *testing.B) {
-	report := failing()
+	report, clock := failing(), newClock()
+	past := newHistory(clock.now, 15*time.Second)
+	for range 5760 / 20 {
+		lived(past, clock, "..........ff...wwww.")
+	}
+	now := clock.now
 	for name, render := range map[string]func(){
 		"json": func() { JSON(report) },
 		"text": func() { textStatus(report, "") },
-		"html": func() { htmlStatus(report, "") },
+		"html": func() {
+			page{report: report, history: past.view(now), now: now, period: 15 * time.Second}.answer()
+		},
 	} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()

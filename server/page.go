@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/kube-lifeline/lifeline/checks"
 	"github.com/kube-lifeline/lifeline/checks/text"
@@ -14,196 +15,121 @@ import (
 //go:embed page.css
 var pageStyle string
 
-// htmlStatus is the report as a page, with a notice if there is one.
-func htmlStatus(report *checks.Report, notice string) *prepared {
-	var page document
-	page.head(report)
-	page.heading(report, notice)
-	page.write("<main>\n")
-	page.diagnosis(report.Diagnosis)
-	page.checks(report.Checks)
-	page.access(report.Access)
-	page.write("</main>\n")
-	page.write(`<footer><p>The same as <a href="?format=json">JSON</a> and <a href="?format=text">text</a>. Reload the page for the present round.</p></footer>
+//go:embed page.js
+var pageScript string
+
+// page is what the page shows. It is the same for every viewer.
+type page struct {
+	report  *checks.Report
+	history History
+	// now is when the report was published.
+	now time.Time
+	// period is the time from one look of the open page for a later round to the
+	// next.
+	period time.Duration
+	// notice is empty where the report is of the present round.
+	notice string
+	// tag names what is shown, for a viewer that asks whether it still holds; it
+	// is empty where that is not to be told.
+	tag string
+}
+
+func (p page) answer() *prepared {
+	var d document
+	d.head(p)
+	d.heading(p)
+	d.write("<main>\n")
+	d.chain(p.report)
+	d.causes(p.report.Diagnosis)
+	d.access(p.report.Access)
+	d.history(p.history)
+	d.checks(p.report, p.now)
+	d.write("</main>\n")
+	d.write(`<footer><p>The same as <a href="?format=json">JSON</a> and <a href="?format=text">text</a>. Times are UTC.</p></footer>
 </body>
 </html>
 `)
-	p := status("text/html; charset=utf-8", []byte(page.content.String()))
-	p.header = withPolicy(p.header)
-	return p
+	answer := status("text/html; charset=utf-8", []byte(d.content.String()))
+	answer.header = withPolicy(answer.header)
+	if p.tag != "" {
+		answer.header.Set("ETag", p.tag)
+	}
+	return answer
 }
 
-// withPolicy forbids the page everything but its own style, W3C Content
-// Security Policy Level 3: what a server put into the report cannot run, load
-// or send anything, however it gets there.
+// withPolicy forbids the page everything but its own style, its own script and to
+// look for a later round, W3C Content Security Policy Level 3: what a server put
+// into the report cannot run, load or send anything, however it gets there.
 func withPolicy(header http.Header) http.Header {
 	hash := sha256.Sum256([]byte(pageStyle))
-	header.Set("Content-Security-Policy", "default-src 'none'; style-src 'sha256-"+base64.StdEncoding.EncodeToString(hash[:])+
-		"'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+	header.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'sha256-"+
+		base64.StdEncoding.EncodeToString(hash[:])+"'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 	header.Set("Referrer-Policy", "no-referrer")
 	return header
 }
 
-func (d *document) head(report *checks.Report) {
+func (d *document) head(p page) {
 	d.write(`<!DOCTYPE html>
-<html lang="en">
+<html lang="en" data-period="%">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>% · % · Lifeline</title>
 <link rel="icon" href="data:,">
-<style>`, string(report.Status), text.Subject(report.Pod))
+<script src="status.js" defer></script>
+<style>`, number(p.period.Seconds()), string(p.report.Status), text.Subject(p.report.Pod))
 	d.write(markup(pageStyle))
-	d.write(`</style>
-</head>
-<body>
-`)
+	d.write("</style>\n</head>\n<body>\n")
 }
 
-func (d *document) heading(report *checks.Report, notice string) {
-	d.write(`<header>
-<p class="product">Lifeline</p>
-<h1 class="%"><span class="status">%</span> %</h1>
-<p>From % to the Kubernetes API.`, string(report.Status), string(report.Status), text.Verdict(report), text.Subject(report.Pod))
-	if report.Status != checks.Unknown {
-		d.write(" Round %, begun <time>%</time>, took %.",
-			strconv.FormatUint(report.Round, 10), text.Time(report.Time), text.Duration(report.DurationSeconds))
+func (d *document) heading(p page) {
+	status := string(p.report.Status)
+	d.write(`<header id="top" class="%">
+<h1><span class="status">%</span> %</h1>
+<p>From % to the Kubernetes API.`, status, status, text.Verdict(p.report), text.Subject(p.report.Pod))
+	if p.report.Status != checks.Unknown {
+		d.write(" Round %, ", strconv.FormatUint(p.report.Round, 10))
+		d.time(p.report.Time)
+		d.write(", took %.", text.Duration(p.report.DurationSeconds))
 	}
 	d.write("</p>\n")
-	if notice != "" {
-		d.write("<p class=\"notice\" role=\"alert\">%</p>\n", notice)
+	if p.notice != "" {
+		d.write("<p class=\"notice\" role=\"alert\">%</p>\n", p.notice)
 	}
-	d.write("</header>\n")
+	d.write("</header>\n<p id=\"live\" role=\"status\">Reload the page for the present round.</p>\n")
 }
 
-func (d *document) diagnosis(findings []checks.Finding) {
-	if len(findings) == 0 {
-		return
+// time is a point in time, to the second.
+func (d *document) time(at time.Time) { d.write("<time>%</time>", text.Time(at)) }
+
+// row is a term and what there is to say of it, or nothing where that is empty.
+func (d *document) row(term, description string) {
+	if description != "" {
+		d.write("<div><dt>%</dt><dd>%</dd></div>\n", term, description)
 	}
-	d.write("<section aria-labelledby=\"diagnosis\">\n<h2 id=\"diagnosis\">Diagnosis</h2>\n")
-	for _, finding := range findings {
-		d.write("<article class=\"%\">\n<h3>%</h3>\n<p><code>%</code>, %",
-			string(finding.Severity), finding.Title, string(finding.Reason), string(finding.Certainty))
-		if len(finding.Consequences) > 0 {
-			d.write("; because of it also: %", text.Names(finding.Consequences))
+}
+
+func number(value float64) string { return strconv.FormatFloat(value, 'f', -1, 64) }
+
+// span is how a length of time is shown: in its two largest units.
+func span(length time.Duration) string {
+	length = length.Round(time.Second)
+	days, hours, minutes, seconds := int(length/(24*time.Hour)), int(length.Hours())%24, int(length.Minutes())%60, int(length.Seconds())%60
+	pair := func(large int, largeUnit string, small int, smallUnit string) string {
+		if small == 0 {
+			return strconv.Itoa(large) + largeUnit
 		}
-		d.write("</p>\n")
-		d.evidence(finding.Evidence)
-		d.steps("Confirm", finding.Confirm)
-		d.steps("Remedy", finding.Remedy)
-		d.references(finding.References)
-		d.write("</article>\n")
+		return strconv.Itoa(large) + largeUnit + " " + strconv.Itoa(small) + smallUnit
 	}
-	d.write("</section>\n")
-}
-
-func (d *document) evidence(sentences []string) {
-	if len(sentences) == 0 {
-		return
-	}
-	d.write("<h4>Evidence</h4>\n<ul>\n")
-	for _, sentence := range sentences {
-		d.write("<li>%</li>\n", sentence)
-	}
-	d.write("</ul>\n")
-}
-
-func (d *document) steps(heading string, steps []string) {
-	if len(steps) == 0 {
-		return
-	}
-	d.write("<h4>%</h4>\n", heading)
-	for _, step := range steps {
-		if checks.IsCommand(step) {
-			d.write("<pre>%</pre>\n", step)
-		} else {
-			d.write("<p>%</p>\n", step)
-		}
-	}
-}
-
-func (d *document) references(pages []string) {
-	if len(pages) == 0 {
-		return
-	}
-	d.write("<h4>Read</h4>\n<ul>\n")
-	for _, page := range pages {
-		d.write("<li><a href=\"%\">%</a></li>\n", page, page)
-	}
-	d.write("</ul>\n")
-}
-
-func (d *document) checks(results []checks.Result) {
-	if len(results) == 0 {
-		return
-	}
-	d.write(`<section aria-labelledby="checks">
-<h2 id="checks">Checks</h2>
-<table role="table">
-<thead role="rowgroup">
-<tr role="row"><th role="columnheader" scope="col">Check</th><th role="columnheader" scope="col">Status</th><th role="columnheader" scope="col">Result</th><th role="columnheader" scope="col">Since</th></tr>
-</thead>
-<tbody role="rowgroup">
-`)
-	for _, result := range results {
-		d.result(result)
-	}
-	d.write("</tbody>\n</table>\n</section>\n")
-}
-
-func (d *document) result(result checks.Result) {
-	status := string(result.Status)
-	d.write(`<tr role="row" class="%">
-<th role="rowheader" scope="row">%</th>
-<td role="cell"><span class="status">%</span></td>
-<td role="cell">%`, status, string(result.Name), status, result.Message)
-	if result.Status != checks.OK {
-		d.circumstances(result)
-	}
-	d.write("</td>\n<td role=\"cell\">")
-	if !result.Since.IsZero() {
-		d.write("<time>%</time>", text.Time(result.Since))
-	}
-	if result.Consecutive > 1 {
-		d.write(` <span class="rounds">% rounds</span>`, strconv.FormatUint(result.Consecutive, 10))
-	}
-	d.write("</td>\n</tr>\n")
-}
-
-// circumstances tell more of a check that does not pass.
-func (d *document) circumstances(result checks.Result) {
-	const row markup = "<div><dt>%</dt><dd>%</dd></div>"
-	d.write("\n<dl>")
 	switch {
-	case result.WaitsFor != "":
-		d.write(row, "waits for", string(result.WaitsFor))
-	case result.Reason != "":
-		d.write("<div><dt>reason</dt><dd><code>%</code></dd></div>", string(result.Reason))
+	case days > 0:
+		return pair(days, "d", hours, "h")
+	case hours > 0:
+		return pair(hours, "h", minutes, "min")
+	case minutes > 0:
+		return pair(minutes, "min", seconds, "s")
+	default:
+		return strconv.Itoa(seconds) + "s"
 	}
-	if result.Expected != "" {
-		d.write(row, "expected", result.Expected)
-	}
-	if result.Found != "" {
-		d.write(row, "found", result.Found)
-	}
-	for _, other := range result.Others {
-		d.write("<div><dt>also</dt><dd><code>%</code> %</dd></div>", string(other.Reason), other.Message)
-	}
-	d.write("</dl>")
-}
-
-func (d *document) access(paths []checks.Access) {
-	if len(paths) == 0 {
-		return
-	}
-	d.write("<section aria-labelledby=\"access\">\n<h2 id=\"access\">Ways in which an application reaches the API</h2>\n<ul>\n")
-	for _, path := range paths {
-		status, works := checks.OK, "works"
-		if !path.Works {
-			status, works = checks.Fail, "does not work"
-		}
-		d.write("<li class=\"%\"><strong>%</strong> <span class=\"status\">%</span>: %</li>\n", string(status), path.Path, works, path.Why)
-	}
-	d.write("</ul>\n</section>\n")
 }

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"cmp"
 	"math"
 	"slices"
 	"time"
@@ -104,7 +103,7 @@ func quantilesOf(seconds []float32) *Quantiles {
 	if len(seconds) == 0 {
 		return nil
 	}
-	slices.SortFunc(seconds, cmp.Compare[float32])
+	slices.Sort(seconds)
 	at := func(quantile float64) float64 {
 		return microseconds(seconds[min(len(seconds)-1, int(quantile*float64(len(seconds))))])
 	}

@@ -40,6 +40,8 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request) {
 		s.readyz(w, r)
 	case "/status":
 		s.status(w, r)
+	case "/status.js":
+		s.script.write(w)
 	case "/metrics":
 		s.metrics.ServeHTTP(w, r)
 	case "/":

@@ -44,6 +44,9 @@ type Server struct {
 	limits  limits
 	metrics http.Handler
 	alive   *prepared
+	script  *prepared
+	// began is when the server was made.
+	began time.Time
 
 	// current is never nil: before the first round its report is unknown.
 	current atomic.Pointer[snapshot]
@@ -69,9 +72,11 @@ func New(options Options) *Server {
 		options:   options,
 		limits:    defaultLimits(),
 		alive:     plain(http.StatusOK, "ok"),
+		script:    prepare(http.StatusOK, "text/javascript; charset=utf-8", []byte(pageScript)),
+		began:     options.Now(),
 		readiness: readiness{policy: options.Ready.withDefaults()},
 	}
-	s.history = newHistory(options.Now(), options.Interval)
+	s.history = newHistory(s.began, options.Interval)
 	s.metrics = s.metricsHandler()
 	unknown := &checks.Report{APIVersion: checks.APIVersion, Status: checks.Unknown}
 	s.current.Store(s.newSnapshot(unknown, counters{}))

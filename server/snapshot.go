@@ -27,12 +27,15 @@ type snapshot struct {
 	healthz, readyz, readyzVerbose *prepared
 	// The large renderings are made when the first request asks for them:
 	// most reports are never looked at.
-	json, text, html func() *prepared
+	json, text, page func() *prepared
+	// old is the page with a notice that its report is old.
+	old func(notice string) *prepared
 }
 
 // newSnapshot is called with readiness up to date with the report.
 func (s *Server) newSnapshot(report *checks.Report, past counters) *snapshot {
 	lately := sync.OnceValue(s.lately)
+	shown := page{report: report, now: s.options.Now(), period: s.period(), tag: fmt.Sprintf(`"%x-%d"`, s.began.UnixNano(), past.rounds)}
 	return &snapshot{
 		report:        report,
 		at:            s.options.Now(),
@@ -44,8 +47,22 @@ func (s *Server) newSnapshot(report *checks.Report, past counters) *snapshot {
 			return status("application/json", withHistory(JSON(report), lately()))
 		}),
 		text: sync.OnceValue(func() *prepared { return textStatus(report, "") }),
-		html: sync.OnceValue(func() *prepared { return htmlStatus(report, "") }),
+		old: func(notice string) *prepared {
+			old := shown
+			old.history, old.notice, old.tag = lately(), notice, ""
+			return old.answer()
+		},
+		page: sync.OnceValue(func() *prepared {
+			whole := shown
+			whole.history = lately()
+			return whole.answer()
+		}),
 	}
+}
+
+// period is how often an open page looks for a later round.
+func (s *Server) period() time.Duration {
+	return min(max(s.options.Interval, 2*time.Second), 15*time.Second)
 }
 
 // lately is the history as it is now.
@@ -82,6 +99,14 @@ func prepare(status int, contentType string, body []byte) *prepared {
 		},
 		body: body,
 	}
+}
+
+// unchanged tells a client that what it has still holds, RFC 9110 section 15.4.5.
+func unchanged(known *prepared) *prepared {
+	header := maps.Clone(known.header)
+	delete(header, "Content-Length")
+	delete(header, "Content-Type")
+	return &prepared{status: http.StatusNotModified, header: header}
 }
 
 func plain(status int, body string) *prepared {

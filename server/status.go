@@ -36,10 +36,12 @@ func (s *Server) status(w http.ResponseWriter, r *http.Request) {
 		current.text().write(w)
 	case name == "text":
 		textStatus(current.report, notice).write(w)
+	case notice == "" && r.Header.Get("If-None-Match") == current.page().header.Get("ETag"):
+		unchanged(current.page()).write(w)
 	case notice == "":
-		current.html().write(w)
+		current.page().write(w)
 	default:
-		htmlStatus(current.report, notice).write(w)
+		current.old(notice).write(w)
 	}
 }
 

@@ -138,7 +138,7 @@ func TestAnOldReportSaysSoToPeople(t *testing.T) {
 	}
 }
 
-func TestThePageRunsNothing(t *testing.T) {
+func TestThePageRunsNothingButItsScript(t *testing.T) {
 	s := New(Options{})
 	report := failing()
 	const attack = `</title></style><script>alert(1)</script><img src=x onerror="alert(1)">` + "\u202e\x1b"
@@ -148,8 +148,10 @@ func TestThePageRunsNothing(t *testing.T) {
 	s.Publish(report)
 	got := get(t, s, "/status", "Accept", "text/html")
 	body := got.Body.String()
-	if tags := regexp.MustCompile(`(?i)<(script|img)|</style>.*</style>`).FindAllString(body, -1); tags != nil {
-		t.Errorf("the page has %q", tags)
+	escaped := regexp.MustCompile(`&lt;[^<]*&gt;`)
+	tags := regexp.MustCompile(`(?i)<(script|img)[^>]*>|</style>.*</style>|\son[a-z]+=|\sstyle=`).FindAllString(escaped.ReplaceAllString(body, ""), -1)
+	if diff := cmp.Diff([]string{`<script src="status.js" defer>`}, tags); diff != "" {
+		t.Errorf("what the page runs or loads differs (-want +got):\n%s", diff)
 	}
 	for _, r := range body {
 		if r != '\n' && !unicode.IsPrint(r) {
@@ -159,11 +161,54 @@ func TestThePageRunsNothing(t *testing.T) {
 	_, style, _ := strings.Cut(body, "<style>")
 	style, _, _ = strings.Cut(style, "</style>")
 	hash := sha256.Sum256([]byte(style))
-	want := "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(hash[:]) +
+	want := "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(hash[:]) +
 		"'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 	if policy := got.Header().Get("Content-Security-Policy"); policy != want {
 		t.Errorf("got the policy %q, want %q", policy, want)
 	}
+}
+
+func TestAPageThatStillHoldsIsNotSentAgain(t *testing.T) {
+	clock := newClock()
+	s := New(Options{Now: clock.Now})
+	s.Publish(healthy())
+	first := get(t, s, "/status?format=html")
+	tag := first.Header().Get("ETag")
+	if tag == "" {
+		t.Fatal("the page has no ETag")
+	}
+	again := get(t, s, "/status?format=html", "If-None-Match", tag)
+	if again.Code != http.StatusNotModified || again.Body.Len() > 0 || again.Header().Get("ETag") != tag {
+		t.Errorf("got %d with %d bytes and the tag %q, want 304 with none and the same tag", again.Code, again.Body.Len(), again.Header().Get("ETag"))
+	}
+	clock.advance(time.Minute)
+	if old := get(t, s, "/status?format=html", "If-None-Match", tag); old.Code != http.StatusOK || old.Header().Get("ETag") != "" {
+		t.Errorf("a report that is old: got %d with the tag %q, want 200 with none", old.Code, old.Header().Get("ETag"))
+	}
+	s.Publish(healthy())
+	if next := get(t, s, "/status?format=html", "If-None-Match", tag); next.Code != http.StatusOK || next.Header().Get("ETag") == tag {
+		t.Errorf("a later round: got %d with the tag %q, want 200 with another", next.Code, next.Header().Get("ETag"))
+	}
+	if restarted := get(t, New(Options{}), "/status?format=html", "If-None-Match", tag); restarted.Code != http.StatusOK {
+		t.Errorf("an agent that was started anew: got %d, want 200", restarted.Code)
+	}
+}
+
+func TestThePageAndItsScriptAreSmall(t *testing.T) {
+	clock := newClock()
+	s := New(Options{Now: clock.Now})
+	for range 6000 {
+		s.Publish(failing())
+		clock.advance(15 * time.Second)
+		s.Publish(healthy())
+		clock.advance(15 * time.Second)
+	}
+	s.Publish(failing())
+	page, script := get(t, s, "/status?format=html").Body.Len(), get(t, s, "/status.js").Body.Len()
+	if sum := page + script; sum > 60_000 {
+		t.Errorf("got %d bytes, %d of the page and %d of its script, want 60000 at most", sum, page, script)
+	}
+	t.Logf("the page has %d bytes, its script %d", page, script)
 }
 
 func TestJSONHidesNoVerdictBehindAFactThatItCannotHold(t *testing.T) {
@@ -243,7 +288,7 @@ func FuzzEveryRequestIsAnsweredWithNothingRaw(f *testing.F) {
 func TestRequestsAndRoundsDoNotDisturbEachOther(t *testing.T) {
 	s := New(Options{Ready: ReadyPolicy{Checks: []checks.Name{checks.API}}})
 	var group sync.WaitGroup
-	for _, target := range []string{"/healthz", "/healthz?verbose", "/readyz", "/livez", "/status", "/status?format=text", "/status?format=html", "/metrics"} {
+	for _, target := range []string{"/healthz", "/healthz?verbose", "/readyz", "/livez", "/status", "/status?format=text", "/status?format=html", "/status.js", "/metrics"} {
 		group.Go(func() {
 			for range 20 {
 				recorder := httptest.NewRecorder()
