@@ -4,6 +4,8 @@
 //	go run ./e2e/sandbox                     a healthy pod
 //	go run ./e2e/sandbox -list               what can be broken
 //	go run ./e2e/sandbox -fault dns-timeout  a pod with that broken
+//	go run ./e2e/sandbox -fault dns-timeout check
+//	                                         what lifeline check says in it
 //
 // It needs neither root nor a cluster, and listens on loopback only unless
 // told otherwise. See package world for what the pod consists of.
@@ -17,6 +19,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"os/exec"
 	"os/signal"
 	"syscall"
 	"time"
@@ -47,6 +50,8 @@ type options struct {
 	interval      time.Duration
 	tokenLifetime time.Duration
 	verbose       bool
+	// command is what lifeline is to do once in the place of the agent.
+	command []string
 }
 
 // run is main, with what it touches handed in: machine is the environment that
@@ -63,7 +68,11 @@ func run(ctx context.Context, arguments []string, machine checks.Pod, out, err i
 		fmt.Fprint(out, list(world.Faults()))
 		return exitStopped
 	}
-	if failure := start(ctx, o, machine, out, err); failure != nil {
+	var ended *exec.ExitError
+	switch failure := start(ctx, o, machine, out, err); {
+	case len(o.command) > 0 && errors.As(failure, &ended):
+		return ended.ExitCode()
+	case failure != nil:
 		fmt.Fprintf(err, "sandbox: %v\n", failure)
 		return exitFailed
 	}
@@ -83,18 +92,22 @@ func parse(arguments []string, err io.Writer) (options, error) {
 	flags.BoolVar(&o.verbose, "v", false, "have the agent log everything")
 	if wrong := flags.Parse(arguments); wrong != nil {
 		if errors.Is(wrong, flag.ErrHelp) {
-			fmt.Fprintln(err, "Usage of sandbox, a pretend pod on loopback with the agent in it:")
+			fmt.Fprintln(err, "Usage: sandbox [flags] [command of lifeline]")
+			fmt.Fprintln(err, "A pretend pod on loopback with the agent in it, or with one command such as check in its place.")
 			flags.SetOutput(err)
 			flags.PrintDefaults()
 		}
 		return o, wrong
 	}
-	return o, o.validate(flags.Args())
+	o.command = flags.Args()
+	return o, o.validate()
 }
 
-func (o options) validate(arguments []string) error {
-	if len(arguments) > 0 {
-		return fmt.Errorf("%q is not expected; a fault is named by -fault", arguments[0])
+func (o options) validate() error {
+	if len(o.command) > 0 {
+		if _, err := world.FindFault(o.command[0]); err == nil {
+			return fmt.Errorf("%q is a fault and no command of lifeline; it is switched on by -fault %s", o.command[0], o.command[0])
+		}
 	}
 	if _, port, err := net.SplitHostPort(o.listen); err != nil || port == "" || port == "0" {
 		return fmt.Errorf("-listen %q is no address with a port such as 127.0.0.1:8080", o.listen)

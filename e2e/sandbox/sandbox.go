@@ -9,8 +9,10 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/kube-lifeline/lifeline/checks"
@@ -34,7 +36,7 @@ func start(ctx context.Context, o options, machine checks.Pod, out, err io.Write
 	}
 	defer func() { failure = errors.Join(failure, os.RemoveAll(directory)) }()
 
-	fmt.Fprintln(out, "Building the agent ...")
+	fmt.Fprintln(err, "Building the agent ...")
 	binary := filepath.Join(directory, "lifeline")
 	if failure := build(ctx, binary, err); failure != nil {
 		return unlessStopped(ctx, failure)
@@ -53,7 +55,21 @@ func start(ctx context.Context, o options, machine checks.Pod, out, err io.Write
 			return failure
 		}
 	}
+	if len(o.command) > 0 {
+		return unlessStopped(ctx, once(ctx, binary, o.command, environment(o, machine.Environment, w.Environment()), out, err))
+	}
 	return newSandbox(o, machine, w, binary, err).run(ctx, out)
+}
+
+// once runs a command of lifeline in the pretend pod. Its standard input and, where
+// out is the terminal, that are its own.
+func once(ctx context.Context, binary string, command, environment []string, out, err io.Writer) error {
+	process := exec.CommandContext(ctx, binary, command...)
+	process.Env = environment
+	process.Stdin, process.Stdout, process.Stderr = os.Stdin, out, err
+	process.Cancel = func() error { return process.Process.Signal(syscall.SIGTERM) }
+	process.WaitDelay = 5 * time.Second
+	return process.Run()
 }
 
 func newSandbox(o options, machine checks.Pod, w *world.World, binary string, log io.Writer) *sandbox {
@@ -119,7 +135,8 @@ func (s *sandbox) turn(change func() error) error {
 }
 
 // environment is all that the agent's process is given: that of the pod, and
-// of the machine the few variables without which programs are not at home.
+// of the machine the few variables without which programs are not at home, and
+// those that tell what the terminal can show.
 func environment(o options, machine, pod map[string]string) []string {
 	all := map[string]string{
 		"PATH":              machine["PATH"],
@@ -130,6 +147,11 @@ func environment(o options, machine, pod map[string]string) []string {
 		// faults time to show as slow.
 		"LIFELINE_TIMEOUT":    (o.interval / 2).String(),
 		"LIFELINE_LOG_FORMAT": "console",
+	}
+	for _, name := range []string{"TERM", "LANG", "LC_ALL", "LC_CTYPE", "NO_COLOR"} {
+		if value, set := machine[name]; set {
+			all[name] = value
+		}
 	}
 	maps.Copy(all, pod)
 	if o.verbose {

@@ -56,6 +56,25 @@ func TestTheSandboxShowsAHealthyAgentAndEachSwitch(t *testing.T) {
 	}
 }
 
+func TestACommandRunsOnceInThePretendPod(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	for _, test := range []struct {
+		arguments []string
+		code      int
+		says      string
+	}{
+		{[]string{"check", "-o", "short"}, 0, "token ok"},
+		{[]string{"-fault", "token-expired", "check", "-o", "short"}, 1, "token fail token-expired"},
+		{[]string{"check", "-o", "yaml"}, 2, ""},
+	} {
+		out, log := new(output), new(output)
+		code := run(t.Context(), test.arguments, checks.ThisPod(), out, log)
+		if code != test.code || !strings.Contains(out.String(), test.says) {
+			t.Errorf("%v: the exit code is %d, want %d; the output:\n%s\nthe log:\n%s", test.arguments, code, test.code, out, log)
+		}
+	}
+}
+
 func TestATakenAddressIsToldByItsFlag(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
