@@ -26,6 +26,14 @@ type History struct {
 	Day      Span      `json:"day"`
 }
 
+// lasting is the episode that lasts and names a cause; nil where there is none.
+func (h History) lasting(reason checks.Reason) *Episode {
+	if len(h.Episodes) == 0 || !h.Episodes[0].Ended.IsZero() || !h.Episodes[0].names(reason) {
+		return nil
+	}
+	return &h.Episodes[0]
+}
+
 // Episode is a time in which the rounds were not well, all of the same status, or
 // one that came and went.
 type Episode struct {
@@ -164,7 +172,7 @@ func (h *history) begin(now time.Time, report *checks.Report) {
 	h.episodes = append(h.episodes, next)
 }
 
-func (e *episode) names(reason checks.Reason) bool {
+func (e *Episode) names(reason checks.Reason) bool {
 	return slices.ContainsFunc(e.Causes, func(cause Cause) bool { return cause.Reason == reason })
 }
 

@@ -7,7 +7,7 @@ import (
 	"github.com/kube-lifeline/lifeline/checks/text"
 )
 
-func (d *document) causes(findings []checks.Finding) {
+func (d *document) causes(findings []checks.Finding, past History) {
 	if len(findings) == 0 {
 		return
 	}
@@ -17,6 +17,11 @@ func (d *document) causes(findings []checks.Finding) {
 			string(finding.Severity), string(finding.Reason), finding.Title, string(finding.Reason), string(finding.Certainty))
 		if len(finding.Consequences) > 0 {
 			d.write("; because of it also: %", text.Names(finding.Consequences))
+		}
+		if episode := past.lasting(finding.Reason); i == 0 && episode != nil {
+			d.write("; since ")
+			d.time(episode.Began)
+			d.write(", for %", span(seconds(episode.Seconds)))
 		}
 		d.write("</p>\n")
 		d.evidence(finding.Evidence)
