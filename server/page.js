@@ -11,6 +11,7 @@
   let tag = "";
   let lostSince = null;
   let waiting;
+  let looking = false;
 
   function sectionsOf(page) {
     return new Map(parts.map((id) => [id, page.getElementById(id)?.outerHTML ?? ""]));
@@ -74,6 +75,10 @@
   }
 
   async function look() {
+    if (looking) {
+      return;
+    }
+    looking = true;
     clearTimeout(waiting);
     try {
       const response = await fetch("?format=html", {
@@ -93,6 +98,7 @@
       lostSince ??= new Date();
       say("The connection to the agent is lost since " + lostSince.toISOString().slice(0, 19) + "Z. What is shown is from before; the page goes on trying.");
     }
+    looking = false;
     waiting = setTimeout(() => document.hidden || look(), period);
   }
 
