@@ -178,6 +178,7 @@ func TestWhatComesAndGoesIsToldByTheRoundsBefore(t *testing.T) {
 		{"a silence after rounds that were told that the host is unreachable", both(connectFails(checks.TimedOut), lately("+++--"), func(f *checks.Facts) {
 			f.History.Lately[3].Failure = checks.HostUnreachable
 		}), checks.TCPHostUnreachable, false},
+		{"a silence while the way to the nameserver is said to be unreachable", both(connectFails(checks.TimedOut), both(unresolved(broken(checks.HostUnreachable)), lately("+++--"))), checks.TCPHostUnreachable, false},
 		{"a silence long after such a round", both(connectFails(checks.TimedOut), lately("+++-+"), func(f *checks.Facts) {
 			f.History.Lately[3].Failure = checks.HostUnreachable
 		}), checks.TCPTimeout, false},

@@ -15,6 +15,7 @@ func pathRules() []rule {
 	handshake := []checks.Reason{checks.TLSHandshakeTimeout, checks.TLSEOFOrReset}
 	return []rule{
 		{reason: checks.TCPHostUnreachable, certainty: checks.Likely, refines: timeout, evidence: saidUnreachable},
+		{reason: checks.TCPHostUnreachable, certainty: checks.Likely, refines: timeout, explains: []checks.Reason{checks.DNSUnreachable}, evidence: nameserverSaidUnreachable},
 		{reason: checks.TLSTimeoutMTUBlackHole, certainty: checks.Certain, refines: handshake[:1], evidence: worksClamped},
 		{reason: checks.TLSTimeoutLargeClientHello, certainty: checks.Likely, refines: handshake, evidence: worksWithSmallHello},
 		{reason: checks.TLSTimeoutServerOverloaded, certainty: checks.Likely, refines: []checks.Reason{checks.TLSHandshakeTimeout}, evidence: serverIsSilent},
@@ -40,6 +41,20 @@ func saidUnreachable(facts *checks.Facts) []string {
 	for _, fresh := range deepPath(facts).Fresh {
 		if fresh.Failure != nil && fresh.Failure.Kind == checks.HostUnreachable {
 			return []string{"Another connection was told that the host is unreachable."}
+		}
+	}
+	return nil
+}
+
+// nameserverSaidUnreachable: the messages that are kept back are counted by whom
+// they are for, which is this pod, and the queries of a lookup use them up.
+func nameserverSaidUnreachable(facts *checks.Facts) []string {
+	if facts.DNS == nil {
+		return nil
+	}
+	for _, query := range facts.DNS.Lookup.Queries {
+		if query.Failure != nil && query.Failure.Kind == checks.HostUnreachable {
+			return []string{fmt.Sprintf("The way to %s is said to be unreachable at the same time, and a kernel sends one such message a second to one pod.", query.Nameserver)}
 		}
 	}
 	return nil
