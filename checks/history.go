@@ -32,6 +32,9 @@ type PastRound struct {
 	Status  int         `json:"status,omitempty"`
 	// Leaf is the SHA-256 of the certificate that the server showed.
 	Leaf string `json:"leaf,omitempty"`
+	// Retransmits is how many segments were sent again over a connection that came
+	// to the end of its handshake; 0 also where the kernel cannot be asked.
+	Retransmits uint32 `json:"retransmits,omitempty"`
 	// Resolved tells that ServiceName had an address. It is nil where it was
 	// not looked up.
 	Resolved *bool `json:"resolved,omitempty"`
@@ -47,6 +50,9 @@ func (a *Attempt) InShort() PastRound {
 	}
 	if last.Response != nil {
 		met.Status = last.Response.Status
+	}
+	if last.TLS != nil && last.TLS.Verified && last.TCP != nil {
+		met.Retransmits = last.TCP.TotalRetransmits
 	}
 	if a == nil {
 		return met

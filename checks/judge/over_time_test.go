@@ -147,6 +147,15 @@ func lately(pattern string) func(*checks.Facts) {
 	}
 }
 
+// again has rounds before send segments again.
+func again(rounds ...int) func(*checks.Facts) {
+	return func(f *checks.Facts) {
+		for _, round := range rounds {
+			f.History.Lately[round].Retransmits = 1
+		}
+	}
+}
+
 func TestWhatComesAndGoesIsToldByTheRoundsBefore(t *testing.T) {
 	issuer := newPKI(t)
 	expired := presented(issuer, issuer.serving(func(c *x509.Certificate) { c.NotAfter = noon.AddDate(0, 0, -1) }))
@@ -179,6 +188,9 @@ func TestWhatComesAndGoesIsToldByTheRoundsBefore(t *testing.T) {
 			f.History.Lately[3].Failure = checks.HostUnreachable
 		}), checks.TCPHostUnreachable, false},
 		{"a silence while the way to the nameserver is said to be unreachable", both(connectFails(checks.TimedOut), both(unresolved(broken(checks.HostUnreachable)), lately("+++--"))), checks.TCPHostUnreachable, false},
+		{"a silence between rounds that had to send segments again", both(connectFails(checks.TimedOut), both(lately("+++-++-"), again(4, 5))), checks.NetworkPacketLoss, true},
+		{"a silence between rounds of which few had to", both(connectFails(checks.TimedOut), both(lately("-++-+++-++"), again(1, 2))), checks.TCPTimeout, true},
+		{"a silence after rounds that had to", both(connectFails(checks.TimedOut), both(lately("+++++--"), again(1, 2, 3))), checks.TCPTimeout, false},
 		{"a silence long after such a round", both(connectFails(checks.TimedOut), lately("+++-+"), func(f *checks.Facts) {
 			f.History.Lately[3].Failure = checks.HostUnreachable
 		}), checks.TCPTimeout, false},

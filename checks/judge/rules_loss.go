@@ -38,6 +38,9 @@ func lossRules() []rule {
 		{reason: checks.NetworkPacketLoss, certainty: checks.Likely, refines: []checks.Reason{
 			checks.TCPTimeout, checks.TLSHandshakeTimeout, checks.HTTPResponseTimeout, checks.HTTPLatencyHigh, checks.HTTPPassedOnRetry, checks.TCPIntermittentOneEndpoint,
 		}, evidence: segmentsAreLost},
+		{reason: checks.NetworkPacketLoss, certainty: checks.Likely, refines: []checks.Reason{
+			checks.TCPTimeout, checks.TLSHandshakeTimeout, checks.HTTPResponseTimeout,
+		}, evidence: roundsLoseSegments},
 		{reason: checks.NetworkPacketLoss, certainty: checks.Likely, refines: []checks.Reason{checks.TCPTimeout}, evidence: connectionsAreLost},
 	}
 }
@@ -77,6 +80,25 @@ func segmentsAreLost(facts *checks.Facts) []string {
 		return append([]string{segments.String()}, datagrams...)
 	}
 	return nil
+}
+
+// roundsLoseSegments: since the first round that ran out of time others came to
+// their end, and most of them only since segments were sent again. Where all packets
+// are dropped for some of the time, those of the other rounds get through at once.
+func roundsLoseSegments(facts *checks.Facts) []string {
+	rounds := apiRounds(facts)
+	first := slices.IndexFunc(rounds, func(round checks.PastRound) bool { return round.Failure == checks.TimedOut })
+	if first < 0 {
+		return nil
+	}
+	rounds = rounds[first:]
+	done := count(rounds, func(round checks.PastRound) bool { return round.Stage == checks.StageDone })
+	lossy := count(rounds, func(round checks.PastRound) bool { return round.Stage == checks.StageDone && round.Retransmits > 0 })
+	if lossy < enoughLossy || 2*lossy < done {
+		return nil
+	}
+	return []string{fmt.Sprintf("Of the %d rounds since %s, %d ran out of time, and of the %d that were answered %d had to send segments again.",
+		len(rounds), moment(rounds[0].Time), count(rounds, func(round checks.PastRound) bool { return round.Failure == checks.TimedOut }), done, lossy)}
 }
 
 // segments are what became of what was sent over connections to the API server
