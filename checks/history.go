@@ -32,6 +32,9 @@ type PastRound struct {
 	Status  int         `json:"status,omitempty"`
 	// Leaf is the SHA-256 of the certificate that the server showed.
 	Leaf string `json:"leaf,omitempty"`
+	// PassedOnRetry tells that a first try came to nothing and the next one was
+	// answered.
+	PassedOnRetry bool `json:"passedOnRetry,omitempty"`
 	// Retransmits is how many segments were sent again over a connection that came
 	// to the end of its handshake; 0 also where the kernel cannot be asked.
 	Retransmits uint32 `json:"retransmits,omitempty"`
@@ -57,6 +60,7 @@ func (a *Attempt) InShort() PastRound {
 	if a == nil {
 		return met
 	}
+	met.PassedOnRetry = len(a.Exchanges) > 1 && a.Exchanges[0].Failure != nil && last.Stage == StageDone
 	for _, exchange := range a.Exchanges {
 		if exchange.TLS != nil && len(exchange.TLS.Chain) > 0 {
 			met.Leaf = exchange.TLS.Chain[0].SHA256

@@ -156,6 +156,15 @@ func again(rounds ...int) func(*checks.Facts) {
 	}
 }
 
+// retried has rounds before pass on a retry.
+func retried(rounds ...int) func(*checks.Facts) {
+	return func(f *checks.Facts) {
+		for _, round := range rounds {
+			f.History.Lately[round].PassedOnRetry = true
+		}
+	}
+}
+
 func TestWhatComesAndGoesIsToldByTheRoundsBefore(t *testing.T) {
 	issuer := newPKI(t)
 	expired := presented(issuer, issuer.serving(func(c *x509.Certificate) { c.NotAfter = noon.AddDate(0, 0, -1) }))
@@ -177,6 +186,8 @@ func TestWhatComesAndGoesIsToldByTheRoundsBefore(t *testing.T) {
 			deepened(func(d *checks.DeepFacts) {
 				d.Path.Fresh = slices.Repeat([]checks.FreshConnection{{Failure: &checks.Failure{Kind: checks.Refused}}}, 2)
 			})), checks.TCPRefused, true},
+		{"a refusal between rounds that passed on a retry", both(connectFails(checks.Refused), both(lately("+-++-+++-+"), retried(2, 6))), checks.TCPIntermittentOneEndpoint, true},
+		{"a refusal after a round that passed on a retry", both(connectFails(checks.Refused), both(lately("+-++-+++-+"), retried(2))), checks.TCPRefused, true},
 		{"a refusal that had come once before", both(connectFails(checks.Refused), lately("+++--+++")), checks.TCPRefused, true},
 		{"a refusal that is new", both(connectFails(checks.Refused), lately("++++++++")), checks.TCPRefused, false},
 		{"a refusal that began, after other failings that came and went", both(connectFails(checks.Refused), lately("++++++++"), func(f *checks.Facts) {

@@ -7,11 +7,18 @@ import (
 	"github.com/kube-lifeline/lifeline/checks"
 )
 
+// enoughRetries that passed are more than chance makes of twenty rounds.
+const enoughRetries = 2
+
 // replicaRules are about API servers that do not behave alike.
 func replicaRules() []rule {
 	certificate := []checks.Reason{
 		checks.CertServingExpired, checks.CertServingNotYetValid, checks.CertSANMissingServiceHost, checks.CertNoIPSANOrCNOnly, checks.CertSANMissingDNSName,
 		checks.CertWrongEKU, checks.CertChainInvalid, checks.CARotatedSameName, checks.CAMITMOrWrongEndpoint,
+	}
+	ends := []checks.Reason{
+		checks.TCPRefused, checks.TCPTimeout, checks.TCPHostUnreachable, checks.TLSHandshakeTimeout, checks.TLSEOFOrReset,
+		checks.HTTPResponseTimeout, checks.HTTPResponseCut, checks.HTTPPassedOnRetry,
 	}
 	return []rule{
 		{reason: checks.CertDiffersByReplica, certainty: checks.Certain, refines: certificate, evidence: certificatesDiffer},
@@ -19,10 +26,8 @@ func replicaRules() []rule {
 		{reason: checks.TokenIntermittentByAPIServer, certainty: checks.Likely, refines: []checks.Reason{
 			checks.HTTP401Unattributed, checks.TokenLegacyInvalidated, checks.TokenNodeBoundInvalid,
 		}, evidence: someReject},
-		{reason: checks.TCPIntermittentOneEndpoint, certainty: checks.Likely, refines: []checks.Reason{
-			checks.TCPRefused, checks.TCPTimeout, checks.TCPHostUnreachable, checks.TLSHandshakeTimeout, checks.TLSEOFOrReset,
-			checks.HTTPResponseTimeout, checks.HTTPResponseCut, checks.HTTPPassedOnRetry,
-		}, evidence: someConnect},
+		{reason: checks.TCPIntermittentOneEndpoint, certainty: checks.Likely, refines: ends, evidence: someConnect},
+		{reason: checks.TCPIntermittentOneEndpoint, certainty: checks.Likely, refines: ends, evidence: retriesPass},
 	}
 }
 
@@ -85,6 +90,18 @@ func someConnect(facts *checks.Facts) []string {
 		return nil
 	}
 	return []string{fmt.Sprintf("Of %d connections one after the other %d came to nothing and %d were good.", connected+failed, failed, connected)}
+}
+
+// retriesPass: time and again two connections right after one another end
+// differently. What comes and goes with time changes between two tries now and then
+// at the most.
+func retriesPass(facts *checks.Facts) []string {
+	rounds := apiRounds(facts)
+	passed := count(rounds, func(round checks.PastRound) bool { return round.PassedOnRetry })
+	if passed < enoughRetries {
+		return nil
+	}
+	return []string{fmt.Sprintf("In %d of the last %d rounds a first connection came to nothing and the next one, right after it, was answered.", passed, len(rounds))}
 }
 
 // othersFail judges connections of the deep probes of which some came to nothing
