@@ -10,7 +10,8 @@ import (
 
 // ReadyPolicy says when /readyz answers 200. The first round decides at once;
 // after that it takes several rounds in a row to change the answer, so that one
-// lost packet does not take a pod out of its Service.
+// lost packet does not take a pod out of its Service. A round in which the agent
+// had too little of a processor to judge by changes nothing.
 type ReadyPolicy struct {
 	// Checks are those that gate readiness. A round is bad when one of them
 	// fails, or is skipped because what it waits for fails. Default none: an
@@ -37,9 +38,12 @@ type readiness struct {
 }
 
 func (r *readiness) observe(report *checks.Report) {
-	if slices.ContainsFunc(r.policy.Checks, func(name checks.Name) bool { return blocked(report, name) }) {
+	switch {
+	case r.gated(report, func(ground checks.Result) bool { return ground.Status == checks.Fail }):
 		r.bad, r.good = r.bad+1, 0
-	} else {
+	case r.gated(report, func(ground checks.Result) bool { return ground.Reason == checks.AgentStarved }):
+		return
+	default:
 		r.bad, r.good = 0, r.good+1
 	}
 	switch {
@@ -52,23 +56,31 @@ func (r *readiness) observe(report *checks.Report) {
 	}
 }
 
-// blocked tells whether the check fails, or waits for one that does, through
+// gated tells whether the ground of any gating check is so.
+func (r *readiness) gated(report *checks.Report, so func(ground checks.Result) bool) bool {
+	return slices.ContainsFunc(r.policy.Checks, func(name checks.Name) bool { return so(ground(report, name)) })
+}
+
+// ground is the result of the check, or of the one that it waits for, through
 // however many others.
-func blocked(report *checks.Report, name checks.Name) bool {
+func ground(report *checks.Report, name checks.Name) checks.Result {
 	// Each step leads to another check unless they wait in a circle.
 	for range report.Checks {
 		result, _ := report.Result(name)
 		if result.Status != checks.Skip {
-			return result.Status == checks.Fail
+			return result
 		}
 		name = result.WaitsFor
 	}
-	return false
+	return checks.Result{}
 }
 
 // lines explain the present answer.
 func (r *readiness) lines(report *checks.Report) []string {
-	if !r.decided {
+	switch {
+	case !r.decided && report.Status != checks.Unknown:
+		return []string{"[-]rounds failed: " + string(checks.AgentStarved) + ": no round has had a processor for long enough to judge by"}
+	case !r.decided:
 		return []string{"[-]rounds failed: no round has ended yet"}
 	}
 	var lines []string

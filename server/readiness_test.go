@@ -22,7 +22,7 @@ func TestReadinessChangesOnlyAfterSeveralRounds(t *testing.T) {
 	gate := []checks.Name{checks.API}
 	for name, test := range map[string]struct {
 		policy ReadyPolicy
-		// rounds are g for good and b for bad; ready has + or - after each, and
+		// rounds are g for good, b for bad and s for one of a starved agent; ready has + or - after each, and
 		// before the first.
 		rounds, ready string
 	}{
@@ -32,6 +32,8 @@ func TestReadinessChangesOnlyAfterSeveralRounds(t *testing.T) {
 		"the third bad round in a row does":       {ReadyPolicy{Checks: gate}, "gbbb", "-+++-"},
 		"one good round changes nothing":          {ReadyPolicy{Checks: gate}, "bgbgb", "------"},
 		"the second good round in a row does":     {ReadyPolicy{Checks: gate}, "gbbbbgg", "-+++---+"},
+		"a starved round is neither good nor bad": {ReadyPolicy{Checks: gate}, "gbsbsbsgsg", "-+++++----+"},
+		"a starved round decides nothing":         {ReadyPolicy{Checks: gate}, "ssg", "---+"},
 		"thresholds can be set":                   {ReadyPolicy{Checks: gate, Failures: 1, Successes: 3}, "gbggg", "-+---+"},
 		"with no gate the first round is enough":  {ReadyPolicy{}, "bbbb", "-++++"},
 		"a gate that is left out is no hindrance": {ReadyPolicy{Checks: []checks.Name{checks.Token}}, "bbbb", "-++++"},
@@ -46,11 +48,14 @@ func TestReadinessChangesOnlyAfterSeveralRounds(t *testing.T) {
 			}
 			got := answer()
 			for _, round := range test.rounds {
-				status := checks.OK
-				if round == 'b' {
-					status = checks.Fail
+				report := reportOf(checks.OK, checks.OK, checks.OK)
+				switch round {
+				case 'b':
+					report.Checks[2].Status = checks.Fail
+				case 's':
+					report.Checks[2].Status, report.Checks[2].Reason = checks.Warn, checks.AgentStarved
 				}
-				s.Publish(reportOf(checks.OK, checks.OK, status))
+				s.Publish(report)
 				got += answer()
 			}
 			if got != test.ready {
@@ -75,7 +80,7 @@ func TestAGateIsBlockedByWhatItWaitsFor(t *testing.T) {
 		"it waits for one that does not fail":  {reportOf(checks.OK, checks.Warn, checks.Skip), false},
 		"it is skipped and none of them fails": {circle, false},
 	} {
-		if got := blocked(test.report, checks.API); got != test.want {
+		if got := ground(test.report, checks.API).Status == checks.Fail; got != test.want {
 			t.Errorf("%s: got %t, want %t", name, got, test.want)
 		}
 	}
