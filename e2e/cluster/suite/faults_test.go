@@ -52,7 +52,7 @@ type injection func(ctx context.Context, t *testing.T, s suite, p cluster.Pod) (
 func faults(ctx context.Context, t *testing.T, s suite) {
 	results := &results{}
 	t.Run("of a pod", func(t *testing.T) {
-		turns := make(chan struct{}, 4)
+		turns := make(chan struct{}, 3)
 		for _, f := range wanted(podFaults()) {
 			t.Run(f.name, func(t *testing.T) {
 				t.Parallel()
