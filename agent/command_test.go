@@ -42,9 +42,9 @@ func TestCommandsEndWithTheCodeAndTheWordsThatScriptsRelyOn(t *testing.T) {
 		code      int
 		out, err  string
 	}{
-		{name: "a healthy check", arguments: "check", code: 0, out: "OK: All 6 checks pass."},
+		{name: "a healthy check", arguments: "check", code: 0, out: "\nOK: This pod reaches the API; all 6 checks pass.\n"},
 		{name: "a check with a warning", arguments: "check", faults: []string{"token-trailing-newline"}, code: 0, out: "token-trailing-newline"},
-		{name: "a failing check", arguments: "check", faults: []string{"tcp-refused"}, code: 1, out: "FAIL: 1 of 6 checks fails: api."},
+		{name: "a failing check", arguments: "check", faults: []string{"tcp-refused"}, code: 1, out: "\nFAIL: This pod does not reach the API. The connection to the API server is refused (tcp-refused, likely).\n"},
 		{name: "a short check", arguments: "check -o short", faults: []string{"tcp-refused"}, code: 1, out: "tls skip waits-for\napi fail tcp-refused\n"},
 		{name: "a check in an unknown format", arguments: "check -o yaml", code: 2, err: `-o "yaml" is none of text, json, short, facts`},
 		{name: "a check with an argument", arguments: "check dns", code: 2, err: `takes no argument "dns"`},

@@ -66,7 +66,7 @@ func TestFactsGoThroughAPipeFromOneCommandToTheNext(t *testing.T) {
 	if code := run(t.Context(), []string{"check", "-o", "facts"}, p); code != exitFailing {
 		t.Errorf("got exit code %d, want %d as of the report", code, exitFailing)
 	}
-	for format, want := range map[string]string{"text": "FAIL: 1 of 6 checks fails: api.", "short": "api fail tcp-refused", "json": `"reason": "tcp-refused"`} {
+	for format, want := range map[string]string{"text": "FAIL: This pod does not reach the API.", "short": "api fail tcp-refused", "json": `"reason": "tcp-refused"`} {
 		other, said, errors := elsewhere(strings.NewReader(out.String()))
 		if code := run(t.Context(), []string{"check", "-facts", "-", "-o", format}, other); code != exitFailing {
 			t.Errorf("-o %s: got exit code %d, want %d: %s", format, code, exitFailing, errors)

@@ -2,19 +2,13 @@ package text
 
 import "github.com/kube-lifeline/lifeline/checks"
 
-// mark is what a check's line begins with.
-func (p *printer) mark(status checks.Status) string {
+// lead is what the line of a check or of a way to the API begins with.
+func (p *printer) lead(status checks.Status) string {
+	mark := asciiMark(status)
 	if p.style.Unicode {
-		return p.paint(status, unicodeMark(status))
+		mark = unicodeMark(status)
 	}
-	return p.paint(status, asciiMark(status))
-}
-
-func (p *printer) markWidth() int {
-	if p.style.Unicode {
-		return 1
-	}
-	return len(asciiMark(checks.OK))
+	return "  " + p.style.paint(lookOf(status), mark) + " "
 }
 
 func unicodeMark(status checks.Status) string {
@@ -45,19 +39,39 @@ func asciiMark(status checks.Status) string {
 	}
 }
 
-// paint puts s in the colour of a status: green, yellow, red, or faint.
-func (p *printer) paint(status checks.Status, s string) string {
-	if !p.style.Colour {
-		return s
+// look is how a text looks where there are colours: the parameters of ECMA-48
+// SGR, or nothing.
+type look string
+
+const (
+	plain  look = ""
+	bold   look = "1"
+	faint  look = "2"
+	red    look = "31"
+	green  look = "32"
+	yellow look = "33"
+	cyan   look = "36"
+)
+
+const escape = "\x1b["
+
+// paint gives s a look where there are colours.
+func (s Style) paint(look look, text string) string {
+	if !s.Colour || look == plain || text == "" {
+		return text
 	}
-	code := "2"
+	return escape + string(look) + "m" + text + escape + "0m"
+}
+
+func lookOf(status checks.Status) look {
 	switch status {
 	case checks.OK:
-		code = "32"
+		return green
 	case checks.Warn:
-		code = "33"
+		return yellow
 	case checks.Fail:
-		code = "31"
+		return red
+	default:
+		return faint
 	}
-	return "\x1b[" + code + "m" + s + "\x1b[0m"
 }

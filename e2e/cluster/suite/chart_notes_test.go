@@ -22,10 +22,10 @@ func (r release) follow(ctx context.Context, t *testing.T, notes string) {
 	// By their verb, what of the answer shows that the command did its work.
 	want := map[string]string{
 		"get":          pod,
-		"exec":         "OK: All",
+		"exec":         "OK: This pod reaches the API",
 		"port-forward": `"status": "ok"`,
 		"logs":         "[pod/" + pod + "/lifeline] ",
-		"test":         "OK: All",
+		"test":         "OK: This pod reaches the API",
 	}
 	got := map[string]string{}
 	for line := range strings.Lines(notes) {

@@ -86,7 +86,7 @@ func heldBack(ctx context.Context, t *testing.T, s suite, pod *corev1.Pod) {
 	failed := s.hasPhase(ctx, t, impatient, corev1.PodFailed)
 	log := s.logs(ctx, t, failed, gate)
 	t.Logf("the gate that gave up:\n%s", log)
-	for _, want := range []string{"the API could not be reached within 5", "Cause (likely): ", "[tcp-timeout]"} {
+	for _, want := range []string{"the API could not be reached within 5", "\nCause: ", "tcp-timeout, likely"} {
 		if !strings.Contains(log, want) {
 			t.Errorf("the log of the gate that gave up has no %q", want)
 		}
