@@ -138,36 +138,10 @@ func (p program) print(report *checks.Report, format string) error {
 		_, err := p.out.Write(server.JSON(report))
 		return err
 	case "short":
-		for _, result := range report.Checks {
-			if _, err := fmt.Fprintln(p.out, strings.TrimRight(fmt.Sprintf("%s %s %s", result.Name, result.Status, result.Reason), " ")); err != nil {
-				return err
-			}
-		}
-		return nil
+		return text.WriteShort(p.out, report, p.style(p.out))
 	default:
-		return text.Write(p.out, report, p.style())
+		return text.Write(p.out, report, p.style(p.out))
 	}
-}
-
-// style suits what is printed to the terminal that shows it, if one does.
-func (p program) style() text.Style {
-	environment := p.pod.Environment
-	terminal := isTerminal(p.out) && environment["TERM"] != "dumb"
-	locale := environment["LC_ALL"] + environment["LC_CTYPE"] + environment["LANG"]
-	_, plain := environment["NO_COLOR"]
-	return text.Style{
-		Colour:  terminal && !plain,
-		Unicode: terminal && strings.Contains(strings.ToUpper(strings.ReplaceAll(locale, "-", "")), "UTF8"),
-	}
-}
-
-func isTerminal(out io.Writer) bool {
-	file, ok := out.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := file.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
 // flags is a set of flags whose help says what the command is for.

@@ -45,7 +45,7 @@ func TestCommandsEndWithTheCodeAndTheWordsThatScriptsRelyOn(t *testing.T) {
 		{name: "a healthy check", arguments: "check", code: 0, out: "\nOK: This pod reaches the API; all 6 checks pass.\n"},
 		{name: "a check with a warning", arguments: "check", faults: []string{"token-trailing-newline"}, code: 0, out: "token-trailing-newline"},
 		{name: "a failing check", arguments: "check", faults: []string{"tcp-refused"}, code: 1, out: "\nFAIL: This pod does not reach the API. The connection to the API server is refused (tcp-refused, likely).\n"},
-		{name: "a short check", arguments: "check -o short", faults: []string{"tcp-refused"}, code: 1, out: "tls skip waits-for\napi fail tcp-refused\n"},
+		{name: "a short check", arguments: "check -o short", faults: []string{"tcp-refused"}, code: 1, out: "tls skip waits-for\napi fail tcp-refused\nFAIL: This pod does not"},
 		{name: "a check in an unknown format", arguments: "check -o yaml", code: 2, err: `-o "yaml" is none of text, json, short, facts`},
 		{name: "a check with an argument", arguments: "check dns", code: 2, err: `takes no argument "dns"`},
 		{name: "a check with an unknown flag", arguments: "check -verbose", code: 2, err: "flag provided but not defined: -verbose"},
