@@ -22,37 +22,56 @@ import (
 // errInterrupted is what ends a look that was cut short, which tells nothing.
 var errInterrupted = errors.New("interrupted")
 
+// checkFlags are how lifeline check is called.
+type checkFlags struct {
+	output string
+	facts  string
+}
+
+func (f *checkFlags) set() *flag.FlagSet {
+	flags := newFlags("check")
+	flags.StringVar(&f.output, "o", "text", "")
+	flags.StringVar(&f.facts, "facts", "", "")
+	return flags
+}
+
+// mistake says what is wrong with them together; it is empty where nothing is.
+func (f checkFlags) mistake() string {
+	formats := []string{"text", "json", "short", "facts"}
+	switch {
+	case !slices.Contains(formats, f.output):
+		return fmt.Sprintf("-o %q is none of %s", cut(f.output), strings.Join(formats, ", "))
+	case f.output == "facts" && f.facts != "":
+		return "-o facts writes what this pod sees, which -facts leaves out"
+	default:
+		return ""
+	}
+}
+
 // runCheck looks once at every link, or at facts that were saved elsewhere, and
 // prints the report.
 func runCheck(ctx context.Context, arguments []string, p program) int {
-	flags := p.flags("check", "Look once at every link of the way to the API and print the report.\nExit 0 if nothing fails (warnings included), 1 if a check fails, 2 if there is nothing to judge.")
-	formats := []string{"text", "json", "short", "facts"}
-	output := flags.String("o", "text", "`format` of the report: text, json or short; or facts, which prints what was seen in place of the report,\nto be judged elsewhere")
-	saved := flags.String("facts", "", "judge the facts in this `file`, which -o facts wrote, and look at nothing; - is standard input")
-	if code, done := p.parse(flags, arguments); done {
+	var f checkFlags
+	if code, done := p.parse(f.set(), arguments); done {
 		return code
 	}
-	switch {
-	case !slices.Contains(formats, *output):
-		fmt.Fprintf(p.err, "lifeline check: -o %q is none of %s\n", cut(*output), strings.Join(formats, ", "))
-		return exitUsage
-	case *output == "facts" && *saved != "":
-		fmt.Fprintln(p.err, "lifeline check: -o facts writes what this pod sees, which -facts leaves out")
+	if mistake := f.mistake(); mistake != "" {
+		fmt.Fprintf(p.err, "lifeline check: %s\n", mistake)
 		return exitUsage
 	}
-	facts, code := p.facts(ctx, *saved)
+	facts, code := p.facts(ctx, f.facts)
 	if facts == nil {
 		return code
 	}
 	report := judge.Judge(facts, nil)
-	if *output == "facts" {
+	if f.output == "facts" {
 		if err := checks.WriteFacts(p.out, facts); err != nil {
 			fmt.Fprintf(p.err, "lifeline check: %s\n", err)
 			return exitFailing
 		}
 		return exitCode(report)
 	}
-	if err := p.print(report, *output); err != nil {
+	if err := p.print(report, f.output); err != nil {
 		fmt.Fprintf(p.err, "lifeline check: cannot write the report: %s\n", err)
 		return exitFailing
 	}
@@ -142,30 +161,4 @@ func (p program) print(report *checks.Report, format string) error {
 	default:
 		return text.Write(p.out, report, p.style(p.out))
 	}
-}
-
-// flags is a set of flags whose help says what the command is for.
-func (p program) flags(name, purpose string) *flag.FlagSet {
-	flags := flag.NewFlagSet(name, flag.ContinueOnError)
-	flags.SetOutput(p.err)
-	flags.Usage = func() {
-		fmt.Fprintf(flags.Output(), "%s\n\nUsage: lifeline %s [flags]\n", purpose, name)
-		flags.PrintDefaults()
-	}
-	return flags
-}
-
-// parse reads the flags of a command that takes no other arguments. done tells
-// that the command ends here, with code.
-func (p program) parse(flags *flag.FlagSet, arguments []string) (code int, done bool) {
-	switch err := flags.Parse(arguments); {
-	case errors.Is(err, flag.ErrHelp):
-		return exitHealthy, true
-	case err != nil:
-		return exitUsage, true
-	case flags.NArg() > 0:
-		fmt.Fprintf(p.err, "lifeline %s: takes no argument %q\n", flags.Name(), flags.Arg(0))
-		return exitUsage, true
-	}
-	return exitHealthy, false
 }

@@ -20,7 +20,7 @@ func runExplain(_ context.Context, arguments []string, p program) int {
 		return exitHealthy
 	case 1:
 		if isHelp(arguments[0]) {
-			fmt.Fprintln(p.out, "Usage: lifeline explain [REASON]\n\nPrint what a reason means, how to confirm it and how to mend it, or the list of all.")
+			fmt.Fprint(p.out, explainHelp)
 			return exitHealthy
 		}
 		entry, found := catalogue.Lookup(checks.Reason(arguments[0]))
@@ -34,10 +34,6 @@ func runExplain(_ context.Context, arguments []string, p program) int {
 		fmt.Fprintln(p.err, "lifeline explain: takes one reason")
 		return exitUsage
 	}
-}
-
-func isHelp(argument string) bool {
-	return argument == "-h" || argument == "-help" || argument == "--help"
 }
 
 // nearest says where to look for a reason that there is not.

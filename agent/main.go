@@ -42,16 +42,26 @@ type program struct {
 type command struct {
 	name    string
 	summary string
+	help    string
 	run     func(ctx context.Context, arguments []string, p program) int
 }
 
 func commands() []command {
 	return []command{
-		{"check", "look once at every link, print the report, exit 0 if nothing fails", runCheck},
-		{"wait", "return when the API can be reached", runWait},
-		{"explain", "tell what a reason means and what to do: explain REASON", runExplain},
-		{"version", "print the version", runVersion},
+		{"check", "look at every link and print what holds and what does not", checkHelp, runCheck},
+		{"wait", "return when the API can be reached", waitHelp, runWait},
+		{"explain", "tell what a reason means and what to do: explain REASON", explainHelp, runExplain},
+		{"version", "print the version", versionHelp, runVersion},
 	}
+}
+
+func findCommand(name string) (command, bool) {
+	for _, command := range commands() {
+		if command.name == name {
+			return command, true
+		}
+	}
+	return command{}, false
 }
 
 func run(ctx context.Context, arguments []string, p program) int {
@@ -63,37 +73,20 @@ func run(ctx context.Context, arguments []string, p program) int {
 	}
 	name := arguments[0]
 	if name == "help" || isHelp(name) {
-		fmt.Fprint(p.out, usage())
-		return exitHealthy
+		return runHelp(arguments[1:], p)
 	}
-	for _, command := range commands() {
-		if command.name == name {
-			return command.run(ctx, arguments[1:], p)
-		}
+	command, found := findCommand(name)
+	if !found {
+		fmt.Fprintf(p.err, "lifeline: there is no command %q; there are %s, and lifeline help\n", cut(name), strings.Join(commandNames(), ", "))
+		return exitUsage
 	}
-	fmt.Fprintf(p.err, "lifeline: there is no command %q\n\n%s", name, usage())
-	return exitUsage
+	return command.run(ctx, arguments[1:], p)
 }
 
-func usage() string {
-	var text strings.Builder
-	text.WriteString(`Lifeline watches a pod's way to the Kubernetes API and says which link broke,
-why, and what to do.
-
-Usage:
-  lifeline            run the agent: check every LIFELINE_INTERVAL and serve
-                      /healthz, /readyz, /livez, /status and /metrics
-`)
+func commandNames() []string {
+	var names []string
 	for _, command := range commands() {
-		fmt.Fprintf(&text, "  lifeline %-10s %s\n", command.name, command.summary)
+		names = append(names, command.name)
 	}
-	text.WriteString("\nEnvironment:\n")
-	for _, setting := range settings() {
-		fmt.Fprintf(&text, "  %-28s %s", setting.variable, setting.meaning)
-		if setting.value != "" {
-			fmt.Fprintf(&text, " (default: %s)", setting.value)
-		}
-		text.WriteString("\n")
-	}
-	return text.String()
+	return names
 }

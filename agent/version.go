@@ -38,6 +38,10 @@ func currentBuild() build {
 }
 
 func runVersion(_ context.Context, arguments []string, p program) int {
+	if len(arguments) == 1 && isHelp(arguments[0]) {
+		fmt.Fprint(p.out, versionHelp)
+		return exitHealthy
+	}
 	if len(arguments) > 0 {
 		fmt.Fprintln(p.err, "lifeline version: takes no arguments")
 		return exitUsage

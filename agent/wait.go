@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"time"
 
@@ -12,16 +13,27 @@ import (
 	"github.com/kube-lifeline/lifeline/checks/judge"
 )
 
+// waitFlags are how lifeline wait is called.
+type waitFlags struct {
+	limit time.Duration
+	every time.Duration
+}
+
+func (f *waitFlags) set() *flag.FlagSet {
+	flags := newFlags("wait")
+	flags.DurationVar(&f.limit, "timeout", 2*time.Minute, "")
+	flags.DurationVar(&f.every, "every", 2*time.Second, "")
+	return flags
+}
+
 // runWait looks until the API can be reached, for init containers and for what
 // starts before the network does.
 func runWait(ctx context.Context, arguments []string, p program) int {
-	flags := p.flags("wait", "Return when the API can be reached: exit 0 then, 1 with the report if it cannot be\nwithin the time limit.")
-	limit := flags.Duration("timeout", 2*time.Minute, "`time` to wait at the most")
-	every := flags.Duration("every", 2*time.Second, "`time` from one try to the next")
-	if code, done := p.parse(flags, arguments); done {
+	var f waitFlags
+	if code, done := p.parse(f.set(), arguments); done {
 		return code
 	}
-	if *limit < minWait || *every < minWait {
+	if f.limit < minWait || f.every < minWait {
 		fmt.Fprintf(p.err, "lifeline wait: -timeout and -every must be %s at the least\n", minWait)
 		return exitUsage
 	}
@@ -30,12 +42,12 @@ func runWait(ctx context.Context, arguments []string, p program) int {
 		return exitUsage
 	}
 	// The first try must end early enough for its report to be of use.
-	config.Timeout = min(config.Timeout, *limit/4)
-	ctx, cancel := context.WithTimeout(ctx, *limit)
+	config.Timeout = min(config.Timeout, f.limit/4)
+	ctx, cancel := context.WithTimeout(ctx, f.limit)
 	defer cancel()
 	observer := config.observer(p.pod, zerolog.Nop())
 	defer observer.Close()
-	waiting := waiter{program: p, observer: observer, every: *every}
+	waiting := waiter{program: p, observer: observer, every: f.every}
 	return waiting.run(ctx)
 }
 
