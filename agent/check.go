@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -97,15 +98,33 @@ func (p program) facts(ctx context.Context, file string) (facts *checks.Facts, c
 	if !ok {
 		return nil, exitUsage
 	}
-	observer := config.observer(p.pod, zerolog.Nop())
-	defer observer.Close()
-	facts = observer.Observe(ctx)
-	facts.Deep = observer.Deep(ctx, facts)
+	facts = p.look(ctx, config)
 	if ctx.Err() != nil {
 		fmt.Fprintf(p.err, "lifeline check: %s\n", errInterrupted)
 		return nil, exitFailing
 	}
 	return facts, exitHealthy
+}
+
+// look is one round and the deep probes.
+func (p program) look(ctx context.Context, config config) *checks.Facts {
+	observer := config.observer(p.pod, zerolog.Nop())
+	defer observer.Close()
+	progress := p.progress(silent{})
+	defer progress.end()
+	progress.tell(activity{
+		doing: "Looking at every link of the way to the API",
+		since: time.Now(),
+		limit: 2 * config.Timeout,
+	})
+	facts := observer.Observe(ctx)
+	progress.tell(activity{
+		doing: "Trying what tells one cause from another",
+		since: time.Now(),
+		limit: 2 * config.Timeout,
+	})
+	facts.Deep = observer.Deep(ctx, facts)
+	return facts
 }
 
 // savedFacts reads facts of a file, or of standard input. When ctx ends it does

@@ -41,7 +41,7 @@ Exit codes:
   1  a check fails, or the look was interrupted
   2  a wrong call or configuration, or nothing that can be judged
 
-A terminal gets colours, unless NO_COLOR is set.
+A terminal gets colours, unless NO_COLOR is set, and progress on standard error.
 LIFELINE_TIMEOUT and what else is looked at can be set as for the agent:
 lifeline help lists the variables.
 `
@@ -56,7 +56,9 @@ Flags:
   -timeout TIME  how long to wait at the most: 2m if not given
   -every TIME    time from one try to the next: 2s if not given, at least 250ms
 
-When the time is over the last report is printed.
+What it waits for is told on standard error: in a log by a line when the cause
+is another one and a sign of life every 30s, on a terminal by a line that is
+kept up to date. When the time is over the last report is printed.
 
 Examples:
   As an init container:

@@ -11,6 +11,7 @@ import (
 
 	"github.com/kube-lifeline/lifeline/checks"
 	"github.com/kube-lifeline/lifeline/checks/judge"
+	"github.com/kube-lifeline/lifeline/checks/text"
 )
 
 // waitFlags are how lifeline wait is called.
@@ -47,7 +48,7 @@ func runWait(ctx context.Context, arguments []string, p program) int {
 	defer cancel()
 	observer := config.observer(p.pod, zerolog.Nop())
 	defer observer.Close()
-	waiting := waiter{program: p, observer: observer, every: f.every}
+	waiting := waiter{program: p, observer: observer, waitFlags: f}
 	return waiting.run(ctx)
 }
 
@@ -56,29 +57,57 @@ const minWait = 250 * time.Millisecond
 
 type waiter struct {
 	program
+	waitFlags
 	observer observer
-	every    time.Duration
 }
 
 func (w waiter) run(ctx context.Context) int {
 	start := time.Now()
+	report, reached := w.look(ctx, start)
+	after := time.Since(start).Round(time.Millisecond)
+	switch {
+	case reached:
+		fmt.Fprintf(w.out, "The API can be reached, after %s.\n", after)
+		return exitHealthy
+	case errors.Is(ctx.Err(), context.Canceled):
+		// A signal, and not the time limit.
+		fmt.Fprintln(w.err, "lifeline wait: interrupted")
+		return exitFailing
+	}
+	fmt.Fprintf(w.err, "lifeline wait: the API could not be reached within %s\n", after)
+	if report != nil {
+		if err := text.Write(w.out, report, w.style(w.out)); err != nil {
+			fmt.Fprintf(w.err, "lifeline wait: cannot write the report: %s\n", err)
+		}
+	}
+	return exitFailing
+}
+
+// look makes rounds until the API is reached or ctx ends, and returns the latest
+// report.
+func (w waiter) look(ctx context.Context, start time.Time) (report *checks.Report, reached bool) {
+	waiting := activity{doing: "Waiting for the API", since: start, limit: w.limit}
+	progress := w.progress(&lines{out: w.err})
+	defer progress.end()
 	schedule := newSchedule(start, w.every, podIdentity(w.pod))
-	var report *checks.Report
 	for {
+		progress.tell(waiting)
 		facts := w.observer.Observe(ctx)
 		if ctx.Err() != nil {
-			return w.giveUp(ctx, report, time.Since(start))
+			return report, false
 		}
-		previous := report
-		report = judge.Judge(facts, previous)
+		report = judge.Judge(facts, report)
 		if reachable(report) {
-			fmt.Fprintf(w.out, "The API can be reached, after %s.\n", time.Since(start).Round(time.Millisecond))
-			return exitHealthy
+			return report, true
 		}
-		w.progress(previous, report)
+		if len(report.Diagnosis) > 0 {
+			cause := report.Diagnosis[0]
+			waiting.reason, waiting.evidence = cause.Reason, cause.Evidence[0]
+		}
+		progress.tell(waiting)
 		select {
 		case <-ctx.Done():
-			return w.giveUp(ctx, report, time.Since(start))
+			return report, false
 		case <-time.After(time.Until(schedule.next(time.Now()))):
 		}
 	}
@@ -93,31 +122,4 @@ func reachable(report *checks.Report) bool {
 	}
 	details, told := result.Details.(*checks.APIDetails)
 	return told && details.Answered
-}
-
-// progress tells of a cause once, not at every try.
-func (w waiter) progress(previous, report *checks.Report) {
-	if len(report.Diagnosis) == 0 {
-		return
-	}
-	cause := report.Diagnosis[0]
-	if previous != nil && len(previous.Diagnosis) > 0 && previous.Diagnosis[0].Reason == cause.Reason {
-		return
-	}
-	fmt.Fprintf(w.out, "Waiting: %s (%s)\n", cause.Evidence[0], cause.Reason)
-}
-
-// giveUp tells a signal, which cancels ctx, from the time limit.
-func (w waiter) giveUp(ctx context.Context, report *checks.Report, after time.Duration) int {
-	if errors.Is(ctx.Err(), context.Canceled) {
-		fmt.Fprintln(w.err, "lifeline wait: interrupted")
-		return exitFailing
-	}
-	fmt.Fprintf(w.err, "lifeline wait: the API could not be reached within %s\n", after.Round(time.Millisecond))
-	if report != nil {
-		if err := w.print(report, "text"); err != nil {
-			fmt.Fprintf(w.err, "lifeline wait: cannot write the report: %s\n", err)
-		}
-	}
-	return exitFailing
 }

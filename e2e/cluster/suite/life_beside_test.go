@@ -97,7 +97,7 @@ func heldBack(ctx context.Context, t *testing.T, s suite, pod *corev1.Pod) {
 	neverStarted(t, failed)
 
 	eventually(ctx, t, 20*time.Second, func() error {
-		if log := s.logs(ctx, t, pod, gate); !strings.Contains(log, "Waiting: ") || !strings.Contains(log, "(tcp-timeout)") {
+		if log := s.logs(ctx, t, pod, gate); !strings.Contains(log, "Waiting for the API, ") || !strings.Contains(log, ": tcp-timeout: ") {
 			return fmt.Errorf("the gate's log is %q", log)
 		}
 		return nil
