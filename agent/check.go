@@ -27,14 +27,22 @@ var errInterrupted = errors.New("interrupted")
 type checkFlags struct {
 	output string
 	facts  string
+	watch  bool
+	every  time.Duration
 }
 
 func (f *checkFlags) set() *flag.FlagSet {
 	flags := newFlags("check")
 	flags.StringVar(&f.output, "o", "text", "")
 	flags.StringVar(&f.facts, "facts", "", "")
+	flags.BoolVar(&f.watch, "watch", false, "")
+	flags.DurationVar(&f.every, "every", 0, "")
 	return flags
 }
+
+// usualPeriod is from one look to the next while somebody watches: short enough to
+// see that something has been mended, and no load.
+const usualPeriod = 5 * time.Second
 
 // mistake says what is wrong with them together; it is empty where nothing is.
 func (f checkFlags) mistake() string {
@@ -44,21 +52,35 @@ func (f checkFlags) mistake() string {
 		return fmt.Sprintf("-o %q is none of %s", cut(f.output), strings.Join(formats, ", "))
 	case f.output == "facts" && f.facts != "":
 		return "-o facts writes what this pod sees, which -facts leaves out"
+	case f.watch && f.facts != "":
+		return "-watch looks at this pod again and again, which -facts leaves out"
+	case f.watch && f.output != "text" && f.output != "short":
+		return fmt.Sprintf("-watch is for people and goes with -o text and -o short, not with -o %s", f.output)
+	case f.every != 0 && !f.watch:
+		return "-every goes with -watch alone"
+	case f.watch && f.every < minInterval:
+		return fmt.Sprintf("-every must be %s at the least", minInterval)
 	default:
 		return ""
 	}
 }
 
-// runCheck looks once at every link, or at facts that were saved elsewhere, and
-// prints the report.
+// runCheck looks at every link, once or again and again, or at facts that were
+// saved elsewhere, and prints the report.
 func runCheck(ctx context.Context, arguments []string, p program) int {
 	var f checkFlags
 	if code, done := p.parse(f.set(), arguments); done {
 		return code
 	}
+	if f.watch && f.every == 0 {
+		f.every = usualPeriod
+	}
 	if mistake := f.mistake(); mistake != "" {
 		fmt.Fprintf(p.err, "lifeline check: %s\n", mistake)
 		return exitUsage
+	}
+	if f.watch {
+		return p.follow(ctx, f)
 	}
 	facts, code := p.facts(ctx, f.facts)
 	if facts == nil {
@@ -112,11 +134,7 @@ func (p program) look(ctx context.Context, config config) *checks.Facts {
 	defer observer.Close()
 	progress := p.progress(silent{})
 	defer progress.end()
-	progress.tell(activity{
-		doing: "Looking at every link of the way to the API",
-		since: time.Now(),
-		limit: 2 * config.Timeout,
-	})
+	progress.tell(firstLook(config))
 	facts := observer.Observe(ctx)
 	progress.tell(activity{
 		doing: "Trying what tells one cause from another",
@@ -125,6 +143,10 @@ func (p program) look(ctx context.Context, config config) *checks.Facts {
 	})
 	facts.Deep = observer.Deep(ctx, facts)
 	return facts
+}
+
+func firstLook(config config) activity {
+	return activity{doing: "Looking at every link of the way to the API", since: time.Now(), limit: 2 * config.Timeout}
 }
 
 // savedFacts reads facts of a file, or of standard input. When ctx ends it does

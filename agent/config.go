@@ -280,3 +280,6 @@ func (c config) observer(pod checks.Pod, log zerolog.Logger) *observe.Observer {
 func (c config) ready() server.ReadyPolicy {
 	return server.ReadyPolicy{Checks: c.ReadyChecks, Failures: c.ReadyFailures, Successes: c.ReadySuccesses}
 }
+
+// roundLimit is a bound on one round, of two probes.
+func (c config) roundLimit() time.Duration { return 2*c.Timeout + time.Second }

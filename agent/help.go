@@ -15,7 +15,7 @@ what holds, what does not and why, what to do about it, and in the last line
 the verdict.
 
 Usage:
-  lifeline check [-o FORMAT]
+  lifeline check [-o FORMAT] [-watch [-every TIME]]
   lifeline check -facts FILE [-o FORMAT]
 
 Flags:
@@ -26,12 +26,19 @@ Flags:
                  json   for programs, as /status has it
                  facts  what was seen in place of the report, without any
                         secret, to be judged elsewhere with -facts
+  -watch       go on looking until Ctrl-C: on a terminal the report stands in
+               its place, elsewhere it comes first and then a line for each
+               change
+  -every TIME  time from one look to the next, with -watch: 5s if not given, at
+               least 1s
   -facts FILE  judge what -o facts wrote, and look at nothing; - is standard
                input
 
 Examples:
   In a pod in which Lifeline runs, here beside an application:
     kubectl exec -it -n shop web-0 -c lifeline -- /lifeline check
+  While something is being mended:
+    kubectl exec -it -n shop web-0 -c lifeline -- /lifeline check -watch
   For somebody who has no way into the cluster:
     kubectl exec -n shop web-0 -c lifeline -- /lifeline check -o facts >facts.json
     lifeline check -facts facts.json
@@ -40,6 +47,7 @@ Exit codes:
   0  no check fails; there may be warnings
   1  a check fails, or the look was interrupted
   2  a wrong call or configuration, or nothing that can be judged
+With -watch, Ctrl-C ends it with the code of the last report.
 
 A terminal gets colours, unless NO_COLOR is set, and progress on standard error.
 LIFELINE_TIMEOUT and what else is looked at can be set as for the agent:

@@ -39,28 +39,50 @@ func (l leveled) debug(message string, pairs []any) {
 // and one for the verdict and how sure it is, so that a state that lasts is told
 // once.
 func logTransitions(log zerolog.Logger, previous, report *checks.Report) {
-	for _, result := range report.Checks {
-		before, known := checks.Result{Status: checks.OK}, false
-		if previous != nil {
-			before, known = previous.Result(result.Name)
-		}
-		if before.Status == result.Status && before.Reason == result.Reason {
-			continue
-		}
+	for _, result := range changed(previous, report) {
 		event := levelOf(log, result.Status).
 			Str("check", string(result.Name)).
 			Str("status", string(result.Status))
 		if result.Reason != "" {
 			event = event.Str("reason", string(result.Reason))
 		}
-		if known {
+		if before, known := resultBefore(previous, result.Name); known {
 			event = event.Str("was", string(before.Status)).Stringer("was_for", result.Since.Sub(before.Since).Round(10*time.Millisecond))
 		}
 		event.Msg(text.Clean(result.Message))
 	}
-	if previous == nil || previous.Status != report.Status || causeOf(previous) != causeOf(report) {
+	if turned(previous, report) {
 		logVerdict(log, report)
 	}
+}
+
+// changed are the checks whose status or reason is not that of the round before.
+// Before the first one all is held to be well.
+func changed(previous, report *checks.Report) []checks.Result {
+	var changed []checks.Result
+	for _, result := range report.Checks {
+		before, known := resultBefore(previous, result.Name)
+		if !known {
+			before.Status = checks.OK
+		}
+		if before.Status != result.Status || before.Reason != result.Reason {
+			changed = append(changed, result)
+		}
+	}
+	return changed
+}
+
+func resultBefore(previous *checks.Report, name checks.Name) (result checks.Result, known bool) {
+	if previous == nil {
+		return checks.Result{}, false
+	}
+	return previous.Result(name)
+}
+
+// turned tells whether the verdict or how sure it is is not that of the round
+// before.
+func turned(previous, report *checks.Report) bool {
+	return previous == nil || previous.Status != report.Status || causeOf(previous) != causeOf(report)
 }
 
 // cause is what a report begins with and how sure it is of that.

@@ -54,7 +54,7 @@ func runAgent(ctx context.Context, p program) int {
 			publisher: surface,
 			log:       log,
 			interval:  config.Interval,
-			limit:     2*config.Timeout + time.Second,
+			limit:     config.roundLimit(),
 			identity:  podIdentity(pod),
 			changed:   changed,
 		}.run(ctx)
