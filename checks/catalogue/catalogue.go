@@ -47,21 +47,32 @@ type Names struct {
 }
 
 // Lookup returns the entry of a reason, false where there is none.
-func Lookup(reason checks.Reason) (Entry, bool) { return Open().Lookup(reason) }
+func Lookup(reason checks.Reason) (Entry, bool) {
+	return (&Catalogue{rest: slices.Concat(links()...)}).find(reason)
+}
 
-// Catalogue has all entries, for more look-ups than one. It is not safe for use
-// by several goroutines at once.
+// Catalogue has all entries with a pod's own values, for more look-ups than one.
+// It is not safe for use by several goroutines at once.
 type Catalogue struct {
-	made [][]Entry
+	values *strings.Replacer
+	made   [][]Entry
 	// rest are the parts that no look-up has come to yet.
 	rest []func() []Entry
 }
 
 // Open begins a catalogue.
-func Open() *Catalogue { return &Catalogue{rest: slices.Concat(links()...)} }
+func Open(names Names) *Catalogue {
+	return &Catalogue{values: names.values(), rest: slices.Concat(links()...)}
+}
 
-// Lookup returns the entry of a reason, false where there is none.
+// Lookup returns the entry of a reason as Entry.For does, false where there is
+// none.
 func (c *Catalogue) Lookup(reason checks.Reason) (Entry, bool) {
+	entry, found := c.find(reason)
+	return entry.with(c.values), found
+}
+
+func (c *Catalogue) find(reason checks.Reason) (Entry, bool) {
 	for i := 0; ; i++ {
 		if i == len(c.made) {
 			if len(c.rest) == 0 {
@@ -97,22 +108,28 @@ func sorted(link []func() []Entry) []Entry {
 }
 
 // For returns the entry with the pod's own values in Confirm and Mend.
-func (e Entry) For(names Names) Entry {
-	host := orPlaceholder(strings.Trim(names.Host, "[]"), "HOST")
-	port := orPlaceholder(names.Port, "PORT")
+func (e Entry) For(names Names) Entry { return e.with(names.values()) }
+
+func (e Entry) with(values *strings.Replacer) Entry {
+	e.Confirm = replaceEach(values, e.Confirm)
+	e.Mend = replaceEach(values, e.Mend)
+	return e
+}
+
+// values puts the names in the place of what stands for them in an entry.
+func (n Names) values() *strings.Replacer {
+	host := orPlaceholder(strings.Trim(n.Host, "[]"), "HOST")
+	port := orPlaceholder(n.Port, "PORT")
 	// Where a port follows, an IPv6 address has to stand in brackets.
-	replacer := strings.NewReplacer(
+	return strings.NewReplacer(
 		"{host}:{port}", net.JoinHostPort(host, port),
 		"{host}", host,
 		"{port}", port,
-		"{pod}", orPlaceholder(names.Pod, "POD"),
-		"{namespace}", orPlaceholder(names.Namespace, "NAMESPACE"),
-		"{node}", orPlaceholder(names.Node, "NODE"),
-		"{serviceaccount}", orPlaceholder(names.ServiceAccount, "SERVICEACCOUNT"),
+		"{pod}", orPlaceholder(n.Pod, "POD"),
+		"{namespace}", orPlaceholder(n.Namespace, "NAMESPACE"),
+		"{node}", orPlaceholder(n.Node, "NODE"),
+		"{serviceaccount}", orPlaceholder(n.ServiceAccount, "SERVICEACCOUNT"),
 	)
-	e.Confirm = replaceEach(replacer, e.Confirm)
-	e.Mend = replaceEach(replacer, e.Mend)
-	return e
 }
 
 // reasonsPage is where the generated page of all entries can be read.

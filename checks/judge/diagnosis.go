@@ -24,8 +24,8 @@ func diagnose(facts *checks.Facts, verdicts map[checks.Name]verdict, report *che
 	if !slices.ContainsFunc(byReach(), func(name checks.Name) bool { return len(verdicts[name].problems) > 0 }) {
 		return findings
 	}
-	known, names := catalogue.Open(), namesOf(facts, report.Pod)
-	explain := func(p problem) checks.Finding { return explain(p, known, names) }
+	known := catalogue.Open(namesOf(facts, report.Pod))
+	explain := func(p problem) checks.Finding { return explain(p, known) }
 	for _, name := range byReach() {
 		for i, problem := range verdicts[name].ranked() {
 			finding := explain(problem)
@@ -76,7 +76,7 @@ func merge(findings []checks.Finding, another checks.Finding) []checks.Finding {
 	return append(findings, another)
 }
 
-func explain(problem problem, known *catalogue.Catalogue, names catalogue.Names) checks.Finding {
+func explain(problem problem, known *catalogue.Catalogue) checks.Finding {
 	finding := checks.Finding{
 		Reason:       problem.Reason,
 		Certainty:    problem.certainty,
@@ -89,7 +89,6 @@ func explain(problem problem, known *catalogue.Catalogue, names catalogue.Names)
 		Consequences: []checks.Name{},
 	}
 	if entry, ok := known.Lookup(problem.Reason); ok {
-		entry = entry.For(names)
 		finding.Title = entry.Title
 		finding.References = append(finding.References, entry.References()...)
 		finding.Confirm = append(finding.Confirm, entry.Confirm...)
