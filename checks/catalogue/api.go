@@ -35,7 +35,6 @@ func apiConnection() []Entry {
 				"Which API servers are listed, and which ports:",
 				apiSlices,
 				apiService,
-				debugImage,
 				"One listed that refuses by itself is down, or its lease (15 s) has not run out yet:",
 				askEndpoint,
 				"A sidecar, by the container's name (istio-proxy, linkerd-proxy):",
@@ -62,7 +61,6 @@ func apiConnection() []Entry {
 				"node, when all ClusterIPs are silent; an API server that has no way back to the pod; one dead server among several, " +
 				"when only some connections fail; or, in the first seconds of a pod, policies not in force yet.",
 			Confirm: []string{
-				debugImage,
 				"Does another ClusterIP answer? If so, the datapath works and the API alone is dropped:",
 				inPod + "dig +search +tcp +time=3 +tries=1 kubernetes.default.svc A",
 				"The Service against an API server itself: only the latter answering means a policy before DNAT or no datapath, " +
@@ -98,7 +96,6 @@ func apiConnection() []Entry {
 				"others drop, firewalld or ufw with rules before those of Kubernetes, is the usual cause; a router or a neighbour " +
 				"that does not answer ARP is another. As a rule all pods of the node are hit.",
 			Confirm: []string{
-				debugImage,
 				askService,
 				onNode,
 				"nft list ruleset | grep -iE 'reject|admin-prohibited|host-prohibited'",
@@ -124,7 +121,6 @@ func apiConnection() []Entry {
 				"no address of the family of KUBERNETES_SERVICE_HOST. The network add-on failed while it set the pod up, or the " +
 				"address is IPv6 and the pod has IPv4 only.",
 			Confirm: []string{
-				debugImage,
 				inPod + "ip address",
 				inPod + "ip route get {host}",
 				"kubectl -n {namespace} get pod {pod} -o jsonpath='{.status.podIPs}'",
@@ -145,7 +141,6 @@ func apiConnection() []Entry {
 				"refuses the session, as a mesh, a load balancer or a firewall does, or a server or a node has lost it. Within the " +
 				"TLS handshake it is tls-eof-or-reset.",
 			Confirm: []string{
-				debugImage,
 				"Does it happen each time, or to some:",
 				askPhases,
 				apiSlices,
@@ -167,7 +162,6 @@ func apiConnection() []Entry {
 				"words. \"Operation not permitted\" is a filter within the pod or on the node, \"cannot assign requested address\" " +
 				"means that all local ports are in use, \"too many open files\" a limit of this process.",
 			Confirm: []string{
-				debugImage,
 				askService,
 				inPod + "ss -s",
 				networkPolicies,
@@ -187,7 +181,6 @@ func apiConnection() []Entry {
 				"should, while it does at the other. The official clients are not touched; curl and scripts that go by the name " +
 				"are. A hosts entry, a search domain with a wildcard, or an override of the variable parts the two.",
 			Confirm: []string{
-				debugImage,
 				lookupName,
 				apiService,
 				inPod + `curl -skv --max-time 5 "https://kubernetes.default.svc/version"`,
@@ -206,7 +199,6 @@ func apiConnection() []Entry {
 				"server's clock and go on working, certificates by the node's: it is they that fail first, as expired or not valid " +
 				"yet. Which of the two is wrong, a third clock tells.",
 			Confirm: []string{
-				debugImage,
 				"The server's clock and the pod's:",
 				inPod + `sh -c 'curl -skD - -o /dev/null --max-time 5 "https://{host}:{port}/version" | grep -i ^date; date -u'`,
 				onNode,

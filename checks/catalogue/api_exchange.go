@@ -20,7 +20,6 @@ func apiExchange() []Entry {
 				fromNode,
 				"Which API servers are behind the Service, and whether each answers:",
 				apiSlices,
-				debugImage,
 				askEndpoint,
 			},
 			Mend: []string{
@@ -41,7 +40,6 @@ func apiExchange() []Entry {
 				readyz,
 				"Requests in the queues, by priority level:",
 				"kubectl get --raw /debug/api_priority_and_fairness/dump_priority_levels",
-				debugImage,
 				"A small request without token, against one of some 2 kB: only the latter hanging means the MTU:",
 				askService,
 				inPod + `sh -c 'curl -sk --max-time 5 -H "X-Filler: $(seq -s- 600)" "https://{host}:{port}/version"'`,
@@ -64,7 +62,6 @@ func apiExchange() []Entry {
 			Means: "The response began and the connection ended before it was whole; applications read \"unexpected EOF\". The API server " +
 				"was stopped or killed in the midst of it, or a load balancer or proxy between closed the connection.",
 			Confirm: []string{
-				debugImage,
 				"Does it happen again, and does a kube-apiserver answer (Audit-Id):",
 				headersAnonymous,
 				"Has an API server just restarted:",
@@ -84,7 +81,6 @@ func apiExchange() []Entry {
 			Means: "GET /api answers in some hundred bytes, and what comes here, head or body, is more than Lifeline reads. It is not the " +
 				"API server that answers but something else that sends a page or an endless stream.",
 			Confirm: []string{
-				debugImage,
 				headersAnonymous,
 				inPod + `sh -c 'curl -sk --max-time 5 "https://{host}:{port}/api" | head -c 300'`,
 			},
@@ -98,7 +94,6 @@ func apiExchange() []Entry {
 				"certificate answers in another protocol: a load balancer in the wrong mode, or one that puts a PROXY-protocol line " +
 				"before what it passes on, or a wrong port of the right host.",
 			Confirm: []string{
-				debugImage,
 				inPod + `sh -c 'printf "GET /version HTTP/1.1\r\nHost: kubernetes\r\nConnection: close\r\n\r\n" | ` +
 					`timeout 5 openssl s_client -connect "{host}:{port}" -quiet 2>/dev/null | head -c 300'`,
 				apiService,
@@ -117,7 +112,6 @@ func apiExchange() []Entry {
 				"place. Clients that follow lose their Authorization header on the way to the other host, and end in a 403 or an " +
 				"HTML page with 200. Lifeline never follows.",
 			Confirm: []string{
-				debugImage,
 				"The Location header tells who it is:",
 				headersAnonymous,
 				apiService,
@@ -131,7 +125,6 @@ func apiExchange() []Entry {
 			Means: "The status is 200 and the body is not of kind APIVersions, so whatever answers is no API server: an ingress that takes " +
 				"every path, a portal, another service at that address. Clients fail later, at decoding.",
 			Confirm: []string{
-				debugImage,
 				inPod + `sh -c 'curl -ski --max-time 5 "https://{host}:{port}/api" | head -c 600'`,
 				"A kube-apiserver sets the header Audit-Id on every response:",
 				headersAnonymous,
@@ -163,7 +156,6 @@ func apiExchange() []Entry {
 				"of 1 and 3 s; a slow handshake, a busy server or the MTU; a slow first byte, a queue of priority and fairness or a " +
 				"slow etcd. Controllers and leader elections suffer before plain applications do.",
 			Confirm: []string{
-				debugImage,
 				"Seconds to the connection, the end of the handshake and the first byte:",
 				askPhases,
 				readyz,
@@ -184,7 +176,6 @@ func apiExchange() []Entry {
 			Confirm: []string{
 				"What each try of a fresh look meets; one that passes at once shows a single try:",
 				freshLook + `'.checks[] | select(.name == "api") | .details.serviceHost.exchanges[] | {stage, address, failure, status: .response.status}'`,
-				debugImage,
 				"A part of six failing points to one bad server:",
 				askPhases,
 				apiSlices,

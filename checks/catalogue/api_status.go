@@ -54,9 +54,13 @@ func apiRefusal() []Entry {
 			Means: "The answer is 401 without the Audit-Id that a kube-apiserver sets on every response, so a proxy, gateway or load " +
 				"balancer gave it. The token was not judged by Kubernetes at all. Applications cannot tell the difference and say " +
 				"\"Unauthorized\".",
-			Confirm: []string{debugImage, noAuditID, bodyOfAPI, apiService},
-			Mend:    []string{findAnswerer, "Where a gateway is meant to be there, have it pass the Authorization header on untouched."},
-			Page:    pageAccess,
+			Confirm: []string{
+				noAuditID,
+				bodyOfAPI,
+				apiService,
+			},
+			Mend: []string{findAnswerer, "Where a gateway is meant to be there, have it pass the Authorization header on untouched."},
+			Page: pageAccess,
 		},
 		{
 			Reason: checks.HTTP403Anonymous,
@@ -65,7 +69,6 @@ func apiRefusal() []Entry {
 				"the header has another scheme than Bearer or two spaces after it, or a proxy strips it. An application reads " +
 				"\"forbidden: User system:anonymous cannot get path\".",
 			Confirm: []string{
-				debugImage,
 				"A bad token on purpose: 401 means that headers arrive and the token was not sent, 403 that they are stripped on the way:",
 				badToken,
 				tokenFiles,
@@ -123,7 +126,11 @@ func apiRefusal() []Entry {
 			Means: "The answer is 403 without the Audit-Id that a kube-apiserver sets on every response. A proxy, a mesh (\"RBAC: access " +
 				"denied\" from envoy) or the filter of kubectl proxy (a bare \"Forbidden\") gave it, and Kubernetes' RBAC has nothing " +
 				"to do with it.",
-			Confirm: []string{debugImage, noAuditID, bodyOfAPI, environmentOfPod + " | grep -i proxy"},
+			Confirm: []string{
+				noAuditID,
+				bodyOfAPI,
+				environmentOfPod + " | grep -i proxy",
+			},
 			Mend: []string{
 				"In a mesh allow the pod to reach the API server, or exclude its address from the interception.",
 				findAnswerer,
@@ -135,7 +142,11 @@ func apiRefusal() []Entry {
 			Title:  "There is no /api at this address",
 			Means: "The answer is 404 for a path that every API server has. With an Audit-Id it is one whose paths begin elsewhere, as " +
 				"with a path prefix of Rancher or a virtual cluster; without, another server answers.",
-			Confirm: []string{debugImage, bodyOfAPI, headersAnonymous, apiService},
+			Confirm: []string{
+				bodyOfAPI,
+				headersAnonymous,
+				apiService,
+			},
 			Mend: []string{
 				"Where the API has a path prefix, clients need a kubeconfig with that path; KUBERNETES_SERVICE_HOST cannot hold one.",
 				findAnswerer,
@@ -175,7 +186,6 @@ func apiStatus() []Entry {
 			Means: "The answer is 429 from a kube-apiserver without the X-Kubernetes-PF headers: priority and fairness is off there, and " +
 				"--max-requests-inflight is reached. All clients share the one limit, so any of them can starve the others.",
 			Confirm: []string{
-				debugImage,
 				headersAnonymous,
 				"kubectl get --raw /metrics | grep '^apiserver_current_inflight_requests'",
 				onControlPlane,
@@ -211,7 +221,10 @@ func apiStatus() []Entry {
 			Title:  "Something before the API server limits requests",
 			Means: "The answer is 429 without the Audit-Id that a kube-apiserver sets on every response: a gateway, load balancer or proxy " +
 				"counts requests and turns this one away. Kubernetes' priority and fairness has nothing to do with it.",
-			Confirm: []string{debugImage, noAuditID, headersAnonymous},
+			Confirm: []string{
+				noAuditID,
+				headersAnonymous,
+			},
 			Mend: []string{
 				"Raise the limit where it is set, or take pods inside the cluster past that gateway.",
 				findAnswerer,
@@ -285,7 +298,6 @@ func apiStatus() []Entry {
 				"cloud's load balancer gave it. It holds no API server behind it for healthy, or could not reach the one that it " +
 				"chose. Its health check may be wrong while the servers are well.",
 			Confirm: []string{
-				debugImage,
 				noAuditID,
 				headersAnonymous,
 				"The API servers themselves, past the load balancer:",
@@ -306,7 +318,11 @@ func apiStatus() []Entry {
 			Title:  "The answer has a status that is not expected",
 			Means: "The status of GET /api is none of those that have a code of their own here. With an Audit-Id a kube-apiserver gave it " +
 				"and its body says why; without, something between did.",
-			Confirm: []string{debugImage, bodyOfAPI, headersAnonymous, apiService},
+			Confirm: []string{
+				bodyOfAPI,
+				headersAnonymous,
+				apiService,
+			},
 			Mend: []string{
 				"Where a kube-apiserver answers, look for the Audit-Id in its log, on a control-plane node, as root:",
 				apiServerLog,

@@ -107,12 +107,17 @@ func sorted(link []func() []Entry) []Entry {
 	return entries
 }
 
-// For returns the entry with the pod's own values in Confirm and Mend.
+// For returns the entry with the pod's own values in Confirm and Mend. What to do
+// where kubectl debug does not start comes last in Confirm, so that it keeps nobody
+// from the point.
 func (e Entry) For(names Names) Entry { return e.with(names.values()) }
 
 func (e Entry) with(values *strings.Replacer) Entry {
 	e.Confirm = replaceEach(values, e.Confirm)
 	e.Mend = replaceEach(values, e.Mend)
+	if slices.ContainsFunc(e.Confirm, debugs) {
+		e.Confirm = append(e.Confirm, debugImage)
+	}
 	return e
 }
 
@@ -143,6 +148,8 @@ func (e Entry) References() []string {
 	}
 	return pages
 }
+
+func debugs(step string) bool { return strings.Contains(step, " debug -i") }
 
 func replaceEach(replacer *strings.Replacer, texts []string) []string {
 	replaced := make([]string, len(texts))
@@ -247,7 +254,6 @@ func anyCheck() []Entry {
 				"and takes long: a lookup waits for 5 s where one packet of it was lost, a connection for a second, and some run into a time " +
 				"limit. A link or a queue on the way is overloaded or damaged, or the table of connections of a node is full.",
 			Confirm: []string{
-				debugImage,
 				"How much is lost on the way to the nameserver and to the API server:",
 				deepNameservers,
 				deepConnections,
@@ -292,11 +298,9 @@ const (
 	// inPod does so for commands that need no privilege, in namespaces of every
 	// Pod Security Standard. The profile sets runAsNonRoot, which kubelet
 	// refuses for an image of root, as that one is, unless the pod names a user.
-	inPod = debugPod + "--profile=restricted -- "
-	// debugImage stands once in every entry that uses kubectl debug.
-	debugImage = "The image of kubectl debug, here nicolaka/netshoot, must be one that the nodes can pull; the restricted " +
-		"profile needs a runAsUser of the pod, or an image of a numbered user other than root: leave --profile out where " +
-		"there is neither."
+	inPod      = debugPod + "--profile=restricted -- "
+	debugImage = "Where kubectl debug does not start: take another image that the nodes can pull, and leave out " +
+		"--profile=restricted unless the pod or the image has a numbered user other than root."
 	// freshLook is the report of a new look in Lifeline's container, by the
 	// name that the chart and the README give it. The image has nothing but
 	// /lifeline. A check that fails makes kubectl add, on stderr, that it

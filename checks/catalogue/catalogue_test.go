@@ -207,17 +207,21 @@ func TestNothingButLifelineIsRunInItsOwnContainer(t *testing.T) {
 	}
 }
 
-func TestAnEntryThatDebugsSaysOnceBeforeWhatImageItTakes(t *testing.T) {
+func TestAnEntryThatDebugsEndsItsConfirmWithWhatToDoWhereThatDoesNotStart(t *testing.T) {
+	var some bool
 	for _, entry := range All() {
-		steps := slices.Concat(entry.Confirm, entry.Mend)
-		first := slices.IndexFunc(steps, func(step string) bool { return strings.Contains(step, " debug -i") })
-		said := slices.Index(steps, debugImage)
-		if (first < 0) != (said < 0) || said > first {
-			t.Errorf("%s: the first kubectl debug is step %d and the sentence on its image step %d", entry.Reason, first, said)
+		steps := entry.For(Names{}).Confirm
+		debugging := strings.Contains(strings.Join(steps, "\n"), "kubectl -n NAMESPACE debug ")
+		some = some || debugging
+		if said := steps[len(steps)-1] == debugImage; said != debugging {
+			t.Errorf("%s: it debugs: %t, and says what to do where that does not start: %t", entry.Reason, debugging, said)
 		}
-		if said >= 0 && slices.Contains(steps[said+1:], debugImage) {
-			t.Errorf("%s: the sentence on the image stands twice", entry.Reason)
+		if mends := strings.Contains(strings.Join(entry.Mend, "\n"), " debug "); mends && !debugging {
+			t.Errorf("%s: kubectl debug is in Mend alone, where nothing is said of it", entry.Reason)
 		}
+	}
+	if !some {
+		t.Error("no entry uses kubectl debug")
 	}
 }
 

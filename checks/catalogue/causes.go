@@ -48,7 +48,12 @@ func dnsCauses() []Entry {
 			Means: "Every nameserver is silent over UDP and over TCP, while the API server answers, so the pod has a way and DNS has none. " +
 				"The usual cause is a NetworkPolicy that denies egress by default and leaves DNS out. Applications say \"i/o timeout\" " +
 				"for names and work by address. CoreDNS pods that died with their node and are still in the Service look the same.",
-			Confirm: []string{networkPolicies, coreDNSPolicies, coreDNSPods, debugImage, inPod + "dig +time=2 +tries=1 +tcp +search kubernetes.default.svc"},
+			Confirm: []string{
+				networkPolicies,
+				coreDNSPolicies,
+				coreDNSPods,
+				inPod + "dig +time=2 +tries=1 +tcp +search kubernetes.default.svc",
+			},
 			Mend: []string{
 				allowDNS,
 				"Where the CoreDNS pods are on a node that is gone:",
@@ -115,7 +120,6 @@ func dnsCauses() []Entry {
 				"The servers, and on which nodes they are:",
 				coreDNSSlices,
 				coreDNSPods,
-				debugImage,
 				"Each of them by itself:",
 				inPod + "dig +search +time=2 +tries=1 @COREDNS-POD-IP kubernetes.default.svc A",
 				deepNameservers,
@@ -134,7 +138,13 @@ func dnsCauses() []Entry {
 			Means: "The nameserver is a link-local address, such as 169.254.20.10 of NodeLocal DNSCache or 169.254.169.254 of a cloud, and is silent " +
 				"while the API server answers. The usual cause is a NetworkPolicy that allows DNS by the labels of the kube-dns pods, which " +
 				"match no address that is not a pod's. Applications say \"i/o timeout\" although DNS seems to be allowed.",
-			Confirm: []string{resolvConfSeen, networkPolicies, coreDNSPolicies, nodeLocalDNS, debugImage, inPod + "dig +time=2 +tries=1 +tcp +search kubernetes.default.svc"},
+			Confirm: []string{
+				resolvConfSeen,
+				networkPolicies,
+				coreDNSPolicies,
+				nodeLocalDNS,
+				inPod + "dig +time=2 +tries=1 +tcp +search kubernetes.default.svc",
+			},
 			Mend: []string{
 				"Add to the policy's egress an ipBlock with cidr 169.254.0.0/16, or the nameserver's own address with /32, and port 53, UDP and TCP:",
 				"kubectl -n {namespace} edit networkpolicy NAME",
@@ -148,9 +158,13 @@ func dnsCauses() []Entry {
 			Means: "A reply arrives, but from a pod's address and not from the Service's, so resolvers throw it away and wait until their time is " +
 				"over. The address is not translated back where a bridge hands packets between pods of one node past the node's " +
 				"firewall.",
-			Confirm: []string{onNode, "sysctl net.bridge.bridge-nf-call-iptables", debugImage, inPod + "dig +time=2 +tries=1 +search kubernetes.default.svc"},
-			Mend:    []string{onNode, "modprobe br_netfilter", "sysctl -w net.bridge.bridge-nf-call-iptables=1", "Make both permanent, in /etc/modules-load.d and /etc/sysctl.d."},
-			Page:    pageDebugService,
+			Confirm: []string{
+				onNode,
+				"sysctl net.bridge.bridge-nf-call-iptables",
+				inPod + "dig +time=2 +tries=1 +search kubernetes.default.svc",
+			},
+			Mend: []string{onNode, "modprobe br_netfilter", "sysctl -w net.bridge.bridge-nf-call-iptables=1", "Make both permanent, in /etc/modules-load.d and /etc/sysctl.d."},
+			Page: pageDebugService,
 		},
 		{
 			Reason: checks.DNSSearchWildcardHijack,
@@ -162,7 +176,6 @@ func dnsCauses() []Entry {
 			Confirm: []string{
 				"What Lifeline's container has:",
 				resolvConfSeen,
-				debugImage,
 				lookupName,
 				"The name in the cluster's zone, by the cluster's own domain:",
 				inPod + "dig +time=2 +tries=1 kubernetes.default.svc.cluster.local. A",
@@ -195,7 +208,12 @@ func dnsCauses() []Entry {
 			Title:  "DNS works over TCP only",
 			Means: "The nameserver answers over TCP and is silent over UDP. A policy or a firewall allows TCP port 53 alone, or the overlay drops " +
 				"UDP packets, for example for their checksums. Applications say \"i/o timeout\", as they ask over UDP first.",
-			Confirm: []string{networkPolicies, coreDNSPolicies, debugImage, inPod + "dig +time=2 +tries=1 +search kubernetes.default.svc", inPod + "dig +time=2 +tries=1 +tcp +search kubernetes.default.svc"},
+			Confirm: []string{
+				networkPolicies,
+				coreDNSPolicies,
+				inPod + "dig +time=2 +tries=1 +search kubernetes.default.svc",
+				inPod + "dig +time=2 +tries=1 +tcp +search kubernetes.default.svc",
+			},
 			Mend: []string{
 				allowDNS,
 				"For the meantime have resolvers use TCP, by dnsConfig in the pod template (this rolls the pods out anew):",
@@ -213,7 +231,10 @@ func tlsCauses() []Entry {
 			Title:  "One API server shows another certificate than the rest",
 			Means: "Some connections meet a certificate that is accepted and some one that is not, so of several API servers behind the address " +
 				"one was left out when certificates were renewed or made. Applications fail at times, with x509 errors.",
-			Confirm: []string{debugImage, sixCertificates, apiSlices},
+			Confirm: []string{
+				sixCertificates,
+				apiSlices,
+			},
 			Mend: []string{
 				"The names and addresses in the certificate tell which control-plane node it is. On that node, as root:",
 				"kubeadm certs check-expiration",
@@ -228,7 +249,7 @@ func tlsCauses() []Entry {
 			Means: "Go 1.24 and later offer a post-quantum key exchange, which makes the first TLS message 1.5 kB and two packets. A firewall or " +
 				"load balancer that looks at the first packet only stalls or resets the connection. New Go programs fail; curl, " +
 				"Python and older ones work.",
-			Confirm: []string{debugImage, askService},
+			Confirm: []string{askService},
 			Mend: []string{
 				"Mend or update what looks into TLS on the way.",
 				"For the meantime have Go programs offer the smaller message (this rolls the pods out anew):",
@@ -242,7 +263,11 @@ func tlsCauses() []Entry {
 			Means: "Small packets get through and those of full size do not, and nothing tells the sender: the path has a smaller MTU than the pod " +
 				"believes, and the ICMP message that would say so is filtered. A connection comes about and then stands still, " +
 				"mostly in the TLS handshake, and applications say \"TLS handshake timeout\".",
-			Confirm: []string{debugImage, inPod + "ping -c 3 -M do -s 1372 {host}", onNode, "ip link show"},
+			Confirm: []string{
+				inPod + "ping -c 3 -M do -s 1372 {host}",
+				onNode,
+				"ip link show",
+			},
 			Mend: []string{
 				"Set the MTU of the network plugin to that of the path less its overhead: 50 bytes for VXLAN, 60 to 80 for WireGuard, 20 for IPIP.",
 				"Let ICMP \"fragmentation needed\" and \"packet too big\" pass the firewalls.",
@@ -276,7 +301,10 @@ func apiCauses() []Entry {
 			Title:  "One of the API servers cannot be reached",
 			Means: "Some connections come to an answer and some do not, so one of several API servers behind the Service is down, hangs or is shut off and still among " +
 				"its endpoints. Applications fail at times, and a second try succeeds.",
-			Confirm: []string{apiSlices, debugImage, askPhases},
+			Confirm: []string{
+				apiSlices,
+				askPhases,
+			},
 			Mend: []string{
 				"Find the address among the endpoints that does not answer:", askEndpoint,
 				"Start kube-apiserver there, or let traffic to it through; an API server that is gone for good leaves the endpoints by itself.",

@@ -37,7 +37,6 @@ func dnsServers() []Entry {
 			Confirm: []string{
 				"What Lifeline's container has:",
 				resolvConfSeen,
-				debugImage,
 				"What kubelet gave the pod, without any mount or overwriting in its containers:",
 				resolvConf,
 				dnsOfPod,
@@ -77,7 +76,6 @@ func dnsServers() []Entry {
 				"ClusterFirst, which degrades to Default; a kubelet without clusterDNS, where all pods of the node " +
 				"are hit and have the event MissingClusterDNS.",
 			Confirm: []string{
-				debugImage,
 				resolvConf,
 				dnsOfPod,
 				"kubectl get events -A --field-selector reason=MissingClusterDNS",
@@ -119,7 +117,11 @@ func dnsServers() []Entry {
 			Means: "The nameserver is the cluster's, but the search domains or ndots that make a short name whole are " +
 				"not there, so kubernetes.default.svc is asked for as it stands and is NXDOMAIN. With dnsPolicy None a " +
 				"pod has only what its dnsConfig says. The full name with the cluster domain still resolves.",
-			Confirm: []string{dnsOfPod, debugImage, resolvConf, lookupName},
+			Confirm: []string{
+				dnsOfPod,
+				resolvConf,
+				lookupName,
+			},
 			Mend: []string{
 				"Use ClusterFirst and leave in dnsConfig only what is to be added; kubelet merges the two.",
 				clusterFirstSentence,
@@ -138,7 +140,6 @@ func dnsServers() []Entry {
 				"link-local one (169.254.0.0/16), by a Service datapath that is not programmed, or because CoreDNS is " +
 				"gone and still listed.",
 			Confirm: []string{
-				debugImage,
 				"Is it all DNS, or UDP only:",
 				inPod + "dig +search +tcp +time=3 +tries=1 kubernetes.default.svc A",
 				"Does the API answer by its address? If it does, only port 53 is dropped; if not, suspect the Service datapath:",
@@ -194,7 +195,6 @@ func dnsServers() []Entry {
 				"of the way: a host firewall that rejects, a pod without a default route or without an address of the " +
 				"nameserver's family, a filter within the pod.",
 			Confirm: []string{
-				debugImage,
 				inPod + "ip address",
 				inPod + "ip route get NAMESERVER",
 				resolvConf,
@@ -217,7 +217,6 @@ func dnsServers() []Entry {
 				"small answers come, and large ones, such as those of headless Services, do not. In a plain cluster the " +
 				"API server's name never needs it. A NetworkPolicy or firewall that allows only 53/UDP is the usual cause.",
 			Confirm: []string{
-				debugImage,
 				inPod + "dig +search +tcp +time=3 +tries=1 kubernetes.default.svc A",
 				"kubectl -n {namespace} get networkpolicies -o yaml | grep -B3 -A3 'port: 53'",
 			},
@@ -235,7 +234,6 @@ func dnsServers() []Entry {
 				"Go; musl asks all at once and takes the first answer. As a rule servers of the cluster and others are " +
 				"mixed there.",
 			Confirm: []string{
-				debugImage,
 				resolvConf,
 				"Ask each by itself:",
 				inPod + "dig +search +time=2 +tries=1 @NAMESERVER kubernetes.default.svc A",
@@ -254,7 +252,6 @@ func dnsServers() []Entry {
 				"answer is due. getaddrinfo asks for both and waits for both, so lookups are slow or fail altogether. A " +
 				"forwarder, a template in the Corefile or a middlebox mistreats AAAA.",
 			Confirm: []string{
-				debugImage,
 				inPod + "dig +search +time=3 +tries=1 kubernetes.default.svc A",
 				inPod + "dig +search +time=3 +tries=1 kubernetes.default.svc AAAA",
 				"With glibc, two queries from one socket can race in conntrack; then AAAA alone, as above, does not fail.",
@@ -273,7 +270,6 @@ func dnsServers() []Entry {
 				"takes six. More than three nameservers are dropped by kubelet, glibc and Go alike. Names then resolve in " +
 				"some images and not in others, since the node's own domains fill the list.",
 			Confirm: []string{
-				debugImage,
 				resolvConf,
 				"kubectl get events -A --field-selector reason=DNSConfigForming",
 			},
@@ -292,7 +288,6 @@ func dnsServers() []Entry {
 				"names slow means a CoreDNS short of CPU; external names only, a slow upstream; a whole multiple of the " +
 				"resolver's timeout, lost packets; many queries for one name, the search list with ndots 5.",
 			Confirm: []string{
-				debugImage,
 				lookupName,
 				"kubectl -n kube-system top pods -l k8s-app=kube-dns",
 				"Twenty lookups on fresh ports; one slow replica shows as two groups of times:",

@@ -13,7 +13,6 @@ func dnsAnswers() []Entry {
 				"misbehaving\". Neighbours: an upstream that fails for a search candidate outside the cluster's zone, and a " +
 				"SERVFAIL kept in a cache for some seconds after the repair.",
 			Confirm: []string{
-				debugImage,
 				"A static record, under cluster.local or what the cluster's domain is, still answers from a CoreDNS that is not synced:",
 				inPod + "dig +short dns-version.cluster.local. TXT",
 				"SERVFAIL within the cluster's zone means CoreDNS, outside it alone the upstream:",
@@ -38,7 +37,6 @@ func dnsAnswers() []Entry {
 				"server block of its Corefile matches the name, or where its acl plugin forbids; a resolver that is not " +
 				"the cluster's does so to strangers. Go applications read \"server misbehaving\", as for SERVFAIL.",
 			Confirm: []string{
-				debugImage,
 				"Is it the cluster's DNS that is asked:",
 				resolvConf,
 				dnsService,
@@ -61,7 +59,6 @@ func dnsAnswers() []Entry {
 				"that is hardly a DNS server. SERVFAIL on some names is dns-servfail-coredns-unsynced, and on every name, its own version too, " +
 				"this: the server is broken, or what it asks is. REFUSED is dns-refused-no-zone.",
 			Confirm: []string{
-				debugImage,
 				"Which candidate of the search list gets which code:",
 				lookupName,
 				"With EDNS0 and without it:",
@@ -85,7 +82,6 @@ func dnsAnswers() []Entry {
 				"serves: kubelet's clusterDomain and the Corefile disagree, or cluster.local is written somewhere by hand. " +
 				"The name exists under the zone that CoreDNS does serve.",
 			Confirm: []string{
-				debugImage,
 				"The reverse name of the API server's address ends in the real zone:",
 				inPod + "dig +short -x {host}",
 				resolvConf,
@@ -107,7 +103,6 @@ func dnsAnswers() []Entry {
 				"the query went to a server that knows nothing of Services. External names resolve. A VPN, an entry " +
 				"point that edits resolv.conf, dnsConfig.nameservers or a wrong clusterDNS of kubelet put it there.",
 			Confirm: []string{
-				debugImage,
 				resolvConf,
 				dnsService,
 				dnsOfPod,
@@ -133,7 +128,6 @@ func dnsAnswers() []Entry {
 			Confirm: []string{
 				apiService,
 				corefile,
-				debugImage,
 				"Another Service resolves:",
 				inPod + "dig +search +short kube-dns.kube-system.svc A",
 			},
@@ -151,7 +145,6 @@ func dnsAnswers() []Entry {
 				"family only, so no address at all points to a rewrite or template in the Corefile, to a proxy that " +
 				"captures DNS, or to an answer cached from before the Service was there.",
 			Confirm: []string{
-				debugImage,
 				inPod + "dig +search kubernetes.default.svc A",
 				inPod + "dig +search kubernetes.default.svc AAAA",
 				apiService,
@@ -171,7 +164,6 @@ func dnsAnswers() []Entry {
 				"and go on waiting, so applications see a timeout. Something other than a DNS server holds port 53, or " +
 				"a middlebox rewrites the packets.",
 			Confirm: []string{
-				debugImage,
 				resolvConf,
 				lookupName,
 				"Over TCP middleboxes interfere less:",
@@ -191,7 +183,6 @@ func dnsAnswers() []Entry {
 				"or ends at a name that does not exist. kubernetes.default.svc has no alias in a plain cluster, so a rewrite or " +
 				"template in the Corefile, or a wildcard record of a search domain, has made one. Applications read \"no such host\".",
 			Confirm: []string{
-				debugImage,
 				inPod + "dig +search +showsearch kubernetes.default.svc CNAME",
 				corefile,
 				resolvConf,
@@ -213,7 +204,6 @@ func dnsAnswers() []Entry {
 			Confirm: []string{
 				apiService,
 				environmentOfPod + " | grep KUBERNETES_",
-				debugImage,
 				lookupName,
 			},
 			Mend: []string{

@@ -122,7 +122,6 @@ func environment() []Entry {
 				"address, and kubernetes.default.svc does not end in .cluster.local.",
 			Confirm: []string{
 				environmentOfPod + " | grep -i proxy",
-				debugImage,
 				"A container without the proxy variables reaches the server directly:",
 				inPod + `curl -skS --noproxy "*" --max-time 5 "https://{host}:{port}/version"`,
 			},

@@ -31,7 +31,6 @@ func tlsHandshake() []Entry {
 				"KUBERNETES_SERVICE_PORT leads to a port without TLS, or a captive proxy or a mesh has taken the connection. " +
 				"kube-apiserver has had no plain port since 1.20.",
 			Confirm: []string{
-				debugImage,
 				inPod + `curl -sv --max-time 5 "http://{host}:{port}/"`,
 				apiService,
 				environmentOfPod + " | grep -E 'KUBERNETES_|PROXY'",
@@ -51,7 +50,6 @@ func tlsHandshake() []Entry {
 				"\"connection reset by peer\". Something between accepts connections that it cannot or may not pass on: a mesh " +
 				"sidecar whose policy knows no such host, a load balancer without healthy API servers, a firewall that inspects.",
 			Confirm: []string{
-				debugImage,
 				"Does it close by itself, and only for one TLS version:",
 				handshake,
 				inPod + `sh -c 'openssl s_client -connect "{host}:{port}" -tls1_2 -brief </dev/null'`,
@@ -77,7 +75,6 @@ func tlsHandshake() []Entry {
 				"ones are lost, where the path's MTU is smaller than the pod's and the notice of it is filtered; or a middlebox " +
 				"chokes on the large first message of newer Go programs; or the API server is too busy to answer.",
 			Confirm: []string{
-				debugImage,
 				"A small first message, and a large one as newer Go programs send it (OpenSSL 3.5 or later); only the second failing " +
 					"means that a middlebox or the way out cannot bear its size:",
 				inPod + `sh -c 'timeout 10 openssl s_client -connect "{host}:{port}" -groups X25519 -brief </dev/null'`,
@@ -104,7 +101,6 @@ func tlsHandshake() []Entry {
 				"certificate demanded, a name that the other side does not serve. kube-apiserver speaks TLS 1.2 and 1.3 to any " +
 				"current client, so either its --tls-min-version or --tls-cipher-suites are very strict, or somebody else answers.",
 			Confirm: []string{
-				debugImage,
 				handshake,
 				inPod + `sh -c 'openssl s_client -connect "{host}:{port}" -tls1_2 -brief </dev/null'`,
 				servedCertificate,
@@ -125,7 +121,6 @@ func tlsHandshake() []Entry {
 				"CA was generated anew and the pod's copy is stale, or the pod talks to another cluster, as every kubeadm CA is " +
 				"called kubernetes. A running program may have kept the old file in memory as well.",
 			Confirm: []string{
-				debugImage,
 				servedChain,
 				"The bundle in the pod, and the one that the cluster publishes now:",
 				podBundle,
@@ -152,7 +147,6 @@ func tlsHandshake() []Entry {
 				"Applications read \"certificate signed by unknown authority\". Lifeline sends no token on such a connection; a " +
 				"program that does not verify would hand its token over.",
 			Confirm: []string{
-				debugImage,
 				"The subject and issuer tell who it is:",
 				servedCertificate,
 				apiService,
@@ -173,7 +167,10 @@ func tlsHandshake() []Entry {
 			Means: "The server presents its own certificate alone, and that was issued by an intermediate CA which neither the server " +
 				"sends nor ca.crt holds. Clients cannot build the chain and read \"certificate signed by unknown authority\". Browsers " +
 				"and some libraries fetch the missing link by themselves, which hides the fault.",
-			Confirm: []string{debugImage, servedChain, podBundle},
+			Confirm: []string{
+				servedChain,
+				podBundle,
+			},
 			Mend: []string{
 				"Append the intermediate certificates to the file of kube-apiserver's --tls-cert-file, the server's own first.",
 				"Or add the intermediate to the file of kube-controller-manager's --root-ca-file.",
@@ -187,7 +184,6 @@ func tlsHandshake() []Entry {
 				"chain too long, a CA that may sign no further CA, a policy. The message of the check has the words of the " +
 				"verifier. Applications fail with the same words.",
 			Confirm: []string{
-				debugImage,
 				servedChain,
 				"Another verifier's opinion, with the published bundle:",
 				rootConfigMap + ` -o jsonpath='{.data.ca\.crt}' | kubectl -n {namespace} debug -i {pod} --image=nicolaka/netshoot --profile=restricted -- ` +
