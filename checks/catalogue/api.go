@@ -70,6 +70,7 @@ func apiConnection() []Entry {
 				askEndpoint,
 				"Some of six failing means one bad server:",
 				askPhases,
+				"The policies of the namespace, and kube-proxy on this node:",
 				networkPolicies,
 				kubeProxyOnNode,
 				onNode,
@@ -96,6 +97,7 @@ func apiConnection() []Entry {
 				"others drop, firewalld or ufw with rules before those of Kubernetes, is the usual cause; a router or a neighbour " +
 				"that does not answer ARP is another. As a rule all pods of the node are hit.",
 			Confirm: []string{
+				"How it fails:",
 				askService,
 				onNode,
 				"nft list ruleset | grep -iE 'reject|admin-prohibited|host-prohibited'",
@@ -121,9 +123,11 @@ func apiConnection() []Entry {
 				"no address of the family of KUBERNETES_SERVICE_HOST. The network add-on failed while it set the pod up, or the " +
 				"address is IPv6 and the pod has IPv4 only.",
 			Confirm: []string{
+				"The pod's addresses, and its route to the API server:",
 				inPod + "ip address",
 				inPod + "ip route get {host}",
 				"kubectl -n {namespace} get pod {pod} -o jsonpath='{.status.podIPs}'",
+				"What kubelet and the network add-on say of the pod:",
 				podEvents,
 			},
 			Mend: []string{
@@ -143,8 +147,10 @@ func apiConnection() []Entry {
 			Confirm: []string{
 				"Does it happen each time, or to some:",
 				askPhases,
+				"Whether one API server alone does it:",
 				apiSlices,
 				askEndpoint,
+				"The policies of the namespace:",
 				networkPolicies,
 				fromNodeSentence,
 				fromNode,
@@ -162,8 +168,10 @@ func apiConnection() []Entry {
 				"words. \"Operation not permitted\" is a filter within the pod or on the node, \"cannot assign requested address\" " +
 				"means that all local ports are in use, \"too many open files\" a limit of this process.",
 			Confirm: []string{
+				"How it fails, and how many sockets the pod has open:",
 				askService,
 				inPod + "ss -s",
+				"The policies of the namespace:",
 				networkPolicies,
 			},
 			Mend: []string{
@@ -181,9 +189,12 @@ func apiConnection() []Entry {
 				"should, while it does at the other. The official clients are not touched; curl and scripts that go by the name " +
 				"are. A hosts entry, a search domain with a wildcard, or an override of the variable parts the two.",
 			Confirm: []string{
+				"Where the name leads, and where it should:",
 				lookupName,
 				apiService,
+				"What answers there:",
 				inPod + `curl -skv --max-time 5 "https://kubernetes.default.svc/version"`,
+				"Whether the manifest writes the name into the hosts file:",
 				"kubectl -n {namespace} get pod {pod} -o jsonpath='{.spec.hostAliases}'",
 			},
 			Mend: []string{
@@ -220,6 +231,7 @@ func apiConnection() []Entry {
 			Confirm: []string{
 				"Is the check well by now:",
 				freshLook + `'.checks[] | select(.name == "api") | {status, reason, message}'`,
+				"When kubelet wrote the new one, as writtenAt:",
 				tokenFiles,
 			},
 			Mend: []string{

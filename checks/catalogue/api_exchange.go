@@ -37,6 +37,7 @@ func apiExchange() []Entry {
 				"exceeded\". The API server or its etcd is overloaded, or the request waits in a queue of priority and fairness, up " +
 				"to 15 s. Or the request, larger than all before it by its token, is lost on a path with too small an MTU.",
 			Confirm: []string{
+				"Which part of the API server is not well:",
 				readyz,
 				"Requests in the queues, by priority level:",
 				"kubectl get --raw /debug/api_priority_and_fairness/dump_priority_levels",
@@ -81,6 +82,7 @@ func apiExchange() []Entry {
 			Means: "GET /api answers in some hundred bytes, and what comes here, head or body, is more than Lifeline reads. It is not the " +
 				"API server that answers but something else that sends a page or an endless stream.",
 			Confirm: []string{
+				"Who answers, and with what:",
 				headersAnonymous,
 				inPod + `sh -c 'curl -sk --max-time 5 "https://{host}:{port}/api" | head -c 300'`,
 			},
@@ -94,8 +96,10 @@ func apiExchange() []Entry {
 				"certificate answers in another protocol: a load balancer in the wrong mode, or one that puts a PROXY-protocol line " +
 				"before what it passes on, or a wrong port of the right host.",
 			Confirm: []string{
+				"What is answered:",
 				inPod + `sh -c 'printf "GET /version HTTP/1.1\r\nHost: kubernetes\r\nConnection: close\r\n\r\n" | ` +
 					`timeout 5 openssl s_client -connect "{host}:{port}" -quiet 2>/dev/null | head -c 300'`,
+				"The Service, and the API servers behind it:",
 				apiService,
 				apiSlices,
 			},
@@ -114,6 +118,7 @@ func apiExchange() []Entry {
 			Confirm: []string{
 				"The Location header tells who it is:",
 				headersAnonymous,
+				"The Service's address, which should be the one that was asked:",
 				apiService,
 			},
 			Mend: []string{findAnswerer},
@@ -125,9 +130,11 @@ func apiExchange() []Entry {
 			Means: "The status is 200 and the body is not of kind APIVersions, so whatever answers is no API server: an ingress that takes " +
 				"every path, a portal, another service at that address. Clients fail later, at decoding.",
 			Confirm: []string{
+				"What is answered:",
 				inPod + `sh -c 'curl -ski --max-time 5 "https://{host}:{port}/api" | head -c 600'`,
 				"A kube-apiserver sets the header Audit-Id on every response:",
 				headersAnonymous,
+				"The Service's address, which should be the one that was asked:",
 				apiService,
 			},
 			Mend: []string{findAnswerer},
@@ -158,8 +165,10 @@ func apiExchange() []Entry {
 			Confirm: []string{
 				"Seconds to the connection, the end of the handshake and the first byte:",
 				askPhases,
+				"Which part of the API server is not well, and which queue is full:",
 				readyz,
 				"kubectl get --raw /debug/api_priority_and_fairness/dump_priority_levels",
+				"How busy the API servers are:",
 				"kubectl -n kube-system top pods -l component=kube-apiserver",
 			},
 			Mend: []string{
@@ -178,6 +187,7 @@ func apiExchange() []Entry {
 				freshLook + `'.checks[] | select(.name == "api") | .details.serviceHost.exchanges[] | {stage, address, failure, status: .response.status}'`,
 				"A part of six failing points to one bad server:",
 				askPhases,
+				"Each API server by itself:",
 				apiSlices,
 				askEndpoint,
 			},

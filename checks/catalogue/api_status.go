@@ -57,6 +57,7 @@ func apiRefusal() []Entry {
 			Confirm: []string{
 				noAuditID,
 				bodyOfAPI,
+				"The Service's address, which should be the one that was asked:",
 				apiService,
 			},
 			Mend: []string{findAnswerer, "Where a gateway is meant to be there, have it pass the Authorization header on untouched."},
@@ -71,6 +72,7 @@ func apiRefusal() []Entry {
 			Confirm: []string{
 				"A bad token on purpose: 401 means that headers arrive and the token was not sent, 403 that they are stripped on the way:",
 				badToken,
+				"Whether the token is there, and whether a proxy is set:",
 				tokenFiles,
 				environmentOfPod + " | grep -i proxy",
 			},
@@ -88,6 +90,7 @@ func apiRefusal() []Entry {
 				"may read /api by the ClusterRoleBinding system:discovery; it was deleted or changed, or a webhook authorizer " +
 				"denies. Applications that use known resources may work; discovery, as kubectl does it, fails.",
 			Confirm: []string{
+				"Whether the account may, and whether the binding and the role are as Kubernetes makes them:",
 				"kubectl auth can-i get /api --as=system:serviceaccount:{namespace}:{serviceaccount}",
 				"kubectl get clusterrolebinding system:discovery -o yaml",
 				"kubectl get clusterrole system:discovery -o yaml",
@@ -109,6 +112,7 @@ func apiRefusal() []Entry {
 				"until kube-apiserver has read its own objects after a start. Roles and bindings are among them, so it knows no " +
 				"right of anybody yet. It lasts for a moment; an application that meets it should try again.",
 			Confirm: []string{
+				"Whether it is ready by now:",
 				"kubectl get --raw /readyz",
 				"Where the API server runs as a pod, see how often and when it started:",
 				"kubectl -n kube-system get pods -l component=kube-apiserver",
@@ -129,6 +133,7 @@ func apiRefusal() []Entry {
 			Confirm: []string{
 				noAuditID,
 				bodyOfAPI,
+				"Whether the pod's manifest names a proxy:",
 				environmentOfPod + " | grep -i proxy",
 			},
 			Mend: []string{
@@ -143,8 +148,10 @@ func apiRefusal() []Entry {
 			Means: "The answer is 404 for a path that every API server has. With an Audit-Id it is one whose paths begin elsewhere, as " +
 				"with a path prefix of Rancher or a virtual cluster; without, another server answers.",
 			Confirm: []string{
+				"What is answered, and by whom:",
 				bodyOfAPI,
 				headersAnonymous,
+				"The Service's address, which should be the one that was asked:",
 				apiService,
 			},
 			Mend: []string{
@@ -168,6 +175,7 @@ func apiStatus() []Entry {
 			Confirm: []string{
 				"Which level is full:",
 				"kubectl get --raw /debug/api_priority_and_fairness/dump_priority_levels",
+				"The names of the UIDs in its X-Kubernetes-PF headers:",
 				namesOfUIDs,
 				"Who is turned away:",
 				"kubectl get --raw /metrics | grep '^apiserver_flowcontrol_rejected_requests_total'",
@@ -186,7 +194,9 @@ func apiStatus() []Entry {
 			Means: "The answer is 429 from a kube-apiserver without the X-Kubernetes-PF headers: priority and fairness is off there, and " +
 				"--max-requests-inflight is reached. All clients share the one limit, so any of them can starve the others.",
 			Confirm: []string{
+				"No X-Kubernetes-PF header means that priority and fairness is off:",
 				headersAnonymous,
+				"How many requests are under way:",
 				"kubectl get --raw /metrics | grep '^apiserver_current_inflight_requests'",
 				onControlPlane,
 				"grep -E 'enable-priority-and-fairness|max-requests-inflight' /etc/kubernetes/manifests/kube-apiserver.yaml",
@@ -206,6 +216,7 @@ func apiStatus() []Entry {
 				"(--shutdown-send-retry-after) and sends its clients to another. It is part of every roll-out of a control plane, and " +
 				"official clients retry by themselves.",
 			Confirm: []string{
+				"Whether it has left the Service, and whether another has come:",
 				apiSlices,
 				"kubectl -n kube-system get pods -l component=kube-apiserver -o wide",
 			},
@@ -238,6 +249,7 @@ func apiStatus() []Entry {
 				"server, of its authentication or authorization webhooks, or of etcd behind it. The Audit-Id of the response finds " +
 				"the request in its logs.",
 			Confirm: []string{
+				"Which part of the API server is not well:",
 				readyz,
 				"The Audit-Id to look for:",
 				auditID,
@@ -258,6 +270,7 @@ func apiStatus() []Entry {
 			Means: "The answer is 503 and says that the request came before all paths were installed: this kube-apiserver began seconds " +
 				"ago. Official clients retry by themselves. Where it lasts, the start does not come to its end.",
 			Confirm: []string{
+				"What is not up yet, and since when it starts:",
 				readyz,
 				"kubectl -n kube-system get pods -l component=kube-apiserver -o wide",
 				fromNodeSentence,
@@ -277,6 +290,7 @@ func apiStatus() []Entry {
 				"--request-timeout, 60 s by default. An overloaded server, a slow etcd or a slow webhook for authentication or " +
 				"authorization is behind it. A 504 of a load balancer, which has no Audit-Id, is http-502-503-lb.",
 			Confirm: []string{
+				"Which part of the API server is not well, which queue is full, and how long webhooks take:",
 				readyz,
 				"kubectl get --raw /debug/api_priority_and_fairness/dump_priority_levels",
 				"kubectl get --raw /metrics | grep -E '^(authentication_duration_seconds|apiserver_authorization_webhook_duration_seconds)_(sum|count)'",
@@ -319,8 +333,10 @@ func apiStatus() []Entry {
 			Means: "The status of GET /api is none of those that have a code of their own here. With an Audit-Id a kube-apiserver gave it " +
 				"and its body says why; without, something between did.",
 			Confirm: []string{
+				"What is answered, and by whom:",
 				bodyOfAPI,
 				headersAnonymous,
+				"The Service's address, which should be the one that was asked:",
 				apiService,
 			},
 			Mend: []string{

@@ -25,9 +25,16 @@ func ca() []Entry {
 				"image's own roots, so that every request ends in \"certificate signed by unknown authority\"; the Python " +
 				"client stops with \"Service certification file does not exist\". A projected volume of one's own without the " +
 				"ConfigMap kube-root-ca.crt leaves it out.",
-			Confirm: []string{podBundle, podMounts, rootConfigMap},
-			Mend:    []string{projectCA},
-			Page:    pageAccess,
+			Confirm: []string{
+				"What Lifeline's container has:",
+				podBundle,
+				"The pod's volumes, and where they are mounted:",
+				podMounts,
+				"Whether the cluster publishes it:",
+				rootConfigMap,
+			},
+			Mend: []string{projectCA},
+			Page: pageAccess,
 		},
 		{
 			Reason: checks.CAFileUnreadable,
@@ -35,6 +42,7 @@ func ca() []Entry {
 			Means: "ca.crt is there but may not be read by this user, is no regular file, or reading it fails. Clients behave as " +
 				"if it were missing. It has the same owner and mode as the token, so look at the token check as well.",
 			Confirm: []string{
+				"What Lifeline's container has:",
 				podBundle,
 				"Lifeline's image runs as 65532 where the pod names no user:",
 				podUsers,
@@ -54,9 +62,11 @@ func ca() []Entry {
 				"client goes on without it and ends in \"certificate signed by unknown authority\"; the Python client refuses an " +
 				"empty file, and fails in its TLS library for others.",
 			Confirm: []string{
+				"What Lifeline's container has:",
 				podBundle,
 				"The one that the cluster publishes:",
 				publishedBundle,
+				"The pod's volumes, and where they are mounted:",
 				podMounts,
 			},
 			Mend: []string{
@@ -73,9 +83,14 @@ func ca() []Entry {
 			Means: "A cluster's bundle has one certificate, or a few while the CA is rotated, and this file is larger than is read. " +
 				"A ConfigMap cannot hold more than 1 MiB, so it is not kubelet's projection of one. Clients read it whole at " +
 				"their start, with the memory that this takes.",
-			Confirm: []string{podBundle, podMounts},
-			Mend:    []string{projectCA},
-			Page:    pageAccess,
+			Confirm: []string{
+				"What Lifeline's container has:",
+				podBundle,
+				"The pod's volumes, and where they are mounted:",
+				podMounts,
+			},
+			Mend: []string{projectCA},
+			Page: pageAccess,
 		},
 		{
 			Reason: checks.CABundlePartiallyParsed,
@@ -103,6 +118,7 @@ func ca() []Entry {
 				"\"certificate has expired or is not yet valid\", the very words that an expired server certificate gets. kubeadm " +
 				"makes CAs for ten years; a clock that is years ahead looks the same.",
 			Confirm: []string{
+				"The bundle in the pod, and the one that the cluster publishes:",
 				podBundle,
 				publishedBundle,
 				onNode,
@@ -125,6 +141,7 @@ func ca() []Entry {
 				"just started; seldom was a new CA published ahead of its time. Clients read \"certificate has expired or is not " +
 				"yet valid\".",
 			Confirm: []string{
+				"From when on each certificate is valid:",
 				podBundle,
 				onNode,
 				timeOnNode,
@@ -142,6 +159,7 @@ func ca() []Entry {
 				"today; on its last day every client in the cluster stops trusting the API server at once, kubelets among them. " +
 				"To rotate a CA takes two rounds of restarts, so begin in time.",
 			Confirm: []string{
+				"Until when each certificate is valid:",
 				podBundle,
 				onControlPlane,
 				"kubeadm certs check-expiration",
@@ -159,7 +177,11 @@ func ca() []Entry {
 				"signed does not verify, and Go says \"parent certificate cannot sign this kind of certificate\". As a rule the " +
 				"server's own certificate was published in place of its CA; Go accepts that while it is the very same one, and " +
 				"no longer after its renewal.",
-			Confirm: []string{podBundle, publishedBundle},
+			Confirm: []string{
+				"The bundle in the pod, and the one that the cluster publishes:",
+				podBundle,
+				publishedBundle,
+			},
 			Mend: []string{
 				"Put the CA that signed the server's certificate into the bundle in its place.",
 				publishCA,
@@ -172,7 +194,11 @@ func ca() []Entry {
 			Means: "ca.crt holds public or company roots, or far more CAs than a rotation needs. Clients then take a certificate of " +
 				"any of these for the API server's, and send it their token. It works, which is why nobody notices; as a rule it " +
 				"was done to get through an inspecting proxy.",
-			Confirm: []string{podBundle, publishedBundle},
+			Confirm: []string{
+				"The bundle in the pod, and the one that the cluster publishes:",
+				podBundle,
+				publishedBundle,
+			},
 			Mend: []string{
 				"Leave only the cluster's CA in the bundle, and give roots for other servers to the programs that need them in a " +
 					"file of their own.",

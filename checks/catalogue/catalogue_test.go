@@ -160,6 +160,19 @@ func TestCommandsCloseTheirQuotes(t *testing.T) {
 	}
 }
 
+// Commands that follow one another may share it.
+func TestASentenceWithAColonLeadsToEveryCommand(t *testing.T) {
+	for _, entry := range All() {
+		for _, texts := range [][]string{entry.Confirm, entry.Mend} {
+			for i, text := range texts {
+				if !isSentence(text) && (i == 0 || strings.HasSuffix(texts[i-1], ".")) {
+					t.Errorf("%s: no sentence says what this is for: %s", entry.Reason, text)
+				}
+			}
+		}
+	}
+}
+
 func TestASentenceWithAColonLeadsToSomething(t *testing.T) {
 	for _, entry := range All() {
 		for _, texts := range [][]string{entry.Confirm, entry.Mend} {

@@ -23,9 +23,13 @@ func environmentCauses() []Entry {
 			Means: "The environment is fixed when a container starts, and the DNS is not. The Service kubernetes has another address by now, " +
 				"as after a change of the service range, and at the old one nothing answers. Clients that go by the environment fail " +
 				"until the pod is replaced; those that go by the name work.",
-			Confirm: []string{"kubectl -n default get service kubernetes -o jsonpath='{.spec.clusterIP}'", environmentOfPod + " | grep KUBERNETES_"},
-			Mend:    []string{restartSentence, restart, deleteSentence, deletePod},
-			Page:    pageAccess,
+			Confirm: []string{
+				"The address of the Service now, and what the pod's manifest sets:",
+				"kubectl -n default get service kubernetes -o jsonpath='{.spec.clusterIP}'",
+				environmentOfPod + " | grep KUBERNETES_",
+			},
+			Mend: []string{restartSentence, restart, deleteSentence, deletePod},
+			Page: pageAccess,
 		},
 		{
 			Reason: checks.EnvServicePortOverridden,
@@ -33,9 +37,14 @@ func environmentCauses() []Entry {
 			Means: "kubelet gives every container the port of the Service kubernetes twice, and the variable that clients read has another value: " +
 				"a manifest, a webhook or an entry point has set it. In-cluster clients dial what it says; whether that is an API server " +
 				"is for the other checks to tell.",
-			Confirm: []string{environmentOfPod + " | grep KUBERNETES_", apiService},
-			Mend:    []string{removeSetting, "kubectl -n {namespace} set env deployment/NAME KUBERNETES_SERVICE_PORT-"},
-			Page:    pageAccess,
+			Confirm: []string{
+				"What the pod's manifest sets:",
+				environmentOfPod + " | grep KUBERNETES_",
+				"The Service's own port:",
+				apiService,
+			},
+			Mend: []string{removeSetting, "kubectl -n {namespace} set env deployment/NAME KUBERNETES_SERVICE_PORT-"},
+			Page: pageAccess,
 		},
 	}
 }
@@ -49,9 +58,12 @@ func dnsCauses() []Entry {
 				"The usual cause is a NetworkPolicy that denies egress by default and leaves DNS out. Applications say \"i/o timeout\" " +
 				"for names and work by address. CoreDNS pods that died with their node and are still in the Service look the same.",
 			Confirm: []string{
+				"The policies of the pod's namespace, and of CoreDNS's:",
 				networkPolicies,
 				coreDNSPolicies,
+				"Whether CoreDNS runs:",
 				coreDNSPods,
+				"The lookup over TCP:",
 				inPod + "dig +time=2 +tries=1 +tcp +search kubernetes.default.svc",
 			},
 			Mend: []string{
@@ -66,7 +78,12 @@ func dnsCauses() []Entry {
 			Title:  "The nameservers do not know the same names",
 			Means: "One nameserver of resolv.conf knows the cluster's names, another says that there are none. Resolvers hold an NXDOMAIN for " +
 				"final and ask no other, and musl takes whichever answer comes first. So names fail at times, or in some images only.",
-			Confirm: []string{resolvConfSeen, dnsOfPod},
+			Confirm: []string{
+				"What Lifeline's container has:",
+				resolvConfSeen,
+				"Where the pod has them from:",
+				dnsOfPod,
+			},
 			Mend: []string{
 				"List only the cluster's DNS in dnsConfig.nameservers; it forwards what it does not know to the others.",
 				clusterFirstSentence, clusterFirst,
@@ -79,7 +96,14 @@ func dnsCauses() []Entry {
 			Means: "The nameserver is a link-local address, as NodeLocal DNSCache has on each node, and refuses over UDP and TCP. The node has " +
 				"the address, and no process serves it: the cache was killed, mostly for memory, and its interface and rules outlived it. " +
 				"All pods of this node fail, at once and with \"connection refused\", and those of other nodes do not.",
-			Confirm: []string{nodeLocalDNS, nodeLocalLog, onNode, "ip address show nodelocaldns", "dmesg | grep -i 'killed process.*node-cache'"},
+			Confirm: []string{
+				"Its pod on this node, and its log:",
+				nodeLocalDNS,
+				nodeLocalLog,
+				onNode,
+				"ip address show nodelocaldns",
+				"dmesg | grep -i 'killed process.*node-cache'",
+			},
 			Mend: []string{
 				"Where it was killed for memory, raise the limit in the DaemonSet:",
 				"kubectl -n kube-system edit daemonset/node-local-dns",
@@ -122,6 +146,7 @@ func dnsCauses() []Entry {
 				coreDNSPods,
 				"Each of them by itself:",
 				inPod + "dig +search +time=2 +tries=1 @COREDNS-POD-IP kubernetes.default.svc A",
+				"How many of a fresh look's queries each address answers:",
 				deepNameservers,
 			},
 			Mend: []string{
@@ -139,10 +164,14 @@ func dnsCauses() []Entry {
 				"while the API server answers. The usual cause is a NetworkPolicy that allows DNS by the labels of the kube-dns pods, which " +
 				"match no address that is not a pod's. Applications say \"i/o timeout\" although DNS seems to be allowed.",
 			Confirm: []string{
+				"The nameserver that is asked:",
 				resolvConfSeen,
+				"The policies of the pod's namespace, and of CoreDNS's:",
 				networkPolicies,
 				coreDNSPolicies,
+				"Whether its pod runs on this node:",
 				nodeLocalDNS,
+				"The lookup over TCP:",
 				inPod + "dig +time=2 +tries=1 +tcp +search kubernetes.default.svc",
 			},
 			Mend: []string{
@@ -161,6 +190,7 @@ func dnsCauses() []Entry {
 			Confirm: []string{
 				onNode,
 				"sysctl net.bridge.bridge-nf-call-iptables",
+				"What dig says of the reply:",
 				inPod + "dig +time=2 +tries=1 +search kubernetes.default.svc",
 			},
 			Mend: []string{onNode, "modprobe br_netfilter", "sysctl -w net.bridge.bridge-nf-call-iptables=1", "Make both permanent, in /etc/modules-load.d and /etc/sysctl.d."},
@@ -176,6 +206,7 @@ func dnsCauses() []Entry {
 			Confirm: []string{
 				"What Lifeline's container has:",
 				resolvConfSeen,
+				"Which candidate of the search list is answered:",
 				lookupName,
 				"The name in the cluster's zone, by the cluster's own domain:",
 				inPod + "dig +time=2 +tries=1 kubernetes.default.svc.cluster.local. A",
@@ -196,7 +227,11 @@ func dnsCauses() []Entry {
 			Means: "The cluster's own names are answered, and other ones are not (SERVFAIL), since the resolver that CoreDNS forwards to fails. " +
 				"The search list makes such names out of short ones, and a resolver that stops at the failure, as musl's does, never " +
 				"comes to the right one.",
-			Confirm: []string{corefile, coreDNSLog},
+			Confirm: []string{
+				"To whom CoreDNS passes such names on, and what it says of it:",
+				corefile,
+				coreDNSLog,
+			},
 			Mend: []string{
 				"Correct the addresses behind \"forward\" in the Corefile, or let CoreDNS reach them.",
 				"Let applications ask with a full stop at the end: kubernetes.default.svc.cluster.local.",
@@ -209,8 +244,10 @@ func dnsCauses() []Entry {
 			Means: "The nameserver answers over TCP and is silent over UDP. A policy or a firewall allows TCP port 53 alone, or the overlay drops " +
 				"UDP packets, for example for their checksums. Applications say \"i/o timeout\", as they ask over UDP first.",
 			Confirm: []string{
+				"The policies of the pod's namespace, and of CoreDNS's:",
 				networkPolicies,
 				coreDNSPolicies,
+				"The same lookup over UDP and over TCP:",
 				inPod + "dig +time=2 +tries=1 +search kubernetes.default.svc",
 				inPod + "dig +time=2 +tries=1 +tcp +search kubernetes.default.svc",
 			},
@@ -232,7 +269,9 @@ func tlsCauses() []Entry {
 			Means: "Some connections meet a certificate that is accepted and some one that is not, so of several API servers behind the address " +
 				"one was left out when certificates were renewed or made. Applications fail at times, with x509 errors.",
 			Confirm: []string{
+				"The certificates that six connections meet:",
 				sixCertificates,
+				"The API servers behind the Service:",
 				apiSlices,
 			},
 			Mend: []string{
@@ -249,7 +288,10 @@ func tlsCauses() []Entry {
 			Means: "Go 1.24 and later offer a post-quantum key exchange, which makes the first TLS message 1.5 kB and two packets. A firewall or " +
 				"load balancer that looks at the first packet only stalls or resets the connection. New Go programs fail; curl, " +
 				"Python and older ones work.",
-			Confirm: []string{askService},
+			Confirm: []string{
+				"A ClientHello of one packet, as that of curl, is answered:",
+				askService,
+			},
 			Mend: []string{
 				"Mend or update what looks into TLS on the way.",
 				"For the meantime have Go programs offer the smaller message (this rolls the pods out anew):",
@@ -264,6 +306,7 @@ func tlsCauses() []Entry {
 				"believes, and the ICMP message that would say so is filtered. A connection comes about and then stands still, " +
 				"mostly in the TLS handshake, and applications say \"TLS handshake timeout\".",
 			Confirm: []string{
+				"Whether a large packet that may not be cut arrives:",
 				inPod + "ping -c 3 -M do -s 1372 {host}",
 				onNode,
 				"ip link show",
@@ -282,7 +325,14 @@ func tlsCauses() []Entry {
 			Means: "All that this pod sends is acknowledged, whatever its size, and no TLS message comes back: the kernel of the control-plane node " +
 				"works and the API server's process does not. It is stopped, starved of CPU or memory, or waits for its storage. " +
 				"Applications say \"TLS handshake timeout\".",
-			Confirm: []string{"kubectl get --raw /livez --request-timeout=10s", onControlPlane, apiServerProcess, "uptime", "dmesg | grep -i -E 'oom|hung' | tail"},
+			Confirm: []string{
+				"Whether it answers others:",
+				"kubectl get --raw /livez --request-timeout=10s",
+				onControlPlane,
+				apiServerProcess,
+				"uptime",
+				"dmesg | grep -i -E 'oom|hung' | tail",
+			},
 			Mend: []string{
 				onControlPlane, apiServerLog,
 				"Give kube-apiserver and etcd the CPU, memory and disk that they need, and find the client that loads it.",
@@ -302,7 +352,9 @@ func apiCauses() []Entry {
 			Means: "Some connections come to an answer and some do not, so one of several API servers behind the Service is down, hangs or is shut off and still among " +
 				"its endpoints. Applications fail at times, and a second try succeeds.",
 			Confirm: []string{
+				"The API servers behind the Service:",
 				apiSlices,
+				"Some of six connections fail:",
 				askPhases,
 			},
 			Mend: []string{
@@ -320,6 +372,7 @@ func apiCauses() []Entry {
 			Confirm: []string{
 				"A sidecar, by the container's name (istio-proxy, linkerd-proxy), and whether it is ready:",
 				"kubectl -n {namespace} get pod {pod} -o json | jq '.status | [(.initContainerStatuses // [])[], .containerStatuses[]] | map({name, ready, state})'",
+				"What it says, and the policies of the namespace:",
 				"kubectl -n {namespace} logs {pod} -c istio-proxy --tail=20",
 				networkPolicies,
 			},
@@ -342,6 +395,7 @@ func apiCauses() []Entry {
 			Confirm: []string{
 				"Wait half a minute and look again:",
 				freshLook + `'.diagnosis[] | {reason, evidence}'`,
+				"The policies that have to come into force, and how far the pod is:",
 				networkPolicies,
 				podEvents,
 			},
@@ -357,7 +411,14 @@ func apiCauses() []Entry {
 			Means: "Nothing at the address of a Service answers, neither the API nor DNS, while the node itself does. The rules that lead from Services to " +
 				"pods are missing on the node: kube-proxy, or what the network plugin has in its place, does not run or cannot " +
 				"work. A policy that denies all egress of the pod looks the same.",
-			Confirm: []string{kubeProxyOnNode, networkPolicies, onNode, "nft list table ip kube-proxy | head"},
+			Confirm: []string{
+				"Whether kube-proxy runs on this node:",
+				kubeProxyOnNode,
+				"Whether a policy may be the cause instead:",
+				networkPolicies,
+				onNode,
+				"nft list table ip kube-proxy | head",
+			},
 			Mend: []string{
 				"Look at what kube-proxy says on that node:",
 				"kubectl -n kube-system logs -l k8s-app=kube-proxy --tail=50 --prefix",
@@ -373,9 +434,13 @@ func apiCauses() []Entry {
 			Means: "The API server is silent, and the evidence says whether others are reached: where they are, what drops the packets is about the API server " +
 				"alone, and where nobody is, about this pod. Mostly it is a NetworkPolicy that denies egress and has no rule for the API server, else a firewall before the " +
 				"control plane, or a control plane without a route back to the pods. Applications say \"i/o timeout\".",
-			Confirm: []string{networkPolicies, apiSlices},
-			Mend:    []string{allowAPI, allowAPICilium, "Where no policy is about the pod, look at the firewall and the routes between the nodes and the control plane."},
-			Page:    pageNetworkPolicies,
+			Confirm: []string{
+				"The policies of the namespace, and the addresses that they have to allow:",
+				networkPolicies,
+				apiSlices,
+			},
+			Mend: []string{allowAPI, allowAPICilium, "Where no policy is about the pod, look at the firewall and the routes between the nodes and the control plane."},
+			Page: pageNetworkPolicies,
 		},
 		{
 			Reason: checks.TokenIntermittentByAPIServer,

@@ -39,6 +39,7 @@ func dnsServers() []Entry {
 				resolvConfSeen,
 				"What kubelet gave the pod, without any mount or overwriting in its containers:",
 				resolvConf,
+				"What the pod asks for:",
 				dnsOfPod,
 			},
 			Mend: []string{
@@ -55,7 +56,9 @@ func dnsServers() []Entry {
 				"Resolvers then behave as if it were empty and ask 127.0.0.1. Kubelet writes it readable to all, so " +
 				"something in the pod has replaced it or lies over it.",
 			Confirm: []string{
+				"What Lifeline's container has:",
 				resolvConfSeen,
+				"What is mounted over it:",
 				podMounts,
 				inApplication,
 				execInPod + "ls -laL /etc/resolv.conf",
@@ -76,8 +79,11 @@ func dnsServers() []Entry {
 				"ClusterFirst, which degrades to Default; a kubelet without clusterDNS, where all pods of the node " +
 				"are hit and have the event MissingClusterDNS.",
 			Confirm: []string{
+				"The nameservers and the search list:",
 				resolvConf,
+				"The policy and hostNetwork:",
 				dnsOfPod,
+				"Where kubelet knows no cluster DNS, it says so:",
 				"kubectl get events -A --field-selector reason=MissingClusterDNS",
 			},
 			Mend: []string{
@@ -118,8 +124,11 @@ func dnsServers() []Entry {
 				"not there, so kubernetes.default.svc is asked for as it stands and is NXDOMAIN. With dnsPolicy None a " +
 				"pod has only what its dnsConfig says. The full name with the cluster domain still resolves.",
 			Confirm: []string{
+				"The policy and the dnsConfig:",
 				dnsOfPod,
+				"What comes of them:",
 				resolvConf,
+				"Each candidate of the search list, and what is answered:",
 				lookupName,
 			},
 			Mend: []string{
@@ -169,6 +178,7 @@ func dnsServers() []Entry {
 				"are gone or not ready; other datapaths drop, and it is a timeout there. At a link-local nameserver it " +
 				"means that NodeLocal DNSCache is down on this node.",
 			Confirm: []string{
+				"Whether CoreDNS runs, and whether its Service has it:",
 				coreDNSPods,
 				coreDNSSlices,
 				"For a nameserver in 169.254.0.0/16:",
@@ -195,8 +205,10 @@ func dnsServers() []Entry {
 				"of the way: a host firewall that rejects, a pod without a default route or without an address of the " +
 				"nameserver's family, a filter within the pod.",
 			Confirm: []string{
+				"The pod's addresses, and its route to the nameserver:",
 				inPod + "ip address",
 				inPod + "ip route get NAMESERVER",
+				"The nameservers:",
 				resolvConf,
 				onNode,
 				"nft list ruleset | grep -i reject",
@@ -217,11 +229,14 @@ func dnsServers() []Entry {
 				"small answers come, and large ones, such as those of headless Services, do not. In a plain cluster the " +
 				"API server's name never needs it. A NetworkPolicy or firewall that allows only 53/UDP is the usual cause.",
 			Confirm: []string{
+				"The lookup over TCP:",
 				inPod + "dig +search +tcp +time=3 +tries=1 kubernetes.default.svc A",
+				"The protocols that policies allow to port 53:",
 				"kubectl -n {namespace} get networkpolicies -o yaml | grep -B3 -A3 'port: 53'",
 			},
 			Mend: []string{
 				"Add to the egress rule for DNS a port with protocol TCP beside the one with UDP; without protocol a port means TCP.",
+				"The policy, by its name for NAME:",
 				"kubectl -n {namespace} edit networkpolicy NAME",
 			},
 			Page: pageNetworkPolicies,
@@ -234,9 +249,11 @@ func dnsServers() []Entry {
 				"Go; musl asks all at once and takes the first answer. As a rule servers of the cluster and others are " +
 				"mixed there.",
 			Confirm: []string{
+				"The nameservers:",
 				resolvConf,
 				"Ask each by itself:",
 				inPod + "dig +search +time=2 +tries=1 @NAMESERVER kubernetes.default.svc A",
+				"Where they come from:",
 				dnsOfPod,
 			},
 			Mend: []string{
@@ -252,9 +269,11 @@ func dnsServers() []Entry {
 				"answer is due. getaddrinfo asks for both and waits for both, so lookups are slow or fail altogether. A " +
 				"forwarder, a template in the Corefile or a middlebox mistreats AAAA.",
 			Confirm: []string{
+				"Each type by itself:",
 				inPod + "dig +search +time=3 +tries=1 kubernetes.default.svc A",
 				inPod + "dig +search +time=3 +tries=1 kubernetes.default.svc AAAA",
 				"With glibc, two queries from one socket can race in conntrack; then AAAA alone, as above, does not fail.",
+				"What CoreDNS is told to do:",
 				corefile,
 			},
 			Mend: []string{
@@ -270,7 +289,9 @@ func dnsServers() []Entry {
 				"takes six. More than three nameservers are dropped by kubelet, glibc and Go alike. Names then resolve in " +
 				"some images and not in others, since the node's own domains fill the list.",
 			Confirm: []string{
+				"The search list:",
 				resolvConf,
+				"The event in which kubelet says what it left out:",
 				"kubectl get events -A --field-selector reason=DNSConfigForming",
 			},
 			Mend: []string{
@@ -288,7 +309,9 @@ func dnsServers() []Entry {
 				"names slow means a CoreDNS short of CPU; external names only, a slow upstream; a whole multiple of the " +
 				"resolver's timeout, lost packets; many queries for one name, the search list with ndots 5.",
 			Confirm: []string{
+				"How many candidates are asked before one answers:",
 				lookupName,
+				"How busy CoreDNS is:",
 				"kubectl -n kube-system top pods -l k8s-app=kube-dns",
 				"Twenty lookups on fresh ports; one slow replica shows as two groups of times:",
 				inPod + `sh -c 'for i in $(seq 20); do dig +search +time=5 kubernetes.default.svc | grep "Query time"; done'`,

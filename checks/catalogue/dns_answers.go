@@ -17,6 +17,7 @@ func dnsAnswers() []Entry {
 				inPod + "dig +short dns-version.cluster.local. TXT",
 				"SERVFAIL within the cluster's zone means CoreDNS, outside it alone the upstream:",
 				lookupName,
+				"What keeps CoreDNS from the API:",
 				"kubectl -n kube-system logs -l k8s-app=kube-dns --tail=-1 --prefix | grep -iE 'unsynced|failed to (list|watch)|i/o timeout'",
 			},
 			Mend: []string{
@@ -40,6 +41,7 @@ func dnsAnswers() []Entry {
 				"Is it the cluster's DNS that is asked:",
 				resolvConf,
 				dnsService,
+				"Whether the Corefile has the zone, and what each name gets:",
 				corefile,
 				lookupName,
 			},
@@ -67,6 +69,7 @@ func dnsAnswers() []Entry {
 				"Is it the cluster's DNS that is asked:",
 				resolvConf,
 				dnsService,
+				"What CoreDNS says:",
 				coreDNSLog,
 			},
 			Mend: []string{
@@ -84,6 +87,7 @@ func dnsAnswers() []Entry {
 			Confirm: []string{
 				"The reverse name of the API server's address ends in the real zone:",
 				inPod + "dig +short -x {host}",
+				"The zone by the search list, by CoreDNS and by kubelet:",
 				resolvConf,
 				corefile,
 				"kubectl get --raw /api/v1/nodes/{node}/proxy/configz | jq .kubeletconfig.clusterDomain",
@@ -103,8 +107,10 @@ func dnsAnswers() []Entry {
 				"the query went to a server that knows nothing of Services. External names resolve. A VPN, an entry " +
 				"point that edits resolv.conf, dnsConfig.nameservers or a wrong clusterDNS of kubelet put it there.",
 			Confirm: []string{
+				"The nameserver that is asked, and the cluster's own:",
 				resolvConf,
 				dnsService,
+				"Where the pod has it from:",
 				dnsOfPod,
 				"The cluster's DNS, asked by its own address, knows the name:",
 				inPod + "dig +search +short @CLUSTERIP-OF-KUBE-DNS kubernetes.default.svc A",
@@ -126,6 +132,7 @@ func dnsAnswers() []Entry {
 				"just deleted; the API server makes it again by itself. Clients that go by KUBERNETES_SERVICE_HOST are " +
 				"not touched.",
 			Confirm: []string{
+				"Whether the Service is there, and what the Corefile makes of it:",
 				apiService,
 				corefile,
 				"Another Service resolves:",
@@ -145,8 +152,10 @@ func dnsAnswers() []Entry {
 				"family only, so no address at all points to a rewrite or template in the Corefile, to a proxy that " +
 				"captures DNS, or to an answer cached from before the Service was there.",
 			Confirm: []string{
+				"Each type by itself:",
 				inPod + "dig +search kubernetes.default.svc A",
 				inPod + "dig +search kubernetes.default.svc AAAA",
+				"The address of the Service, and what the Corefile makes of it:",
 				apiService,
 				corefile,
 			},
@@ -164,10 +173,12 @@ func dnsAnswers() []Entry {
 				"and go on waiting, so applications see a timeout. Something other than a DNS server holds port 53, or " +
 				"a middlebox rewrites the packets.",
 			Confirm: []string{
+				"Who is asked, and what comes back:",
 				resolvConf,
 				lookupName,
 				"Over TCP middleboxes interfere less:",
 				inPod + "dig +search +tcp +time=3 kubernetes.default.svc A",
+				"Who is behind the Service:",
 				coreDNSSlices,
 			},
 			Mend: []string{
@@ -183,7 +194,9 @@ func dnsAnswers() []Entry {
 				"or ends at a name that does not exist. kubernetes.default.svc has no alias in a plain cluster, so a rewrite or " +
 				"template in the Corefile, or a wildcard record of a search domain, has made one. Applications read \"no such host\".",
 			Confirm: []string{
+				"Where the alias leads:",
 				inPod + "dig +search +showsearch kubernetes.default.svc CNAME",
+				"Whether the Corefile makes it, or a search domain has it:",
 				corefile,
 				resolvConf,
 			},
@@ -202,8 +215,10 @@ func dnsAnswers() []Entry {
 				"service range was moved. Or the variable was overridden on purpose, or a search domain, a hosts file or " +
 				"a hijacked answer leads the name elsewhere.",
 			Confirm: []string{
+				"The true address, and what the pod's manifest sets:",
 				apiService,
 				environmentOfPod + " | grep KUBERNETES_",
+				"What DNS answers:",
 				lookupName,
 			},
 			Mend: []string{
@@ -221,11 +236,13 @@ func dnsAnswers() []Entry {
 			Means: "/etc/hosts has a line for kubernetes.default.svc, so resolvers never ask DNS for it and stay on that " +
 				"address when the cluster's changes. hostAliases of the pod or an image wrote it.",
 			Confirm: []string{
+				"What Lifeline's container has:",
 				freshLook + `'.checks[] | select(.name == "dns") | .details | {hostsFile, fromHosts: .lookup.fromHosts, addresses: .lookup.addresses}'`,
 				inApplication,
 				execInPod + "grep kubernetes /etc/hosts",
 				"Whether the pod's manifest writes it:",
 				"kubectl -n {namespace} get pod {pod} -o jsonpath='{.spec.hostAliases}'",
+				"The true address:",
 				apiService,
 			},
 			Mend: []string{

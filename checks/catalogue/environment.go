@@ -47,7 +47,9 @@ func environment() []Entry {
 				"the URL of it. From anything else comes a URL that does not parse or leads elsewhere. Kubelet always " +
 				"writes a plain address, so this value is of the pod's manifest, a webhook or a script.",
 			Confirm: []string{
+				"What the pod's manifest sets:",
 				environmentOfPod + " | grep KUBERNETES_",
+				"The address and the port of the Service, which the variables should have:",
 				apiService,
 			},
 			Mend: []string{
@@ -67,6 +69,7 @@ func environment() []Entry {
 			Confirm: []string{
 				"Where the variable is set:",
 				"kubectl -n {namespace} get pod {pod} -o yaml | grep -B 1 -A 1 KUBERNETES_SERVICE_HOST",
+				"The address that kubelet would set:",
 				apiService,
 			},
 			Mend: []string{
@@ -82,7 +85,9 @@ func environment() []Entry {
 				"such as tcp://10.96.0.1:443 belongs in KUBERNETES_PORT, which is another variable. Clients join host " +
 				"and port to a URL that does not parse, and fail before anything is sent.",
 			Confirm: []string{
+				"What the pod's manifest sets:",
 				environmentOfPod + " | grep KUBERNETES_",
+				"The address and the port of the Service, which the variables should have:",
 				apiService,
 			},
 			Mend: []string{
@@ -100,7 +105,9 @@ func environment() []Entry {
 				"as the replacement can be reached and its certificate names it; with a host name DNS is on the way " +
 				"to the API too.",
 			Confirm: []string{
+				"What the pod's manifest sets:",
 				environmentOfPod + " | grep KUBERNETES_SERVICE_HOST",
+				"What kubelet sets, which is the CLUSTER-IP:",
 				apiService,
 				"Nothing in the manifest means that a webhook does it:",
 				"kubectl get mutatingwebhookconfigurations",
@@ -121,6 +128,7 @@ func environment() []Entry {
 				"the certificate of an inspecting proxy. Suffixes such as .svc or .cluster.local never match an IP " +
 				"address, and kubernetes.default.svc does not end in .cluster.local.",
 			Confirm: []string{
+				"The proxy variables of the pod's manifest:",
 				environmentOfPod + " | grep -i proxy",
 				"A container without the proxy variables reaches the server directly:",
 				inPod + `curl -skS --noproxy "*" --max-time 5 "https://{host}:{port}/version"`,
@@ -141,7 +149,12 @@ func environment() []Entry {
 				"without it they go by POD_NAMESPACE or take \"default\". InClusterConfig and the Python client do not " +
 				"read it, so the way to the API stands. A projected volume of one's own without a downwardAPI source " +
 				"leaves it out, and so does a pod without any service-account mount.",
-			Confirm: []string{namespaceFile, podMounts},
+			Confirm: []string{
+				"What Lifeline's container has:",
+				namespaceFile,
+				"The pod's volumes, and where they are mounted:",
+				podMounts,
+			},
 			Mend: []string{
 				projectNamespace,
 				"Or give the program POD_NAMESPACE by fieldRef metadata.namespace.",
@@ -155,7 +168,9 @@ func environment() []Entry {
 				"writes it with the same owner and mode as the token, so look at the token check as well. Programs " +
 				"that need their own namespace take \"default\" instead or stop.",
 			Confirm: []string{
+				"What Lifeline's container has:",
 				namespaceFile,
+				"The users and the modes that decide who may read it:",
 				"kubectl -n {namespace} get pod {pod} -o yaml | grep -E 'runAsUser|runAsGroup|fsGroup|defaultMode'",
 			},
 			Mend: []string{
@@ -170,9 +185,14 @@ func environment() []Entry {
 			Means: "A namespace is at most 63 lower-case letters, digits and dashes (RFC 1123), and the file holds " +
 				"something else or nothing. Kubelet would not write that, so the file was made by hand or another " +
 				"volume lies over it. Programs that read it ask for objects in a namespace that cannot be, and get 403 or 404.",
-			Confirm: []string{namespaceFile, podMounts},
-			Mend:    []string{projectNamespace},
-			Page:    pageProjected,
+			Confirm: []string{
+				"What Lifeline's container has:",
+				namespaceFile,
+				"The pod's volumes, and where they are mounted:",
+				podMounts,
+			},
+			Mend: []string{projectNamespace},
+			Page: pageProjected,
 		},
 	}
 }

@@ -26,6 +26,7 @@ func kubectlProxyItself() []Entry {
 				"is not: it has not started yet, has ended, or listens on another port or address. In the first seconds of a pod " +
 				"this heals by itself.",
 			Confirm: []string{
+				"Whether its container runs:",
 				sidecarState,
 				"The port and the address that it was told to take; without flags 8001 and 127.0.0.1:",
 				sidecarArguments,
@@ -49,6 +50,7 @@ func kubectlProxyItself() []Entry {
 			Confirm: []string{
 				sidecarLogSentence,
 				sidecarLog,
+				"Whether its container was started again:",
 				sidecarState,
 				"Whether the API server answers without the proxy:",
 				directAnswer,
@@ -68,7 +70,9 @@ func kubectlProxyItself() []Entry {
 				"Forbidden to what does not match. By default it accepts localhost and 127.0.0.1, and no other address of " +
 				"loopback. The filter keeps web pages from using the proxy by a name of their own, and does not look at who asks.",
 			Confirm: []string{
+				"What Lifeline gets of it:",
 				proxyFacts,
+				"The hosts that it was told to accept:",
 				sidecarArguments,
 			},
 			Mend: []string{
@@ -83,7 +87,9 @@ func kubectlProxyItself() []Entry {
 			Means: "The default of --accept-hosts has ::1 in brackets, and kubectl proxy takes the brackets off the Host header before it " +
 				"compares, so that http://[::1]:PORT is refused with 403 and the word Forbidden. Only without a port would it match.",
 			Confirm: []string{
+				"What Lifeline gets of it:",
 				proxyFacts,
+				"The hosts that it was told to accept:",
 				sidecarArguments,
 			},
 			Mend: []string{
@@ -99,7 +105,9 @@ func kubectlProxyItself() []Entry {
 				"--accept-paths, --reject-paths or --reject-methods refuses GET of /api, or --accept-hosts was narrowed. By default " +
 				"the filter rejects only exec and attach.",
 			Confirm: []string{
+				"The paths and methods that it was told to accept:",
 				sidecarArguments,
+				"What Lifeline gets of it:",
 				proxyFacts,
 			},
 			Mend: []string{
@@ -114,7 +122,9 @@ func kubectlProxyItself() []Entry {
 			Means: "The proxy has no such path and answers 404. With --api-prefix it serves the API below that prefix alone, and " +
 				"applications have to ask there too.",
 			Confirm: []string{
+				"The --api-prefix that it was given:",
 				sidecarArguments,
+				"What Lifeline gets of it:",
 				proxyFacts,
 			},
 			Mend: []string{
@@ -130,7 +140,9 @@ func kubectlProxyItself() []Entry {
 				"proxy does. Another container of the pod may have taken the port first, in which case kubectl proxy ends with " +
 				"\"address already in use\"; or the URL has the port of another program.",
 			Confirm: []string{
+				"What answers:",
 				proxyFacts,
+				"Which container was told to take the port:",
 				sidecarArguments,
 				sidecarLogSentence,
 				sidecarLog,
@@ -173,10 +185,12 @@ func kubectlProxyUpstream() []Entry {
 				"variable or another KUBERNETES_SERVICE_HOST, or its copy of ca.crt and token. The error in the answer is read as " +
 				"one of any Go client.",
 			Confirm: []string{
+				"What it says, and whether the API server answers without it:",
 				proxyFacts,
 				directAnswer,
 				sidecarLogSentence,
 				sidecarLog,
+				"The environment and the mounts of its container, beside those of Lifeline's:",
 				environmentOfPod,
 				podMounts,
 			},
@@ -195,8 +209,10 @@ func kubectlProxyUpstream() []Entry {
 				"Lifeline's own request had another answer: another API server behind the same address gave it, or the moment was " +
 				"another. A 429 asks to wait, a 5xx is the server's own trouble.",
 			Confirm: []string{
+				"What Lifeline gets of it:",
 				proxyFacts,
 				"An Audit-Id in it leads to the request in the API server's audit log.",
+				"Which part of the API server is not well:",
 				readyz,
 			},
 			Mend: []string{
@@ -214,7 +230,9 @@ func kubectlProxyUpstream() []Entry {
 				"token by flag. A client that sends an Authorization header of its own through the proxy has the same: the proxy " +
 				"then adds none. Lifeline sends none.",
 			Confirm: []string{
+				"What Lifeline gets of it:",
 				proxyFacts,
+				"What is mounted in its container, and what it was told:",
 				podMounts,
 				sidecarArguments,
 			},
@@ -231,7 +249,9 @@ func kubectlProxyUpstream() []Entry {
 			Means: "The API server accepts the proxy's credential and forbids it GET of /api, which every authenticated user may by " +
 				"default, and which Lifeline's own request was allowed or did not come to. The way through the proxy works.",
 			Confirm: []string{
+				"What Lifeline gets of it:",
 				proxyFacts,
+				"Whether all who log in may read /api, as Kubernetes makes it:",
 				"kubectl get clusterrolebinding system:discovery -o yaml",
 			},
 			Mend: []string{

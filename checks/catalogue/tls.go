@@ -31,7 +31,9 @@ func tlsHandshake() []Entry {
 				"KUBERNETES_SERVICE_PORT leads to a port without TLS, or a captive proxy or a mesh has taken the connection. " +
 				"kube-apiserver has had no plain port since 1.20.",
 			Confirm: []string{
+				"What answers without TLS:",
 				inPod + `curl -sv --max-time 5 "http://{host}:{port}/"`,
+				"Where the variables lead, and what sets them:",
 				apiService,
 				environmentOfPod + " | grep -E 'KUBERNETES_|PROXY'",
 				fromNodeSentence,
@@ -101,6 +103,7 @@ func tlsHandshake() []Entry {
 				"certificate demanded, a name that the other side does not serve. kube-apiserver speaks TLS 1.2 and 1.3 to any " +
 				"current client, so either its --tls-min-version or --tls-cipher-suites are very strict, or somebody else answers.",
 			Confirm: []string{
+				"By which version of TLS it comes to its end, and with whose certificate:",
 				handshake,
 				inPod + `sh -c 'openssl s_client -connect "{host}:{port}" -tls1_2 -brief </dev/null'`,
 				servedCertificate,
@@ -121,6 +124,7 @@ func tlsHandshake() []Entry {
 				"CA was generated anew and the pod's copy is stale, or the pod talks to another cluster, as every kubeadm CA is " +
 				"called kubernetes. A running program may have kept the old file in memory as well.",
 			Confirm: []string{
+				"Who signed what the server presents:",
 				servedChain,
 				"The bundle in the pod, and the one that the cluster publishes now:",
 				podBundle,
@@ -149,6 +153,7 @@ func tlsHandshake() []Entry {
 			Confirm: []string{
 				"The subject and issuer tell who it is:",
 				servedCertificate,
+				"Where the variables lead, and what sets them:",
 				apiService,
 				environmentOfPod + " | grep -E 'KUBERNETES_|PROXY'",
 			},
@@ -168,6 +173,7 @@ func tlsHandshake() []Entry {
 				"sends nor ca.crt holds. Clients cannot build the chain and read \"certificate signed by unknown authority\". Browsers " +
 				"and some libraries fetch the missing link by themselves, which hides the fault.",
 			Confirm: []string{
+				"What the server presents, and the bundle that it has to lead to:",
 				servedChain,
 				podBundle,
 			},
@@ -184,6 +190,7 @@ func tlsHandshake() []Entry {
 				"chain too long, a CA that may sign no further CA, a policy. The message of the check has the words of the " +
 				"verifier. Applications fail with the same words.",
 			Confirm: []string{
+				"What the server presents:",
 				servedChain,
 				"Another verifier's opinion, with the published bundle:",
 				rootConfigMap + ` -o jsonpath='{.data.ca\.crt}' | kubectl -n {namespace} debug -i {pod} --image=nicolaka/netshoot --profile=restricted -- ` +

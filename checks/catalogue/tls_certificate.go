@@ -12,6 +12,7 @@ func tlsCertificate() []Entry {
 				"\"certificate has expired or is not yet valid\". kubeadm issues it for a year and renews it only on an upgrade. " +
 				"Where it was renewed and the old one still comes, a load balancer or one of several API servers presents it.",
 			Confirm: []string{
+				"The certificate that is presented:",
 				servedCertificate,
 				eachReplica,
 				onControlPlane,
@@ -35,6 +36,7 @@ func tlsCertificate() []Entry {
 				"cause, or a control-plane clock that was ahead when the certificate was issued. Clients on this node read " +
 				"\"certificate has expired or is not yet valid\" until the clock has passed that time.",
 			Confirm: []string{
+				"The certificate that is presented:",
 				servedCertificate,
 				onNode,
 				timeOnNode,
@@ -49,6 +51,7 @@ func tlsCertificate() []Entry {
 				"client in the cluster does, kubelets among them. kubeadm renews only on an upgrade, so a cluster not upgraded for " +
 				"a year meets it.",
 			Confirm: []string{
+				"The certificate that is presented:",
 				servedCertificate,
 				eachReplica,
 				onControlPlane,
@@ -70,7 +73,9 @@ func tlsCertificate() []Entry {
 				"overridden, or a load balancer's address was left out. Kubernetes promises this very name, so all official " +
 				"clients fail.",
 			Confirm: []string{
+				"The certificate that is presented:",
 				servedCertificate,
+				"The address that it should name, and whether the manifest sets another:",
 				apiService,
 				environmentOfPod + " | grep KUBERNETES_SERVICE_HOST",
 			},
@@ -92,7 +97,10 @@ func tlsCertificate() []Entry {
 			Means: "The certificate proves KUBERNETES_SERVICE_HOST and not the name. Kubernetes promises only the former, so this is " +
 				"allowed and the official clients work. Programs that go to https://kubernetes.default.svc, as many scripts do, " +
 				"read \"certificate is valid for ..., not kubernetes.default.svc\".",
-			Confirm: []string{servedCertificate},
+			Confirm: []string{
+				"The certificate that is presented:",
+				servedCertificate,
+			},
 			Mend: []string{
 				"In programs use KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT, in place of the name.",
 				"In a script, that is:",
@@ -111,7 +119,10 @@ func tlsCertificate() []Entry {
 			Means: "The certificate has no IP address, or no name at all, among its subject alternative names; an address written as a " +
 				"DNS name or only as the common name does not count. Go says \"doesn't contain any IP SANs\" or \"relies on legacy " +
 				"Common Name field\". Certificates made by hand with openssl are such.",
-			Confirm: []string{servedCertificate},
+			Confirm: []string{
+				"The certificate that is presented:",
+				servedCertificate,
+			},
 			Mend: []string{
 				"Issue it anew with subjectAltName = IP:{host}, DNS:kubernetes.default.svc and the other names that it had.",
 				"With kubeadm:",
@@ -128,6 +139,7 @@ func tlsCertificate() []Entry {
 			Means: "The extended key usage of the certificate lacks serverAuth; it is a client's, as a rule, put into the wrong place. " +
 				"Go says \"certificate specifies an incompatible key usage\". Every client that verifies refuses it.",
 			Confirm: []string{
+				"The certificate that is presented:",
 				servedCertificate,
 				onControlPlane,
 				"grep -E 'tls-cert-file|tls-private-key-file' /etc/kubernetes/manifests/kube-apiserver.yaml",
@@ -147,6 +159,7 @@ func tlsCertificate() []Entry {
 				"them. Go judges all names of the certificate, so one such as kubernetes, which belongs to no domain, spoils the " +
 				"rest. It comes about where a company's CA with constraints signs for the cluster.",
 			Confirm: []string{
+				"The certificate that is presented:",
 				servedCertificate,
 				"The constraints stand in the CA's certificate, as the cluster publishes it to every pod's ca.crt:",
 				rootConfigMap + ` -o jsonpath='{.data.ca\.crt}' | openssl crl2pkcs7 -nocrl -certfile /dev/stdin | ` +
@@ -167,6 +180,7 @@ func tlsCertificate() []Entry {
 				"default, so its clients read \"certificate verify failed\" with the words that the report has, while Go programs, curl and older " +
 				"Pythons work. Authorities made by hand or long ago are such.",
 			Confirm: []string{
+				"The certificate that is presented, and the CA in the pod:",
 				servedCertificate,
 				podBundle,
 				"The same in OpenSSL's words, where the pod's ca.crt is at hand:",
@@ -188,6 +202,7 @@ func tlsCertificate() []Entry {
 				"SHA-1 went with Go 1.24. Other libraries draw the line elsewhere, so some programs in the pod may still pass. Old " +
 				"certificate authorities and appliances that end TLS are where it comes from.",
 			Confirm: []string{
+				"What is presented, with the algorithms, and the CA in the pod:",
 				servedChain,
 				podBundle,
 				fromNodeSentence,
@@ -209,6 +224,7 @@ func tlsCertificate() []Entry {
 				"number (RFC 5280). Go refuses the whole handshake, while more lenient libraries may accept it. It was made by " +
 				"software that does not keep to the standard.",
 			Confirm: []string{
+				"What is presented, and its critical extensions:",
 				servedChain,
 				inPod + `sh -c 'openssl s_client -connect "{host}:{port}" </dev/null 2>/dev/null | openssl x509 -noout -serial -text | grep -A1 critical'`,
 				fromNodeSentence,

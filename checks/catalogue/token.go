@@ -30,8 +30,10 @@ func tokenFile() []Entry {
 				"localhost:8080. automountServiceAccountToken is false on the pod or on its service account, the pod's field " +
 				"going before the account's; it may well be meant so. Static pods never have one.",
 			Confirm: []string{
+				"The setting of the pod, and of its service account, which counts where the pod has none:",
 				"kubectl -n {namespace} get pod {pod} -o jsonpath='{.spec.automountServiceAccountToken}'",
 				"kubectl -n {namespace} get serviceaccount {serviceaccount} -o jsonpath='{.automountServiceAccountToken}'",
+				"The pod's volumes, and where they are mounted:",
 				podMounts,
 			},
 			Mend: []string{
@@ -47,7 +49,14 @@ func tokenFile() []Entry {
 			Means: "The service-account directory is there and the file token in it is not. A projected volume of one's own " +
 				"that lists only the ConfigMap and the namespace leaves it out, and a subPath mount can vanish when the volume " +
 				"is written anew. Clients fail as if nothing were mounted.",
-			Confirm: []string{tokenFiles, podMounts, podEvents},
+			Confirm: []string{
+				"What Lifeline's container has:",
+				tokenFiles,
+				"The pod's volumes, and where they are mounted:",
+				podMounts,
+				"What kubelet says of the volume:",
+				podEvents,
+			},
 			Mend: []string{
 				"Add to the projected volume a serviceAccountToken source with path token and expirationSeconds 3607.",
 				dropOwnMount,
@@ -60,7 +69,12 @@ func tokenFile() []Entry {
 			Means: "The token is a plain file and not a link into ..data, as kubelet makes it: a mount of the container's own at " +
 				"this path keeps Kubernetes from mounting its default volume there, or the image brings the directory along. The " +
 				"token may be a Secret's, an old one or somebody else's, and nothing renews it.",
-			Confirm: []string{podMounts, tokenFiles},
+			Confirm: []string{
+				"The pod's volumes, and where they are mounted:",
+				podMounts,
+				"What Lifeline's container has:",
+				tokenFiles,
+			},
 			Mend: []string{
 				dropOwnMount,
 				"Where a volume of your own has to stay, project into it all three: serviceAccountToken, the ConfigMap " +
@@ -76,6 +90,7 @@ func tokenFile() []Entry {
 				"defaultMode does not change the first two. A container with another user, or a process that drops its group " +
 				"after the start, is left outside.",
 			Confirm: []string{
+				"What Lifeline's container has:",
 				tokenFiles,
 				"Lifeline's image runs as 65532 where the pod names no user:",
 				podUsers,
@@ -96,9 +111,14 @@ func tokenFile() []Entry {
 			Means: "Where the token should be there is a directory, a FIFO, a socket or a device; a FIFO makes clients hang at " +
 				"their start. Kubelet only ever writes a regular file. A hostPath or subPath whose source did not exist " +
 				"becomes an empty directory of that name, which is the usual cause.",
-			Confirm: []string{tokenFiles, podMounts},
-			Mend:    []string{dropOwnMount, useProjected},
-			Page:    pageProjected,
+			Confirm: []string{
+				"What Lifeline's container has:",
+				tokenFiles,
+				"The pod's volumes, and where they are mounted:",
+				podMounts,
+			},
+			Mend: []string{dropOwnMount, useProjected},
+			Page: pageProjected,
 		},
 		{
 			Reason: checks.TokenTooLarge,
@@ -106,9 +126,14 @@ func tokenFile() []Entry {
 			Means: "A service-account token has some 1,000 characters, and this file has so many that it is not read. Were it " +
 				"sent, the API server would answer 431 or close the connection, since request headers are limited. Another " +
 				"file lies at this path, or something appends to it.",
-			Confirm: []string{tokenFiles, podMounts},
-			Mend:    []string{dropOwnMount, useProjected},
-			Page:    pageProjected,
+			Confirm: []string{
+				"What Lifeline's container has:",
+				tokenFiles,
+				"The pod's volumes, and where they are mounted:",
+				podMounts,
+			},
+			Mend: []string{dropOwnMount, useProjected},
+			Page: pageProjected,
 		},
 		{
 			Reason: checks.TokenUnreadable,
@@ -117,7 +142,9 @@ func tokenFile() []Entry {
 				"error or a stale handle. The projected volume is a tmpfs in the node's memory, where that does not happen, so " +
 				"the token comes from another file system or the node is in trouble.",
 			Confirm: []string{
+				"What Lifeline's container has:",
 				tokenFiles,
+				"What kubelet says of the volume:",
 				podEvents,
 				onNode,
 				"dmesg --ctime --level=err,crit | tail -n 30",
@@ -132,8 +159,11 @@ func tokenFile() []Entry {
 				"the Python client with \"Token file exists but empty\"; others send an empty Authorization header and get 403 " +
 				"as system:anonymous. Kubelet never writes an empty token, so a script or a Secret without data did.",
 			Confirm: []string{
+				"What Lifeline's container has:",
 				tokenFiles,
+				"The pod's volumes, and where they are mounted:",
 				podMounts,
+				"Whether a Secret of the old kind may be its source:",
 				"kubectl -n {namespace} get secrets --field-selector type=kubernetes.io/service-account-token",
 			},
 			Mend: []string{dropOwnMount, useProjected},
@@ -148,6 +178,7 @@ func tokenFile() []Entry {
 			Confirm: []string{
 				"A mount point that ends in /token shows it:",
 				tokenFiles,
+				"Which container's mount has a subPath:",
 				podMounts,
 			},
 			Mend: []string{
@@ -167,6 +198,7 @@ func tokenFile() []Entry {
 			Confirm: []string{
 				"This prints true where there is white space, and null where there is none:",
 				freshLook + `'.checks[] | select(.name == "token") | .details.surroundingSpace'`,
+				"Where it comes from:",
 				podMounts,
 			},
 			Mend: []string{
@@ -182,8 +214,10 @@ func tokenFile() []Entry {
 				"but programs that take their namespace from the file ask in the wrong one and get 403 or 404. Kubelet writes " +
 				"both of one pod, so at least one of them was put there by hand.",
 			Confirm: []string{
+				"What the file says, and what the token says:",
 				namespaceFile,
 				tokenClaims,
+				"Where each comes from:",
 				podMounts,
 			},
 			Mend: []string{dropOwnMount, projectNamespace},

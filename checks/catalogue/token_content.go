@@ -14,6 +14,7 @@ func tokenContent() []Entry {
 			Confirm: []string{
 				"Why it is none, without showing it, and the size and origin of the file:",
 				freshLook + `'.checks[] | select(.name == "token") | .details | {decodeError, file, mounts}'`,
+				"Where it comes from:",
 				podMounts,
 			},
 			Mend: []string{dropOwnMount, useProjected},
@@ -28,7 +29,9 @@ func tokenContent() []Entry {
 			Confirm: []string{
 				"The time of kubelet's last write is writtenAt, which a copy or a subPath mount has not:",
 				tokenFiles,
+				"From when to when it was valid:",
 				tokenClaims,
+				"Whether it is a copy, or mounted by subPath:",
 				podMounts,
 			},
 			Mend: []string{
@@ -46,6 +49,7 @@ func tokenContent() []Entry {
 				"server extends default tokens to a year (90 days on EKS). Clients see nothing. It should have been replaced at " +
 				"some 48 minutes, so rotation has stopped or an old copy is read, and when the grace ends all is 401.",
 			Confirm: []string{
+				"When it should have been replaced, which is warnAfter, and when kubelet last wrote it:",
 				tokenClaims,
 				tokenFiles,
 				"The API server counts such requests:",
@@ -69,6 +73,7 @@ func tokenContent() []Entry {
 			Confirm: []string{
 				"The time of kubelet's last write is writtenAt, and it is as old:",
 				tokenFiles,
+				"What keeps kubelet from it: the node, the volume, the ConfigMap in it:",
 				"kubectl get node {node}",
 				podEvents,
 				"kubectl -n {namespace} get configmap kube-root-ca.crt",
@@ -93,8 +98,10 @@ func tokenContent() []Entry {
 				"that other pod lives, requests pass under its identity; soon after it is deleted they get 401. Kubelet's own " +
 				"volume always has the token of its own pod.",
 			Confirm: []string{
+				"The pod that it names, and the UID of this one:",
 				tokenClaims,
 				"kubectl -n {namespace} get pod {pod} -o jsonpath='{.metadata.uid}'",
+				"Where it comes from:",
 				podMounts,
 			},
 			Mend: []string{
@@ -114,7 +121,9 @@ func tokenContent() []Entry {
 				"automatically. kube-controller-manager marks such automatic ones invalid when they were not used for a year, and " +
 				"deletes them after another.",
 			Confirm: []string{
+				"The Secret that it names:",
 				tokenClaims,
+				"When it and others were last used:",
 				legacySecrets,
 			},
 			Mend: []string{
@@ -136,6 +145,7 @@ func tokenContent() []Entry {
 				tokenClaims,
 				"Whether it is there, and has a date under LEGACY-TOKEN-INVALID-SINCE:",
 				legacySecrets,
+				"Whether its service account is there:",
 				"kubectl -n {namespace} get serviceaccount {serviceaccount}",
 			},
 			Mend: []string{
@@ -153,9 +163,12 @@ func tokenContent() []Entry {
 				"It wants a Node of that name and that UID; one that was deleted and registered anew has another UID. A service account that " +
 				"was deleted, or a new signing key, looks the same. Kubelet's own volumes have tokens that are bound to the pod.",
 			Confirm: []string{
+				"The node that it names, with its UID, and the UID of the node now:",
 				tokenClaims,
 				"kubectl get node {node} -o jsonpath='{.metadata.uid}'",
+				"Whether its service account is there:",
 				"kubectl -n {namespace} get serviceaccount {serviceaccount}",
+				"Where it comes from:",
 				podMounts,
 			},
 			Mend: []string{
@@ -173,6 +186,7 @@ func tokenContent() []Entry {
 				"The API server itself stamps these, so its clock has gone back since, or two API servers disagree. Kubelet has " +
 				"no rule for this and keeps the token until its ordinary renewal.",
 			Confirm: []string{
+				"When it was issued and from when on it is valid:",
 				tokenClaims,
 				"The server's clock, several times, since each connection may meet another server:",
 				inPod + `sh -c 'for i in 1 2 3 4 5 6; do curl -skD - -o /dev/null --max-time 5 "https://{host}:{port}/version" | grep -i ^date; done; date -u'`,
@@ -194,9 +208,11 @@ func tokenContent() []Entry {
 				"right. It is meant for something else, as sts.amazonaws.com, vault or istio-ca are: the projected volume sets " +
 				"audience, or the program reads the token of another volume. A changed --api-audiences has the same effect.",
 			Confirm: []string{
+				"For whom it is:",
 				tokenClaims,
 				"What the API server issues for itself (an administrator may ask; the token is not shown):",
 				freshClaims,
+				"Which volume asks for that audience:",
 				podMounts,
 			},
 			Mend: []string{
