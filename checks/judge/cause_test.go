@@ -58,6 +58,17 @@ func TestACauseStandsBeforeWhatItExplains(t *testing.T) {
 			{checks.EnvServicePortOverridden, checks.Fail, checks.Likely},
 			{checks.TCPRefused, checks.Fail, checks.Likely},
 		}},
+		{"an overridden port, where DNS leads to the one that kubelet set", func(f *checks.Facts) {
+			f.API.ByName = f.API.ServiceHost
+			f.Environment.ServicePort, f.Environment.ServicePortHTTPS = "444", "443"
+			f.API.ServiceHost = &checks.Attempt{URL: "https://10.96.0.1:444/api", Exchanges: []checks.Exchange{{
+				Stage: checks.StageConnect, Address: netip.MustParseAddrPort("10.96.0.1:444"),
+				Failure: &checks.Failure{Kind: checks.Refused, Message: "connection refused"},
+			}}}
+		}, []told{
+			{checks.EnvServicePortOverridden, checks.Fail, checks.Likely},
+			{checks.TCPRefused, checks.Fail, checks.Likely},
+		}},
 		{"another address in the DNS", byNameRefused, []told{
 			{checks.DNSAnswerDisagreesWithEnv, checks.Warn, checks.Certain},
 			{checks.APIByNameFailing, checks.Warn, checks.Likely},

@@ -61,6 +61,10 @@ func answersByName(facts *checks.Facts) []string {
 	if facts.API.ServiceHost.Last().Stage != checks.StageConnect || last.Stage != checks.StageDone || last.Response == nil || !fromKubernetes(last.Response) {
 		return nil
 	}
+	if last.Address.Addr().Unmap().String() == facts.Environment.ServiceHost {
+		// The host is the Service's still, and it is the port that leads elsewhere.
+		return nil
+	}
 	return []string{fmt.Sprintf("kubernetes.default.svc leads to %s, and an API server answers there (status %d), while %s was set when this container started.",
 		last.Address, last.Response.Status, facts.Environment.ServiceHost)}
 }
