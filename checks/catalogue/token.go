@@ -28,8 +28,10 @@ func tokenFile() []Entry {
 			Means: "There is no service-account directory in this container at all. InClusterConfig says \"no such file or " +
 				"directory\", the Python client \"Service token file does not exist\", and kubectl falls back to " +
 				"localhost:8080. automountServiceAccountToken is false on the pod or on its service account, the pod's field " +
-				"going before the account's; it may well be meant so. Static pods never have one.",
+				"going before the account's; it may well be meant so. Static pods never have one, nor have ephemeral containers of " +
+				"kubectl debug unless they are given it.",
 			Confirm: []string{
+				"From kubectl debug this says nothing of the pod; README.md has under \"From a shell\" how to give its container the pod's.",
 				"The setting of the pod, and of its service account, which counts where the pod has none:",
 				"kubectl -n {namespace} get pod {pod} -o jsonpath='{.spec.automountServiceAccountToken}'",
 				"kubectl -n {namespace} get serviceaccount {serviceaccount} -o jsonpath='{.automountServiceAccountToken}'",

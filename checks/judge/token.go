@@ -51,7 +51,7 @@ func unusableToken(token *checks.TokenFacts) (problem, bool) {
 	switch {
 	case token.Directory.Problem == checks.FileMissing:
 		return failing(checks.TokenNotMountedAutomountFalse,
-			fmt.Sprintf("The directory %s does not exist: no service account is mounted in this pod.", token.Directory.Path), expected, "no directory"), true
+			fmt.Sprintf("The directory %s does not exist: no service account is mounted in this container.", token.Directory.Path), expected, "no directory"), true
 	case file.Problem == checks.FileMissing && token.WrittenAt.IsZero() && len(token.Mounts) > 0:
 		return failing(checks.TokenMountShadowed,
 			fmt.Sprintf("Something else is mounted at %s: it has neither %s nor the link ..data of a volume that kubelet fills.", token.Directory.Path, filepath.Base(path)), expected, "another volume"), true
