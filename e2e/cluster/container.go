@@ -38,6 +38,18 @@ type Output struct {
 	Code           int
 }
 
+// ended takes the code from the error of the program's end, which is no error
+// then, unless it was ended with the context.
+func (o *Output) ended(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+		o.Code, err = exit.ExitCode(), nil
+	}
+	return err
+}
+
 // Container is the running container of that name, an init container too. It is
 // asked of containerd, and so also found while the API server is gone. The
 // cluster must be Own.
@@ -110,13 +122,7 @@ func (c *Container) Run(ctx context.Context, program string, arguments ...string
 		err = command.Wait()
 	}
 	output := Output{Out: out.Bytes(), Complaint: complaint.Bytes()}
-	if ctx.Err() != nil {
-		return output, fmt.Errorf("run %s in %s: %w", program, c, context.Cause(ctx))
-	}
-	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
-		output.Code, err = exit.ExitCode(), nil
-	}
-	if err != nil {
+	if err := output.ended(ctx, err); err != nil {
 		return output, fmt.Errorf("run %s in %s: %w", program, c, err)
 	}
 	return output, nil

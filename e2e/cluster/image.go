@@ -24,6 +24,8 @@ type Image struct {
 	// Program is a file on this machine. It is in the image's root by its base
 	// name, and is the image's entry point.
 	Program string
+	// Commands are names in /bin that lead to the program, which may go by them.
+	Commands []string
 	// User is UID:GID, root where it is empty.
 	User string
 }
@@ -61,7 +63,7 @@ func (i Image) archive() ([]byte, error) {
 		return nil, err
 	}
 	base := filepath.Base(i.Program)
-	layer, err := tarball(map[string][]byte{base: program}, base)
+	layer, err := tarball(i.Commands, map[string][]byte{base: program}, base)
 	if err != nil {
 		return nil, err
 	}
@@ -78,11 +80,12 @@ func (i Image) archive() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return tarball(map[string][]byte{"layer.tar": layer, "config.json": config, "manifest.json": manifest}, "layer.tar", "config.json", "manifest.json")
+	return tarball(nil, map[string][]byte{"layer.tar": layer, "config.json": config, "manifest.json": manifest}, "layer.tar", "config.json", "manifest.json")
 }
 
-// tarball is an archive of the named files in their order.
-func tarball(files map[string][]byte, order ...string) ([]byte, error) {
+// tarball is an archive of the named files in their order, with links in bin to the
+// first of them.
+func tarball(links []string, files map[string][]byte, order ...string) ([]byte, error) {
 	var out bytes.Buffer
 	archive := tar.NewWriter(&out)
 	for _, name := range order {
@@ -91,6 +94,12 @@ func tarball(files map[string][]byte, order ...string) ([]byte, error) {
 			return nil, err
 		}
 		if _, err := archive.Write(files[name]); err != nil {
+			return nil, err
+		}
+	}
+	for _, link := range links {
+		header := &tar.Header{Typeflag: tar.TypeSymlink, Name: "bin/" + link, Linkname: "/" + order[0], ModTime: time.Unix(0, 0)}
+		if err := archive.WriteHeader(header); err != nil {
 			return nil, err
 		}
 	}
