@@ -139,11 +139,7 @@ func completed(t *testing.T, status corev1.ContainerStatus) {
 // application in it.
 func (s suite) besidePod(t *testing.T, namespace, name string) *corev1.Pod {
 	t.Helper()
-	readme, err := os.ReadFile(filepath.Join(s.root, "README.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, rest, found := strings.Cut(string(readme), "**Beside an application**")
+	_, rest, found := strings.Cut(s.readme(t), "**Beside an application**")
 	_, rest, fenced := strings.Cut(rest, "```yaml\n")
 	manifest, _, closed := strings.Cut(rest, "```\n")
 	if !found || !fenced || !closed {
@@ -169,6 +165,15 @@ func (s suite) besidePod(t *testing.T, namespace, name string) *corev1.Pod {
 	pod.Spec.Containers = s.lifelinePod(namespace, name).Spec.Containers
 	pod.Spec.Containers[0].Name = "application"
 	return pod
+}
+
+func (s suite) readme(t *testing.T) string {
+	t.Helper()
+	readme, err := os.ReadFile(filepath.Join(s.root, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(readme)
 }
 
 // command is a container that runs a subcommand.
