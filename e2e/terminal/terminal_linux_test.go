@@ -135,7 +135,8 @@ func progressIsWiped(t *testing.T, binary string) {
 
 func watchingRedraws(t *testing.T, binary string) {
 	pretend := pod(t)
-	terminal := open(t, 80, 24)
+	// High enough for two healthy reports, and too low for a failing one.
+	terminal := open(t, 80, 45)
 	check := terminal.start(pretend, exec.Command(binary, "check", "--watch", "-every", "1s"), xterm, inUTF8)
 	standsAlone := func(verdict string) func() bool {
 		return func() bool {
@@ -144,8 +145,8 @@ func watchingRedraws(t *testing.T, binary string) {
 				strings.HasPrefix(shown, "Every 1s; Ctrl-C ends it.\nFrom pod ")
 		}
 	}
-	terminal.until("a healthy report", standsAlone("OK: This pod reaches the API"))
-	terminal.until("a later round", func() bool { return strings.Contains(terminal.String(), "round 2") })
+	healthy, later := standsAlone("OK: This pod reaches the API"), regexp.MustCompile(`, round [1-9]`)
+	terminal.until("a later round in its place", func() bool { return later.MatchString(terminal.String()) && healthy() })
 	if err := pretend.Inject("tcp-refused"); err != nil {
 		t.Fatal(err)
 	}
@@ -154,7 +155,7 @@ func watchingRedraws(t *testing.T, binary string) {
 		t.Errorf("got\n%s\nwant the report of the present round, cut to the screen", shown)
 	}
 
-	terminal.setSize(40, 50)
+	terminal.setSize(40, 30)
 	terminal.until("a report for the other size", func() bool {
 		return !slices.ContainsFunc(terminal.shown(), func(line string) bool { return len([]rune(line)) > 40 })
 	})
