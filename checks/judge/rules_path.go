@@ -49,7 +49,7 @@ func saidUnreachable(facts *checks.Facts) []string {
 // nameserverSaidUnreachable: the messages that are kept back are counted by whom
 // they are for, which is this pod, and the queries of a lookup use them up.
 func nameserverSaidUnreachable(facts *checks.Facts) []string {
-	if facts.DNS == nil {
+	if facts.DNS == nil || facts.API == nil || facts.API.ServiceHost.Last().Stage != checks.StageConnect {
 		return nil
 	}
 	for _, query := range facts.DNS.Lookup.Queries {
