@@ -11,6 +11,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -19,14 +21,19 @@ import (
 	"github.com/kube-lifeline/lifeline/e2e/sandbox/world"
 )
 
-// module is where go build finds the program from any folder of the module.
-const module = "github.com/kube-lifeline/lifeline/agent"
+const module = "github.com/kube-lifeline/lifeline"
 
-// Build makes the binary as it ships and returns its path.
+// Build makes the binary as it ships and returns its path. It works from any
+// folder of the module, and of those that replace the module by its folder.
 func Build(t testing.TB) string {
 	t.Helper()
+	root, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}", module).Output()
+	if err != nil {
+		t.Fatalf("finding the folder of %s: %s", module, err)
+	}
 	binary := filepath.Join(t.TempDir(), "lifeline")
-	command := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", binary, module)
+	command := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", binary, "./agent")
+	command.Dir = strings.TrimSpace(string(root))
 	command.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if output, err := command.CombinedOutput(); err != nil {
 		t.Fatalf("building the agent: %s\n%s", err, output)
@@ -56,6 +63,8 @@ type Process struct {
 	PID int
 	// URL is where the agent serves.
 	URL string
+	// Stop ends the process before the test does, and waits for it.
+	Stop func()
 }
 
 // Start runs the agent, with further variables of the form NAME=value, until
@@ -68,7 +77,13 @@ func Start(t testing.TB, pretend *world.World, binary string, environment ...str
 // Run runs any program in the environment of the pretend pod.
 func Run(t testing.TB, pretend *world.World, command *exec.Cmd, environment ...string) Process {
 	t.Helper()
-	listen := freeAddress(t)
+	return RunAt(t, freeAddress(t), pretend, command, environment...)
+}
+
+// RunAt is Run with the address to listen on, for a program that takes the place
+// of one that was stopped.
+func RunAt(t testing.TB, listen string, pretend *world.World, command *exec.Cmd, environment ...string) Process {
+	t.Helper()
 	for name, value := range pretend.Environment() {
 		command.Env = append(command.Env, name+"="+value)
 	}
@@ -80,13 +95,14 @@ func Run(t testing.TB, pretend *world.World, command *exec.Cmd, environment ...s
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
+	stop := sync.OnceFunc(func() {
 		_ = command.Process.Signal(syscall.SIGTERM)
 		if err := command.Wait(); err != nil && command.ProcessState.Exited() {
 			t.Errorf("%s ended with %s", command.Path, err)
 		}
 	})
-	return Process{t: t, PID: command.Process.Pid, URL: "http://" + listen}
+	t.Cleanup(stop)
+	return Process{t: t, PID: command.Process.Pid, URL: "http://" + listen, Stop: stop}
 }
 
 func freeAddress(t testing.TB) string {
