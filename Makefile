@@ -4,15 +4,16 @@
 RACE := $(if $(shell command -v gcc || command -v clang),-race)
 LDFLAGS := -s -w
 
-.PHONY: build test test-long lint bench soak cluster diagnosis watch cluster-up cluster-down fuzz chart sandbox clean
+.PHONY: build test test-long lint bench soak browser cluster diagnosis watch cluster-up cluster-down fuzz chart sandbox clean
 
 build: ## the binary, stripped, as it ships
 	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o lifeline ./agent
 
 # The tests of e2e build the agent and run it, which Go's cache of test results
 # does not see, hence -count=1.
-test: ## all tests; those on a real Kubernetes where this is Linux and root
+test: ## all tests; those in Chromium where it is installed, those on a real Kubernetes where this is Linux and root
 	go test -count=1 $(RACE) ./...
+	.ci/browser
 	.ci/cluster
 
 test-long: ## the tests on a real Kubernetes, with those that wait for a token to be rotated
@@ -29,6 +30,10 @@ chart: ## lint the chart and render it in both kinds
 
 soak: ## an hour in the sandbox with faults that come and go at random
 	go test ./e2e/soak -v -timeout 2h -duration 1h
+
+SCREENSHOTS := $(CURDIR)/dist/screenshots
+browser: ## the tests of the status page in Chromium alone, and pictures of it in SCREENSHOTS
+	.ci/browser -screenshots "$(SCREENSHOTS)"
 
 cluster: ## the tests on a real Kubernetes alone, told one by one; see e2e/cluster/README.md
 	go -C e2e/cluster test -count=1 -v -parallel 4 -timeout 40m ./suite
