@@ -76,12 +76,9 @@ func recipes(ctx context.Context, t *testing.T, s suite) {
 	t.Run("what they say of a fault", func(t *testing.T) { s.brokenRecipes(ctx, t, recipes, p) })
 }
 
-// recipe is a block of commands of the README.
-type recipe = string
-
 // recipes are the blocks of the README's section on looks from a shell, by the
 // program in the container or else by what kubectl does.
-func (s suite) recipes(t *testing.T) map[string]recipe {
+func (s suite) recipes(t *testing.T) map[string]string {
 	t.Helper()
 	_, section, found := strings.Cut(s.readme(t), "\n## From a shell\n")
 	section, _, ended := strings.Cut(section, "\n## ")
@@ -89,7 +86,7 @@ func (s suite) recipes(t *testing.T) map[string]recipe {
 		t.Fatal("the README has no section on looks from a shell")
 	}
 	verb := regexp.MustCompile(`kubectl -n NAMESPACE (debug|exec|port-forward|run) `)
-	recipes := map[string]recipe{}
+	recipes := map[string]string{}
 	for _, block := range regexp.MustCompile("(?s)\n```sh\n(.*?)```\n").FindAllStringSubmatch(section, -1) {
 		found := verb.FindStringSubmatch(block[1])
 		if found == nil {
@@ -108,7 +105,7 @@ func (s suite) recipes(t *testing.T) map[string]recipe {
 }
 
 // fill puts names in the place of the words in capitals.
-func (s suite) fill(recipe recipe, p cluster.Pod) string {
+func (s suite) fill(recipe string, p cluster.Pod) string {
 	return strings.NewReplacer(
 		"NAMESPACE", p.Namespace, "POD", p.Name, "APPLICATION", application,
 		"REGISTRY/lifeline:0.1.0", s.repository+":"+s.tag,
@@ -126,19 +123,19 @@ type shown struct {
 const recipeLimit = 90 * time.Second
 
 // paste runs a recipe on a terminal.
-func (s suite) paste(ctx context.Context, t *testing.T, recipe recipe, p cluster.Pod) shown {
+func (s suite) paste(ctx context.Context, t *testing.T, recipe string, p cluster.Pod) shown {
 	t.Helper()
 	return s.runRecipe(ctx, t, s.Terminal, recipe, p)
 }
 
 // pipe runs a recipe where there is no terminal.
-func (s suite) pipe(ctx context.Context, t *testing.T, recipe recipe, p cluster.Pod) shown {
+func (s suite) pipe(ctx context.Context, t *testing.T, recipe string, p cluster.Pod) shown {
 	t.Helper()
 	return s.runRecipe(ctx, t, s.Shell, recipe, p)
 }
 
 func (s suite) runRecipe(
-	ctx context.Context, t *testing.T, run func(context.Context, string, string) (cluster.Output, error), recipe recipe, p cluster.Pod,
+	ctx context.Context, t *testing.T, run func(_ context.Context, folder, script string) (cluster.Output, error), recipe string, p cluster.Pod,
 ) shown {
 	t.Helper()
 	ctx, cancel := context.WithTimeoutCause(ctx, recipeLimit, fmt.Errorf("it did not end within %s", recipeLimit))
@@ -232,7 +229,7 @@ func (s suite) gone(ctx context.Context, namespace, name string) error {
 }
 
 // forwarded opens the page as a browser does, at the address that the README gives.
-func (s suite) forwarded(ctx context.Context, t *testing.T, recipe recipe, p cluster.Pod) {
+func (s suite) forwarded(ctx context.Context, t *testing.T, recipe string, p cluster.Pod) {
 	t.Helper()
 	const page = "http://127.0.0.1:9880/status"
 	if !strings.Contains(s.readme(t), "<"+page+">") {
@@ -246,7 +243,9 @@ func (s suite) forwarded(ctx context.Context, t *testing.T, recipe recipe, p clu
 	}()
 	defer func() {
 		cancel()
-		<-ended
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Errorf("the forwarding ended by itself, error %v", err)
+		}
 	}()
 	var html []byte
 	eventually(ctx, t, 15*time.Second, func() (err error) {
@@ -299,7 +298,7 @@ func (s suite) browse(ctx context.Context, address, accept, want string) ([]byte
 
 // debugged looks from ephemeral containers at what applications without Lifeline
 // meet, as each of them is.
-func (s suite) debugged(ctx context.Context, t *testing.T, recipe recipe, namespace string, application corev1.Container) {
+func (s suite) debugged(ctx context.Context, t *testing.T, recipe string, namespace string, application corev1.Container) {
 	for _, test := range []struct {
 		name    string
 		prepare func(*corev1.Pod)
@@ -352,7 +351,7 @@ func (s suite) debugged(ctx context.Context, t *testing.T, recipe recipe, namesp
 }
 
 // brokenRecipes pastes them while no pod but CoreDNS has a way to the API.
-func (s suite) brokenRecipes(ctx context.Context, t *testing.T, recipes map[string]recipe, p cluster.Pod) {
+func (s suite) brokenRecipes(ctx context.Context, t *testing.T, recipes map[string]string, p cluster.Pod) {
 	s.needsOwn(t, "drop packets")
 	dns, err := s.Pods(ctx, "kube-system", "k8s-app=kube-dns")
 	if err != nil || len(dns) == 0 {
