@@ -1,77 +1,68 @@
-// The page is whole without this. Here it looks for later rounds and puts them in
-// the place of the one shown, and commands get a button that copies them.
+// The page is whole without this. Here it looks for later rounds and takes over
+// what is new in them, and commands get a button that copies them.
 "use strict";
 
 (() => {
   const parts = ["top", "way", "causes", "access", "history", "checks"];
   const live = document.getElementById("live");
   const period = 1000 * Number(document.documentElement.dataset.period);
-  // shown is each part as the agent sent it, without what is added here.
-  let shown = sectionsOf(document);
   let tag = "";
   let lostSince = null;
   let waiting;
   let looking = false;
 
-  function sectionsOf(page) {
-    return new Map(parts.map((id) => [id, page.getElementById(id)?.outerHTML ?? ""]));
+  // What stays the same is left alone, and with it what somebody has selected,
+  // opened or reached by the keyboard.
+  function become(before, after) {
+    if (before.nodeName !== after.nodeName || before.id !== after.id) {
+      before.replaceWith(after);
+    } else if (before.nodeType === Node.TEXT_NODE) {
+      if (before.data !== after.data) {
+        before.data = after.data;
+      }
+    } else if (before.dataset?.said === undefined) {
+      takeAttributes(before, after);
+      const old = [...before.childNodes];
+      const next = [...after.childNodes];
+      next.forEach((child, i) => (i < old.length ? become(old[i], child) : before.append(child)));
+      old.slice(next.length).forEach((child) => child.remove());
+    }
   }
 
-  // A key finds what has the focus again in a part that was replaced.
-  function keyOf(element) {
-    const anchor = element.closest("[id]");
-    return anchor && { id: anchor.id, index: [...anchor.querySelectorAll("a, button, summary")].indexOf(element) };
-  }
-
-  function focusOn(key) {
-    const anchor = key && document.getElementById(key.id);
-    anchor?.querySelectorAll("a, button, summary")[key.index]?.focus({ preventScroll: true });
-  }
-
-  // What somebody opened or closed stays so, unless the agent itself now shows it
-  // the other way.
-  function keepOpen(before, after) {
-    for (const details of after.querySelectorAll("details[id]")) {
-      const old = before?.querySelector("#" + CSS.escape(details.id));
-      if (old && old.dataset.open === String(details.open)) {
-        details.dataset.open = old.dataset.open;
-        details.open = old.open;
+  function takeAttributes(before, after) {
+    // What somebody opened or closed stays so, unless the agent itself now shows
+    // it the other way.
+    if (after.nodeName === "DETAILS" && before.dataset.open === after.dataset.open) {
+      after.open = before.open;
+    }
+    for (const { name } of [...before.attributes]) {
+      if (!after.hasAttribute(name)) {
+        before.removeAttribute(name);
       }
     }
-  }
-
-  function replace(id, next) {
-    const before = document.getElementById(id);
-    const after = next.getElementById(id) && document.importNode(next.getElementById(id), true);
-    if (after) {
-      prepare(after);
-      keepOpen(before, after);
-    }
-    if (before && after) {
-      before.replaceWith(after);
-    } else if (before) {
-      before.remove();
-    } else if (after) {
-      const later = parts.slice(parts.indexOf(id) + 1).map((other) => document.querySelector("main > #" + other));
-      document.querySelector("main").insertBefore(after, later.find((other) => other) ?? null);
+    for (const { name, value } of after.attributes) {
+      if (before.getAttribute(name) !== value) {
+        before.setAttribute(name, value);
+      }
     }
   }
 
   function show(text) {
     const next = new DOMParser().parseFromString(text, "text/html");
-    const sections = sectionsOf(next);
-    const active = document.activeElement;
-    const focus = active && active !== document.body ? keyOf(active) : null;
+    prepare(next);
+    document.title = next.title;
     for (const id of parts) {
-      if (sections.get(id) !== shown.get(id)) {
-        replace(id, next);
+      const before = document.getElementById(id);
+      const after = next.getElementById(id);
+      if (before && after) {
+        become(before, document.importNode(after, true));
+      } else if (before) {
+        before.remove();
+      } else if (after) {
+        const later = parts.slice(parts.indexOf(id) + 1).map((other) => document.querySelector("main > #" + other));
+        document.querySelector("main").insertBefore(document.importNode(after, true), later.find((other) => other) ?? null);
       }
     }
-    if (focus && !document.contains(active)) {
-      focusOn(focus);
-    }
-    shown = sections;
-    document.title = next.title;
   }
 
   async function look() {
@@ -127,38 +118,51 @@
     }
   }
 
-  function label(button, word, command) {
+  function label(button, word) {
     button.textContent = word;
-    button.setAttribute("aria-label", word + ": " + command);
+    button.setAttribute("aria-label", word + ": " + commandOf(button));
   }
 
-  async function onCopy(button, command) {
+  function commandOf(button) {
+    return button.parentElement.querySelector("code").textContent;
+  }
+
+  async function onCopy(button) {
+    let outcome = "Copied";
     try {
-      await copy(command);
-      label(button, "Copied", command);
+      await copy(commandOf(button));
     } catch {
-      label(button, "Select it by hand", command);
+      outcome = "Select it by hand";
     }
+    button.dataset.said = "";
+    label(button, outcome);
     button.focus({ preventScroll: true });
-    setTimeout(() => label(button, "Copy", command), 2000);
+    setTimeout(() => {
+      delete button.dataset.said;
+      label(button, "Copy");
+    }, 2000);
   }
 
-  function prepare(part) {
-    for (const details of part.querySelectorAll("details")) {
+  function prepare(page) {
+    for (const details of page.querySelectorAll("details")) {
       details.dataset.open = String(details.open);
     }
-    for (const block of part.querySelectorAll("pre")) {
-      const command = block.textContent;
-      const button = document.createElement("button");
+    for (const block of page.querySelectorAll("pre")) {
+      const button = page.createElement("button");
       button.type = "button";
       button.className = "copy";
-      label(button, "Copy", command);
-      button.addEventListener("click", () => onCopy(button, command));
       block.append(button);
+      label(button, "Copy");
     }
   }
 
   prepare(document);
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("button.copy");
+    if (button) {
+      onCopy(button);
+    }
+  });
   document.addEventListener("visibilitychange", () => document.hidden || look());
   look();
 })();
