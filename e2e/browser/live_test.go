@@ -19,7 +19,7 @@ const interval = 2 * time.Second
 
 // soon is when a page must have what happened to the pod: a round later, after one
 // that takes its time, and a poll later, on a machine that is busy with browsers.
-const soon = 10 * interval
+const soon = 15 * interval
 
 func quick() []string {
 	return []string{"LIFELINE_INTERVAL=" + interval.String(), "LIFELINE_TIMEOUT=" + (interval / 2).String()}

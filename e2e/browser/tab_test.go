@@ -16,7 +16,7 @@ import (
 
 // patience is how long the browser may take for anything, and longer than it
 // ever does.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // action is a step in a tab.
 type action = chromedp.Action[chromedp.Void]
