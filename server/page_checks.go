@@ -306,8 +306,10 @@ func (d *document) phases(phases checks.Phases) {
 		class   markup
 		seconds float64
 	}{
-		{"connect", "connect", phases.ConnectSeconds}, {"TLS", "tls", phases.TLSSeconds},
-		{"first byte", "first-byte", phases.FirstByteSeconds}, {"body", "body", phases.BodySeconds},
+		{"connect", "connect", phases.ConnectSeconds},
+		{"TLS", "tls", phases.TLSSeconds},
+		{"first byte", "first-byte", phases.FirstByteSeconds},
+		{"body", "body", phases.BodySeconds},
 	}
 	whole := phases.ConnectSeconds + phases.TLSSeconds + phases.FirstByteSeconds + phases.BodySeconds
 	if whole <= 0 {

@@ -228,7 +228,7 @@ func TestEveryNameserverHasItsTurnWithinTheTimeLimit(t *testing.T) {
 }
 
 // lagging is a context past its deadline whose timer has not fired.
-type lagging struct{ context.Context }
+type lagging struct{ context.Context } //nolint:containedctx // it is a context
 
 func (lagging) Deadline() (time.Time, bool) { return time.Now().Add(-time.Millisecond), true }
 
