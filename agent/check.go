@@ -87,6 +87,7 @@ func runCheck(ctx context.Context, arguments []string, p program) int {
 		return code
 	}
 	report := judge.Judge(facts, nil)
+	seen(ctx, p.out)
 	if f.output == "facts" {
 		if err := checks.WriteFacts(p.out, facts); err != nil {
 			fmt.Fprintf(p.err, "lifeline check: %s\n", err)

@@ -2,20 +2,45 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/kube-lifeline/lifeline/checks/text"
 )
 
-// screen is the terminal that shows an output. Its size is 0 by 0 where the
-// terminal does not tell.
+// screen is the terminal that shows an output. Its size is 0 by 0 where it does not
+// tell, and in a container until somebody attaches to it.
 type screen struct{ columns, rows int }
 
-// usualColumns is the width of a terminal that does not tell its own, as before
-// kubectl exec has sent it.
+// usualColumns is the width of a terminal that does not tell its own.
 const usualColumns = 80
+
+// attaching is how long kubectl debug and kubectl run may take from the start of
+// the container to when they show what it writes.
+const attaching = 3 * time.Second
+
+// seen returns when somebody is at the terminal behind an output: what is written
+// before is lost. It waits for a while at the most, since not every terminal tells
+// its size.
+func seen(ctx context.Context, out io.Writer) {
+	ctx, cancel := context.WithTimeout(ctx, attaching)
+	defer cancel()
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	for {
+		if screen, shown := screenOf(out); !shown || screen.columns > 0 {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-again.C:
+		}
+	}
+}
 
 // screenOf is the terminal behind an output; shown is false where there is none,
 // as in a pipe or a log.

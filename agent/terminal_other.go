@@ -4,9 +4,8 @@ package main
 
 import "os"
 
-// sizeOf takes a character device for a terminal, of a size that it does not
-// tell.
+// sizeOf takes a character device for a terminal, of the usual width.
 func sizeOf(file *os.File) (s screen, shown bool) {
 	info, err := file.Stat()
-	return screen{}, err == nil && info.Mode()&os.ModeCharDevice != 0
+	return screen{columns: usualColumns}, err == nil && info.Mode()&os.ModeCharDevice != 0
 }

@@ -83,6 +83,12 @@ func ioctl(t *testing.T, file *os.File, call func(descriptor int) error) {
 func (p *pseudoterminal) setSize(columns, rows int) {
 	p.t.Helper()
 	p.resize(columns, rows)
+	p.tellSize(columns, rows)
+}
+
+// tellSize sets the size that a program is told.
+func (p *pseudoterminal) tellSize(columns, rows int) {
+	p.t.Helper()
 	ioctl(p.t, p.control, func(descriptor int) error {
 		return unix.IoctlSetWinsize(descriptor, unix.TIOCSWINSZ, &unix.Winsize{Col: uint16(columns), Row: uint16(rows)})
 	})

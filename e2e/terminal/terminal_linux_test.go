@@ -34,6 +34,7 @@ func TestAPersonAtATerminal(t *testing.T) {
 	binary := agent.Build(t)
 	for name, test := range map[string]func(t *testing.T, binary string){
 		"has a report that fills it and no more":                    reportFills,
+		"has the report that was ready before it was attached":      attachedLate,
 		"has the colours and symbols that it can show":              coloursAndSymbols,
 		"sees progress until the report is there":                   progressIsWiped,
 		"sees the report redrawn in its place until an interrupt":   watchingRedraws,
@@ -53,6 +54,32 @@ func pod(t *testing.T, faults ...string) *world.World {
 		}
 	}
 	return pretend
+}
+
+// attachedLate: a container's terminal has no size until kubectl debug attaches to
+// it, and what was written until then is shown to nobody.
+func attachedLate(t *testing.T, binary string) {
+	terminal := open(t, 60, 30)
+	terminal.tellSize(0, 0)
+	check := terminal.start(pod(t), exec.Command(binary, "check"), xterm, inUTF8)
+	terminal.until("the end of the look", func() bool {
+		_, after, found := strings.Cut(terminal.written(), "Trying what")
+		return found && strings.HasSuffix(after, "\r\x1b[K")
+	})
+	before := len(terminal.written())
+	terminal.tellSize(60, 30)
+	if code := terminal.code(check); code != 0 {
+		t.Errorf("got exit code %d, want 0", code)
+	}
+	report := steering.ReplaceAllString(terminal.written()[before:], "")
+	if !strings.Contains(report, "OK: This pod reaches the API") || !strings.Contains(report, "From pod") {
+		t.Errorf("the report is not whole:\n%s", report)
+	}
+	for line := range strings.Lines(report) {
+		if line := strings.TrimRight(line, "\r\n"); len([]rune(line)) > 60 {
+			t.Errorf("a line is wider than the terminal that was attached: %q", line)
+		}
+	}
 }
 
 func reportFills(t *testing.T, binary string) {
