@@ -26,14 +26,6 @@ type History struct {
 	Day      Span      `json:"day"`
 }
 
-// lasting is the episode that lasts and names a cause; nil where there is none.
-func (h History) lasting(reason checks.Reason) *Episode {
-	if len(h.Episodes) == 0 || !h.Episodes[0].Ended.IsZero() || !h.Episodes[0].names(reason) {
-		return nil
-	}
-	return &h.Episodes[0]
-}
-
 // Episode is a time in which the rounds were not well, all of the same status, or
 // one that came and went.
 type Episode struct {

@@ -40,7 +40,7 @@ func (p page) answer() *prepared {
 	d.heading(p)
 	d.write("<main>\n")
 	d.chain(p.report)
-	d.causes(p.report.Diagnosis, p.history)
+	d.causes(p.report)
 	d.access(p.report.Access)
 	d.history(p.history)
 	d.checks(p.report, p.now)

@@ -7,29 +7,29 @@ import (
 	"github.com/kube-lifeline/lifeline/checks/text"
 )
 
-func (d *document) causes(findings []checks.Finding, past History) {
-	if len(findings) == 0 {
+func (d *document) causes(report *checks.Report) {
+	if len(report.Diagnosis) == 0 {
 		return
 	}
 	d.write("<section id=\"causes\" aria-labelledby=\"causes-title\">\n<h2 id=\"causes-title\">What is wrong and what to do</h2>\n")
-	for i, finding := range findings {
+	for i, finding := range report.Diagnosis {
 		d.write("<article class=\"%\" data-reason=\"%\">\n<h3>%</h3>\n<p><code>%</code>, %",
 			string(finding.Severity), string(finding.Reason), finding.Title, string(finding.Reason), string(finding.Certainty))
 		if len(finding.Consequences) > 0 {
 			d.write("; because of it also: %", text.Names(finding.Consequences))
 		}
-		if episode := past.lasting(finding.Reason); i == 0 && episode != nil {
-			d.write("; since ")
-			d.time(episode.Began)
-			d.write(", for %", span(seconds(episode.Seconds)))
+		if held := text.Held(report, finding); held != "" {
+			d.write("; %", held)
 		}
 		d.write("</p>\n")
 		d.evidence(finding.Evidence)
-		if len(finding.Remedy) > 0 {
-			d.write("<h4>What to do</h4>\n")
-			d.steps(finding.Remedy)
+		if finding.Certainty == checks.Certain {
+			d.remedy(finding.Remedy)
+			d.confirm(i, "How to make sure", finding.Confirm)
+		} else {
+			d.confirm(i, "Make sure first, since it is likely and not certain", finding.Confirm)
+			d.remedy(finding.Remedy)
 		}
-		d.confirm(i, finding.Confirm)
 		d.references(finding.References)
 		d.write("</article>\n")
 	}
@@ -59,12 +59,20 @@ func (d *document) steps(steps []string) {
 	}
 }
 
-// confirm is folded, for it is longer than what there is to do.
-func (d *document) confirm(index int, steps []string) {
+func (d *document) remedy(steps []string) {
 	if len(steps) == 0 {
 		return
 	}
-	d.write("<details id=\"confirm-%\">\n<summary>How to make sure</summary>\n", strconv.Itoa(index))
+	d.write("<h4>What to do</h4>\n")
+	d.steps(steps)
+}
+
+// confirm is folded, for it is longer than what there is to do.
+func (d *document) confirm(index int, summary string, steps []string) {
+	if len(steps) == 0 {
+		return
+	}
+	d.write("<details id=\"confirm-%\">\n<summary>%</summary>\n", strconv.Itoa(index), summary)
 	d.steps(steps)
 	d.write("</details>\n")
 }

@@ -102,7 +102,7 @@ func summaryOf(told Span) string {
 	well := 100 * float64(told.Rounds-told.Failed) / float64(told.Rounds)
 	// Rounded up, one bad round of many would read as none.
 	digits := strconv.FormatFloat(float64(int(100*well))/100, 'f', -1, 64)
-	summary := fmt.Sprintf("%s %% of %d rounds without a failing check.", digits, told.Rounds)
+	summary := fmt.Sprintf("All well in %s %% of the time: a check failed in %d of %d rounds.", digits, told.Failed, told.Rounds)
 	if answers := told.RoundTrip; answers != nil {
 		summary += fmt.Sprintf(" Round trip to the API: median %s, 99 %% within %s, slowest %s.",
 			text.Duration(answers.MedianSeconds), text.Duration(answers.P99Seconds), text.Duration(answers.MaxSeconds))
@@ -141,7 +141,7 @@ func (d *document) episode(episode Episode) {
 		d.write(", came % times", strconv.FormatUint(episode.Times, 10))
 	}
 	if episode.Ended.IsZero() {
-		d.write(", lasts")
+		d.write(", goes on")
 	}
 	d.write("</td></tr>\n")
 }

@@ -33,13 +33,23 @@ func (p *printer) finding(finding checks.Finding) {
 	}
 	p.paragraph(p.style.paint(lookOf(finding.Severity), label+":")+" ", finding.Title, 2, bold)
 	code := string(finding.Reason) + ", " + string(finding.Certainty)
-	if since, length := held(p.report, finding); since != "" {
-		code += ", " + since + ", for " + span(length)
+	if held := Held(p.report, finding); held != "" {
+		code += ", " + held
 	}
 	p.paragraph("  ", code, 4, faint)
 	if len(finding.Consequences) > 0 {
 		p.paragraph("  ", "Because of it also: "+Names(finding.Consequences), 4, plain)
 	}
+}
+
+// Held says since when a finding holds, and for how long; nothing where that is not
+// known.
+func Held(report *checks.Report, finding checks.Finding) string {
+	since, length := held(report, finding)
+	if since == "" {
+		return ""
+	}
+	return since + ", for " + span(length)
 }
 
 // held says since when a finding holds and for how long that is: since when the

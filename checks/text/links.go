@@ -78,20 +78,20 @@ func linkOf(name checks.Name) string {
 func promise(name checks.Name) string {
 	switch name {
 	case checks.Environment:
-		return "the environment leads clients to the API server"
+		return "the environment should lead clients to the API server"
 	case checks.DNS:
-		return "kubernetes.default.svc resolves to the API server"
+		return "kubernetes.default.svc should resolve to the API server"
 	case checks.Token:
-		return "the token is there, valid, and rotated in time"
+		return "the token should be there, valid, and rotated in time"
 	case checks.CA:
-		return "ca.crt is whole, and its authorities are valid"
+		return "ca.crt should be whole, and its authorities valid"
 	case checks.TLS:
-		return "the API server proves itself by ca.crt"
+		return "the API server should prove itself by ca.crt"
 	case checks.API:
-		return "the API server answers GET /api to this pod"
+		return "the API server should answer GET /api to this pod"
 	case checks.KubectlProxy:
-		return "the kubectl proxy brings the API server's answer"
+		return "the kubectl proxy should bring the API server's answer"
 	default:
-		return "the check passes"
+		return "the check should pass"
 	}
 }

@@ -24,7 +24,11 @@ func since(report *checks.Report, result checks.Result) string {
 	if report.Round <= 1 || result.Since.IsZero() {
 		return ""
 	}
-	return "since " + clock(result.Since, report.Time)
+	words := "since " + clock(result.Since, report.Time)
+	if result.Consecutive >= report.Round {
+		words += " or before"
+	}
+	return words
 }
 
 // clock is a point in time for a reader at another, who needs the date only
