@@ -23,13 +23,8 @@ func (d *document) causes(report *checks.Report) {
 		}
 		d.write("</p>\n")
 		d.evidence(finding.Evidence)
-		if finding.Certainty == checks.Certain {
-			d.remedy(finding.Remedy)
-			d.confirm(i, "How to make sure", finding.Confirm)
-		} else {
-			d.confirm(i, "Make sure first, since it is likely and not certain", finding.Confirm)
-			d.remedy(finding.Remedy)
-		}
+		d.confirm(i, finding)
+		d.remedy(finding.Remedy)
 		d.references(finding.References)
 		d.write("</article>\n")
 	}
@@ -67,13 +62,18 @@ func (d *document) remedy(steps []string) {
 	d.steps(steps)
 }
 
-// confirm is folded, for it is longer than what there is to do.
-func (d *document) confirm(index int, summary string, steps []string) {
-	if len(steps) == 0 {
+// confirm is folded, for it is longer than what there is to do, and stands before
+// it, for what is only likely may call for something else.
+func (d *document) confirm(index int, finding checks.Finding) {
+	if len(finding.Confirm) == 0 {
 		return
 	}
+	summary := "How to make sure"
+	if finding.Certainty != checks.Certain {
+		summary = "Make sure first, since it is likely and not certain"
+	}
 	d.write("<details id=\"confirm-%\">\n<summary>%</summary>\n", strconv.Itoa(index), summary)
-	d.steps(steps)
+	d.steps(finding.Confirm)
 	d.write("</details>\n")
 }
 

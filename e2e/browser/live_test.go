@@ -132,7 +132,7 @@ func (s suite) roundsThatPassDisturbNoReader(t *testing.T) {
 	page := s.open(t, process.URL+"/status", window(640, 450, 1))
 	page.says(live)
 
-	const button = "document.querySelector('#causes article[data-reason=cert-serving-expired] button.copy')"
+	const button = "document.querySelector('#causes article[data-reason=cert-serving-expired] > pre > button.copy')"
 	page.until(patience, "a button", button)
 	eval[bool](page, button+".focus(), true")
 	eval[bool](page, `(() => {
@@ -143,7 +143,7 @@ func (s suite) roundsThatPassDisturbNoReader(t *testing.T) {
 		return true
 	})()`)
 	selected := eval[string](page, `(() => {
-		const code = document.querySelector('pre > code')
+		const code = document.querySelector('#causes article > pre > code')
 		getSelection().selectAllChildren(code)
 		return getSelection().toString()
 	})()`)

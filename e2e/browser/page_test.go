@@ -130,7 +130,7 @@ func outlineOf(report *checks.Report, broken checks.Name) outline {
 	}
 	for _, finding := range report.Diagnosis {
 		one := cause{Reason: finding.Reason, Commands: []string{}}
-		for _, step := range slices.Concat(finding.Remedy, finding.Confirm) {
+		for _, step := range slices.Concat(finding.Confirm, finding.Remedy) {
 			if checks.IsCommand(step) {
 				one.Commands = append(one.Commands, text.Clean(step))
 			}
