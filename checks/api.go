@@ -134,6 +134,11 @@ type Phases struct {
 	BodySeconds      float64 `json:"bodySeconds"`
 }
 
+// Seconds is how long a try took, dialling and handshake included.
+func (p Phases) Seconds() float64 {
+	return p.ConnectSeconds + p.TLSSeconds + p.FirstByteSeconds + p.BodySeconds
+}
+
 // Response is what matters of an HTTP response.
 type Response struct {
 	Status int `json:"status"`

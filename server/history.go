@@ -148,7 +148,7 @@ func (h *history) lasting() *episode {
 // begin makes an episode, or takes one up again that ended not long ago.
 func (h *history) begin(now time.Time, report *checks.Report) {
 	again := slices.IndexFunc(h.episodes, func(e episode) bool {
-		return e.Status == report.Status && now.Sub(e.ended) < apart*h.interval && e.names(causeOf(report).Reason)
+		return e.Status == report.Status && now.Sub(e.ended) < apart*h.interval && e.causeAt(causeOf(report).Reason) >= 0
 	})
 	next := episode{Episode: Episode{Status: report.Status, Began: report.Time}, began: now}
 	if again >= 0 {
@@ -164,20 +164,17 @@ func (h *history) begin(now time.Time, report *checks.Report) {
 	h.episodes = append(h.episodes, next)
 }
 
-func (e *Episode) names(reason checks.Reason) bool {
-	return slices.ContainsFunc(e.Causes, func(cause Cause) bool { return cause.Reason == reason })
+// causeAt is where the causes have one of the reason, -1 where none has it.
+func (e *episode) causeAt(reason checks.Reason) int {
+	return slices.IndexFunc(e.Causes, func(cause Cause) bool { return cause.Reason == reason })
 }
 
 func (e *episode) add(report *checks.Report) {
 	e.Rounds++
 	named := causeOf(report)
-	for i := range e.Causes {
-		if e.Causes[i].Reason == named.Reason {
-			e.Causes[i].Rounds++
-			return
-		}
-	}
-	if len(e.Causes) < maxCauses {
+	if i := e.causeAt(named.Reason); i >= 0 {
+		e.Causes[i].Rounds++
+	} else if len(e.Causes) < maxCauses {
 		e.Causes = append(e.Causes, named)
 	}
 }
@@ -225,6 +222,5 @@ func roundTrip(report *checks.Report) float64 {
 	if !made || !told || !details.Answered {
 		return 0
 	}
-	phases := details.ServiceHost.Last().Phases
-	return phases.ConnectSeconds + phases.TLSSeconds + phases.FirstByteSeconds + phases.BodySeconds
+	return details.ServiceHost.Last().Phases.Seconds()
 }

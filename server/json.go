@@ -22,20 +22,20 @@ func StatusSchema() string { return statusSchema }
 // when it is empty, and with nothing in it that a terminal would obey.
 func JSON(report *checks.Report) []byte {
 	whole := withLists(report)
-	body, err := encode(whole)
+	body, err := encode(whole, indented)
 	if err != nil {
 		// There are facts that JSON cannot hold, such as the year 20000 in a
 		// token's claim. They must not hide the verdict.
 		for i, result := range whole.Checks {
-			if _, err := encode(result.Details); err != nil {
+			if _, err := encode(result.Details, indented); err != nil {
 				whole.Checks[i].Details = nil
 			}
 		}
-		body, err = encode(whole)
+		body, err = encode(whole, indented)
 	}
 	if err != nil {
 		// What is left can fail by a time of the report's own.
-		body, _ = encode(withLists(&checks.Report{APIVersion: report.APIVersion, Status: report.Status}))
+		body, _ = encode(withLists(&checks.Report{APIVersion: report.APIVersion, Status: report.Status}), indented)
 	}
 	return escapeInvisible(body)
 }
@@ -65,20 +65,21 @@ func withHistory(report []byte, past History) []byte {
 }
 
 func inOneLine(value any) []byte {
-	var line bytes.Buffer
-	encoder := json.NewEncoder(&line)
-	encoder.SetEscapeHTML(false)
-	if encoder.Encode(value) != nil {
+	line, err := encode(value, "")
+	if err != nil {
 		// A time of the report's own that JSON cannot hold.
 		return []byte("null")
 	}
-	return bytes.TrimSpace(line.Bytes())
+	return bytes.TrimSpace(line)
 }
 
-func encode(value any) ([]byte, error) {
+// indented is how people are to read a report.
+const indented = "  "
+
+func encode(value any, indent string) ([]byte, error) {
 	var body bytes.Buffer
 	encoder := json.NewEncoder(&body)
-	encoder.SetIndent("", "  ")
+	encoder.SetIndent("", indent)
 	// People read this, and "<" stands in many a remedy. Nothing takes it for
 	// HTML: it is served as application/json with nosniff.
 	encoder.SetEscapeHTML(false)

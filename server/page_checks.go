@@ -311,7 +311,7 @@ func (d *document) phases(phases checks.Phases) {
 		{"first byte", "first-byte", phases.FirstByteSeconds},
 		{"body", "body", phases.BodySeconds},
 	}
-	whole := phases.ConnectSeconds + phases.TLSSeconds + phases.FirstByteSeconds + phases.BodySeconds
+	whole := phases.Seconds()
 	if whole <= 0 {
 		return
 	}

@@ -49,7 +49,7 @@ func judgeAPI(facts *checks.Facts) verdict {
 			v.problems[i].Message += fmt.Sprintf(" By its Retry-After it is asked again at %s.", moment(held))
 		}
 	}
-	v.well = fmt.Sprintf("GET /api at %s answered in %s.", hostPort(attempt), seconds(roundTripSeconds(last)))
+	v.well = fmt.Sprintf("GET /api at %s answered in %s.", hostPort(attempt), seconds(last.Phases.Seconds()))
 	return v
 }
 
@@ -103,24 +103,18 @@ func unanswered(attempt *checks.Attempt, last checks.Exchange) problem {
 	}
 }
 
-// roundTripSeconds is how long a try took, dialling and handshake included.
-func roundTripSeconds(exchange checks.Exchange) float64 {
-	phases := exchange.Phases
-	return phases.ConnectSeconds + phases.TLSSeconds + phases.FirstByteSeconds + phases.BodySeconds
-}
-
 // answeredWithBlemish judges an answer as it should be.
 func answeredWithBlemish(facts *checks.Facts, attempt *checks.Attempt, last checks.Exchange) (problems []problem) {
 	if tries := len(attempt.Exchanges); tries > 1 {
 		before := attempt.Exchanges[tries-2]
 		problems = append(problems, warning(checks.HTTPPassedOnRetry,
-			fmt.Sprintf("GET /api answered only at the second try; the first met: %s.", met(before)), "an answer at the first try", met(before)).likely().afterSilence(before.Failure, roundTripSeconds(before), turnsOfExchange))
+			fmt.Sprintf("GET /api answered only at the second try; the first met: %s.", met(before)), "an answer at the first try", met(before)).likely().afterSilence(before.Failure, before.Phases.Seconds(), turnsOfExchange))
 	}
 	if warnings := last.Response.Warnings; len(warnings) > 0 {
 		problems = append(problems, warning(checks.HTTPWarningHeaders,
 			fmt.Sprintf("The API server answers with a warning: %s.", sentencePart(warnings[0])), "no Warning header", warnings[0]))
 	}
-	if took := roundTripSeconds(last); took > slowRoundTrip {
+	if took := last.Phases.Seconds(); took > slowRoundTrip {
 		problems = append(problems, warning(checks.HTTPLatencyHigh,
 			fmt.Sprintf("GET /api took %s: %s to connect, %s for TLS, %s until the first byte and %s for the rest.", seconds(took),
 				seconds(last.Phases.ConnectSeconds), seconds(last.Phases.TLSSeconds), seconds(last.Phases.FirstByteSeconds), seconds(last.Phases.BodySeconds)),
@@ -165,7 +159,7 @@ func byName(facts *checks.Facts, judged *checks.Attempt) []problem {
 		return nil
 	}
 	return []problem{warning(checks.APIByNameFailing,
-		fmt.Sprintf("By its name the API server is reached at %s, and there it does not work: %s.", last.Address, met(last)), "the same answer by name", met(last)).likely().afterSilence(last.Failure, roundTripSeconds(last), turnsOfExchange)}
+		fmt.Sprintf("By its name the API server is reached at %s, and there it does not work: %s.", last.Address, met(last)), "the same answer by name", met(last)).likely().afterSilence(last.Failure, last.Phases.Seconds(), turnsOfExchange)}
 }
 
 func isAPIVersions(response *checks.Response) bool {

@@ -14,7 +14,7 @@ func judgeKubectlProxy(facts *checks.Facts) verdict {
 	details := &checks.KubectlProxyDetails{KubectlProxyFacts: *facts.KubectlProxy}
 	last := attempt.Last()
 	v := verdict{details: details, seconds: facts.KubectlProxy.Seconds}
-	v.well = fmt.Sprintf("GET %s through the kubectl proxy answered in %s.", attempt.URL, seconds(roundTripSeconds(last)))
+	v.well = fmt.Sprintf("GET %s through the kubectl proxy answered in %s.", attempt.URL, seconds(last.Phases.Seconds()))
 	switch last.Stage {
 	case checks.StageDone:
 		details.Answered = last.Response.Status == 200 && isAPIVersions(last.Response)
