@@ -200,12 +200,14 @@ func TestAServerIsNeverAskedMoreThanTenTimes(t *testing.T) {
 			within(t, 3*time.Second, func() {
 				together(func() { path = r.deepPath(ctx, facts, true) }, func() { api = r.deepAPI(ctx, facts) })
 			})
-			// A busy machine may leave no time for the last ones.
-			if got, most := len(server.asked()), 10; got == 0 || got > most {
-				t.Errorf("the server was asked %d times, want %d at the most: %v", got, most, server.asked())
+			// A server that keeps every request waiting may leave no time for the last
+			// ones on a busy machine.
+			mayRunOut := name == "never answers" || name == "drips"
+			if got, want := len(server.asked()), 10; got > want || got < want && !mayRunOut {
+				t.Errorf("the server was asked %d times, want %d: %v", got, want, server.asked())
 			}
-			if got := len(path.Fresh); got > freshConnections {
-				t.Errorf("got %d fresh connections, want %d at the most", got, freshConnections)
+			if got, want := len(path.Fresh), freshConnections; got > want || got < want && !mayRunOut {
+				t.Errorf("got %d fresh connections, want %d", got, want)
 			}
 			written, err := json.Marshal([]any{path, api})
 			if err != nil {
