@@ -52,23 +52,56 @@ func TestAClockThatJumpedIsNamedBeforeWhatItMakesLookWrong(t *testing.T) {
 	}
 }
 
-// metByEach has the deep probes meet the certificate of the round.
-func metByEach(f *checks.Facts) {
-	leaf := last(f).TLS.Chain[0].SHA256
-	deepened(func(d *checks.DeepFacts) {
-		d.Path.Fresh = slices.Repeat([]checks.FreshConnection{{Leaf: leaf, Failure: &checks.Failure{Kind: checks.Untrusted}}}, 3)
-	})(f)
+// metByEach has more connections than leave room for chance meet the certificate of
+// the round.
+func metByEach(f *checks.Facts) { metBy(sameLeaf)(f) }
+
+// metBy has so many connections of the deep probes meet the certificate of the round.
+func metBy(connections int) func(*checks.Facts) {
+	return func(f *checks.Facts) {
+		leaf := last(f).TLS.Chain[0].SHA256
+		deepened(func(d *checks.DeepFacts) {
+			d.Path.Fresh = slices.Repeat([]checks.FreshConnection{{Leaf: leaf, Failure: &checks.Failure{Kind: checks.Untrusted}}}, connections)
+		})(f)
+	}
 }
 
-func TestACertificateIsCertainOnlyWhereSeveralConnectionsMetIt(t *testing.T) {
+func TestACertificateIsCertainOnlyWhereManyConnectionsMetIt(t *testing.T) {
 	issuer := newPKI(t)
 	clientsOnly := presented(issuer, issuer.serving(func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth} }))
-	for certainty, change := range map[checks.Certainty]func(*checks.Facts){checks.Likely: clientsOnly, checks.Certain: both(clientsOnly, metByEach)} {
-		facts := healthy(t)
-		change(facts)
-		if got := Judge(facts, nil).Diagnosis[0]; got.Reason != checks.CertWrongEKU || got.Certainty != certainty {
-			t.Errorf("got %s, %s, want it %s", got.Reason, got.Certainty, certainty)
+	// rounds are the earlier ones, of which those last met the same certificate.
+	rounds := func(all, same int) func(*checks.Facts) {
+		return func(f *checks.Facts) {
+			f.History = &checks.History{}
+			for i := range all {
+				met := f.API.ServiceHost.InShort()
+				if i < all-same {
+					met.Leaf = "another"
+				}
+				f.History.Lately = append(f.History.Lately, met)
+			}
 		}
+	}
+	for _, test := range []struct {
+		name string
+		met  func(*checks.Facts)
+		want checks.Certainty
+	}{
+		{"this round alone", rounds(0, 0), checks.Likely},
+		{"six connections and this round", both(metBy(6), rounds(0, 0)), checks.Likely},
+		{"six connections and this round, the first of which nothing is remembered", metBy(6), checks.Likely},
+		{"six connections and four rounds", both(metBy(6), rounds(3, 3)), checks.Certain},
+		{"six connections and four rounds, after others", both(metBy(6), rounds(9, 3)), checks.Certain},
+		{"six connections and three rounds, after others", both(metBy(6), rounds(9, 2)), checks.Likely},
+		{"ten rounds", rounds(9, 9), checks.Certain},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			facts := healthy(t)
+			both(clientsOnly, test.met)(facts)
+			if got := Judge(facts, nil).Diagnosis[0]; got.Reason != checks.CertWrongEKU || got.Certainty != test.want {
+				t.Errorf("got %s, %s, want it %s", got.Reason, got.Certainty, test.want)
+			}
+		})
 	}
 }
 

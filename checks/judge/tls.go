@@ -154,21 +154,35 @@ func distrusted(facts *checks.Facts, handshake *checks.TLSFacts, details *checks
 	return append([]problem{refusedOtherwise(handshake)}, problems...)
 }
 
-// ofEach marks a problem with a certificate as likely unless several connections
-// met the same one: each API server behind the address has its own.
+// sameLeaf is how many connections must have met one certificate before all API
+// servers are held to have it: of two servers behind the address, of which each
+// answers half of the connections, one alone is met so often once in 512 times.
+const sameLeaf = 10
+
+// ofEach marks a problem with a certificate as likely unless many connections met
+// the same one, those of the deep probes and of the latest rounds: each API server
+// behind the address has its own.
 func (p problem) ofEach(facts *checks.Facts, handshake *checks.TLSFacts) problem {
-	const enough = 3
-	same := 0
+	if len(handshake.Chain) == 0 {
+		return p.likely()
+	}
+	leaf, same := handshake.Chain[0].SHA256, 0
 	for _, fresh := range deepPath(facts).Fresh {
-		switch {
-		case fresh.Leaf == "":
-		case len(handshake.Chain) == 0 || fresh.Leaf != handshake.Chain[0].SHA256:
-			return p.likely()
-		default:
+		switch fresh.Leaf {
+		case "":
+		case leaf:
 			same++
+		default:
+			return p.likely()
 		}
 	}
-	if same < enough {
+	for _, round := range slices.Backward(apiRounds(facts)) {
+		if round.Leaf != leaf {
+			break
+		}
+		same++
+	}
+	if same < sameLeaf {
 		return p.likely()
 	}
 	return p
