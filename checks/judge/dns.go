@@ -82,6 +82,8 @@ func failedLookup(lookup checks.Lookup, facts *checks.Facts) []problem {
 	}
 	outcomes := outcomesOf(lookup.Queries)
 	switch {
+	case len(lookup.Queries) == 0 && lookup.Cut:
+		return silent(checks.DNSTimeout, fmt.Sprintf("its time limit was over after %s, before %s was asked", seconds(lookup.Seconds), servers), "no query in time")
 	case outcomes.cutOverTCP != nil:
 		return likely(checks.DNSTCPBlockedUDPOK, fmt.Sprintf("%s answers over UDP with a cut reply, and over TCP not at all: %s", outcomes.cutOverTCP.Nameserver, outcomes.cutOverTCP.Failure.Message), "a truncated reply")
 	case outcomes.alias != nil:
@@ -113,7 +115,7 @@ func failedLookup(lookup checks.Lookup, facts *checks.Facts) []problem {
 	case outcomes.failures[checks.TimedOut] > 0:
 		return silent(checks.DNSTimeout, fmt.Sprintf("%s did not answer within %s", servers, seconds(lookup.Seconds)), "no answer")
 	default:
-		return likely(checks.DNSUnreachable, fmt.Sprintf("%s cannot be reached: %s", servers, outcomes.message), first(outcomes.message, "no query was made"))
+		return likely(checks.DNSUnreachable, fmt.Sprintf("%s cannot be reached: %s", servers, first(outcomes.message, "no query was made")), first(outcomes.message, "no query was made"))
 	}
 }
 

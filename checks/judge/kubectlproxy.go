@@ -56,7 +56,7 @@ func consequence(facts *checks.Facts, v verdict, found problem) verdict {
 func proxyDown(attempt *checks.Attempt, last checks.Exchange) problem {
 	found := problemMet(last)
 	return failing(checks.KProxyDown,
-		fmt.Sprintf("Nothing serves at %s, where the kubectl proxy is to be: %s.", hostPort(attempt), found), "a kubectl proxy that listens", found).likely()
+		fmt.Sprintf("Nothing serves at %s, where the kubectl proxy is to be: %s.", hostPort(attempt), found), "a kubectl proxy that listens", found).likely().afterSilence(last.Failure, attempt.Seconds, turnsOfConnect)
 }
 
 // problemMet is a failing in few words, the usual one in the words for it.

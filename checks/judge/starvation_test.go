@@ -51,8 +51,27 @@ func TestWantOfAProcessorIsNotTakenForASlowNetwork(t *testing.T) {
 	judgeCases(t, checks.DNS, []verdictCase{
 		{"a slow lookup", both(func(f *checks.Facts) { f.DNS.Lookup.Seconds = 0.9 }, starved(0.7, 1)), want{checks.Warn, checks.AgentStarved}},
 		{"a lookup that ran out of time", both(unresolved(broken(checks.TimedOut)), func(f *checks.Facts) { f.DNS.Lookup.Seconds, f.DNS.Lookup.Queries[0].Seconds = 5, 2.5 }, starved(4, 5.1)), want{checks.Warn, checks.AgentStarved}},
+		{"a lookup that had no time to ask", both(unasked, starved(3.3, 3.4)), want{checks.Warn, checks.AgentStarved}},
+		{"a lookup that had no time to ask although there was a processor", both(unasked, starved(0.1, 3.4)), want{checks.Fail, checks.DNSTimeout}},
 		{"a lookup that nobody answered", both(unresolved(broken(checks.TimedOut)), func(f *checks.Facts) { f.DNS.Lookup.Seconds, f.DNS.Lookup.Queries[0].Seconds = 5, 2.5 }, starved(0.3, 5.1)), want{checks.Fail, checks.DNSTimeout}},
 	})
+	judgeCases(t, checks.KubectlProxy, []verdictCase{
+		{"a kubectl proxy that did not connect in time", both(unconnectedProxy(checks.TimedOut), starved(3.3, 3.4)), want{checks.Warn, checks.AgentStarved}},
+		{"a kubectl proxy that refuses", both(unconnectedProxy(checks.Refused), starved(3.3, 3.4)), want{checks.Fail, checks.KProxyDown}},
+	})
+}
+
+// unasked is a lookup whose time was over before it asked a nameserver.
+func unasked(f *checks.Facts) {
+	f.DNS.Lookup = checks.Lookup{Name: checks.ServiceName, Candidates: f.DNS.Lookup.Candidates, Cut: true, Seconds: 3.3}
+}
+
+func unconnectedProxy(kind checks.FailureKind) func(*checks.Facts) {
+	return func(f *checks.Facts) {
+		f.KubectlProxy = &checks.KubectlProxyFacts{Attempt: checks.Attempt{URL: "http://127.0.0.1:8001/api", Seconds: 1, Exchanges: []checks.Exchange{
+			{Stage: checks.StageConnect, Failure: &checks.Failure{Kind: kind, Message: string(kind)}},
+		}}}
+	}
 }
 
 func TestAStarvedAgentIsNamedOnceWithWhatItCouldNotJudge(t *testing.T) {
