@@ -143,7 +143,10 @@ const (
 
 // Finding is a cause, with what speaks for it and what mends it.
 type Finding struct {
-	Reason    Reason    `json:"reason"`
+	Reason Reason `json:"reason"`
+	// Check is the one that watches what is at fault; empty where that is no
+	// single link.
+	Check     Name      `json:"check,omitempty"`
 	Certainty Certainty `json:"certainty"`
 	// Severity is Warn or Fail.
 	Severity Status `json:"severity"`

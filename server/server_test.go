@@ -160,7 +160,7 @@ func failing() *checks.Report {
 		}},
 	}
 	report.Diagnosis = []checks.Finding{{
-		Reason: checks.TCPTimeout, Certainty: checks.Certain, Severity: checks.Fail, Title: "No packet comes back from the API server",
+		Reason: checks.TCPTimeout, Check: checks.API, Certainty: checks.Certain, Severity: checks.Fail, Title: "No packet comes back from the API server",
 		Evidence:     []string{"A connection to 10.96.0.1:443 got no answer in 5s."},
 		Confirm:      []string{"kubectl get pods"},
 		Remedy:       []string{"Look for a policy:", "kubectl get networkpolicies --namespace <shop> && true"},

@@ -24,6 +24,9 @@ import (
 // Words in capitals are for the reader to fill in.
 type Entry struct {
 	Reason checks.Reason
+	// Check is the one that watches what is at fault; empty where any check can
+	// have the reason.
+	Check checks.Name
 	// Title states the fault, without a full stop.
 	Title string
 	// Means are two to four sentences: what it is, what an application in the
@@ -57,7 +60,7 @@ type Catalogue struct {
 	values *strings.Replacer
 	made   [][]Entry
 	// rest are the parts that no look-up has come to yet.
-	rest []func() []Entry
+	rest []part
 }
 
 // Open begins a catalogue.
@@ -78,7 +81,7 @@ func (c *Catalogue) find(reason checks.Reason) (Entry, bool) {
 			if len(c.rest) == 0 {
 				return Entry{}, false
 			}
-			c.made, c.rest = append(c.made, c.rest[0]()), c.rest[1:]
+			c.made, c.rest = append(c.made, c.rest[0].made()), c.rest[1:]
 		}
 		for _, entry := range c.made[i] {
 			if entry.Reason == reason {
@@ -98,10 +101,10 @@ func All() []Entry {
 	return all
 }
 
-func sorted(link []func() []Entry) []Entry {
+func sorted(link []part) []Entry {
 	var entries []Entry
 	for _, part := range link {
-		entries = append(entries, part()...)
+		entries = append(entries, part.made()...)
 	}
 	slices.SortFunc(entries, func(a, b Entry) int { return cmp.Compare(a.Reason, b.Reason) })
 	return entries
@@ -183,17 +186,39 @@ func unsafe(r rune) bool {
 
 // links are the entries of each link in parts, and last those that any check can
 // have.
-func links() [][]func() []Entry {
-	return [][]func() []Entry{
-		{environment, environmentCauses},
-		{dnsServers, dnsAnswers, dnsCauses},
-		{tokenFile, tokenContent},
-		{ca},
-		{tlsHandshake, tlsCertificate, tlsCauses},
-		{apiConnection, apiExchange, apiRefusal, apiStatus, apiCauses},
-		{kubectlProxyItself, kubectlProxyUpstream},
-		{anyCheck},
+func links() [][]part {
+	return [][]part{
+		of(checks.Environment, environment, environmentCauses),
+		of(checks.DNS, dnsServers, dnsAnswers, dnsCauses),
+		of(checks.Token, tokenFile, tokenContent),
+		of(checks.CA, ca),
+		of(checks.TLS, tlsHandshake, tlsCertificate, tlsCauses),
+		of(checks.API, apiConnection, apiExchange, apiRefusal, apiStatus, apiCauses),
+		of(checks.KubectlProxy, kubectlProxyItself, kubectlProxyUpstream),
+		of("", anyCheck),
 	}
+}
+
+// part makes some of the entries of a link.
+type part struct {
+	check   checks.Name
+	entries func() []Entry
+}
+
+func of(check checks.Name, makers ...func() []Entry) []part {
+	var parts []part
+	for _, entries := range makers {
+		parts = append(parts, part{check, entries})
+	}
+	return parts
+}
+
+func (p part) made() []Entry {
+	entries := p.entries()
+	for i := range entries {
+		entries[i].Check = p.check
+	}
+	return entries
 }
 
 func anyCheck() []Entry {

@@ -32,6 +32,23 @@ func TestAllHasEveryReasonOnceInTheOrderOfTheLinks(t *testing.T) {
 	}
 }
 
+func TestAnEntryIsOfTheCheckOfItsReason(t *testing.T) {
+	got, want := make(map[checks.Reason]checks.Name), make(map[checks.Reason]checks.Name)
+	for _, entry := range All() {
+		got[entry.Reason] = entry.Check
+	}
+	ofAnyCheck := checks.Name("")
+	names := append(checks.Names(), ofAnyCheck)
+	for i, link := range declaredReasons(t) {
+		for _, reason := range link {
+			want[reason] = names[i]
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("entries differ from the groups of reason.go (-want +got):\n%s", diff)
+	}
+}
+
 // declaredReasons are the constants of type Reason by the declarations that
 // group them, which are one a link.
 func declaredReasons(t *testing.T) [][]checks.Reason {

@@ -89,6 +89,7 @@ func explain(problem problem, known *catalogue.Catalogue) checks.Finding {
 		Consequences: []checks.Name{},
 	}
 	if entry, ok := known.Lookup(problem.Reason); ok {
+		finding.Check = entry.Check
 		finding.Title = entry.Title
 		finding.References = append(finding.References, entry.References()...)
 		finding.Confirm = append(finding.Confirm, entry.Confirm...)

@@ -168,8 +168,8 @@ func TestWhatTheProxyIsSaidToDoIsWhatItDid(t *testing.T) {
 			if !strings.HasSuffix(result.Message, test.message) {
 				t.Errorf("got %q, want %q", result.Message, test.message)
 			}
-			if len(report.Diagnosis) != 1 || report.Diagnosis[0].Certainty != checks.Likely {
-				t.Errorf("got %+v, want one cause that is likely", report.Diagnosis)
+			if len(report.Diagnosis) != 1 || report.Diagnosis[0].Certainty != checks.Likely || report.Diagnosis[0].Check != checks.KubectlProxy {
+				t.Errorf("got %+v, want one cause that is likely, of the kubectl proxy", report.Diagnosis)
 			}
 		})
 	}

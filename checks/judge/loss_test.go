@@ -157,8 +157,8 @@ func TestPacketLossIsOneCauseOfAllThatItBringsAbout(t *testing.T) {
 		counted(checks.PairedFacts{Pairs: 20, Half: 6, None: 1, Recovered: 5}, &checks.SingleFacts{Queries: 40, Lost: 8, Recovered: 6}),
 	), freshly(worked(2), worked(0), worked(1)))(facts)
 	diagnosis := Judge(facts, nil).Diagnosis
-	if len(diagnosis) != 1 || diagnosis[0].Reason != checks.NetworkPacketLoss || diagnosis[0].Certainty != checks.Likely {
-		t.Errorf("got %+v, want packet loss alone", diagnosis)
+	if len(diagnosis) != 1 || diagnosis[0].Reason != checks.NetworkPacketLoss || diagnosis[0].Certainty != checks.Likely || diagnosis[0].Check != "" {
+		t.Errorf("got %+v, want packet loss alone, of no one check", diagnosis)
 	}
 }
 
