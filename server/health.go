@@ -75,8 +75,13 @@ func (s *Server) healthz(w http.ResponseWriter, r *http.Request) {
 	if stale != "" {
 		lines = slices.Insert(lines, 0, "[-]rounds failed: "+stale)
 	}
-	healthy := stale == "" && passes(current.report, excluded)
-	health("healthz", lines, healthy, verbose(r)).write(w)
+	health("healthz", lines, s.healthy(current, excluded), verbose(r)).write(w)
+}
+
+// healthy tells whether /healthz passes: no check fails but those excluded, and
+// the report is not old.
+func (s *Server) healthy(current *snapshot, excluded []checks.Name) bool {
+	return s.staleNotice(current) == "" && passes(current.report, excluded)
 }
 
 // healthzOf answers for one check. Here a skipped check does not pass: whoever

@@ -3,6 +3,7 @@ package server
 import (
 	"net/http"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -43,22 +44,31 @@ type collector struct {
 	server       *Server
 	descriptions []*prometheus.Desc
 
-	buildInfo, roundsTotal, roundDuration, lastRound *prometheus.Desc
+	buildInfo, interval, roundsTotal, roundDuration, lastRound *prometheus.Desc
 
-	checkStatus, checkSuccess, checkDuration, checkReason *prometheus.Desc
-	checkFailures, consecutiveFailures, lastSuccess       *prometheus.Desc
+	healthy, cause, episodes *prometheus.Desc
+
+	checkStatus, checkDuration, checkReason         *prometheus.Desc
+	checkFailures, consecutiveFailures, lastSuccess *prometheus.Desc
 
 	accessWorks *prometheus.Desc
 
-	dnsLookupDuration, apiPhaseDuration, clockSkew *prometheus.Desc
-	tokenIssued, tokenRotationDue, tokenExpiry     *prometheus.Desc
-	caExpiry, servingCertificateExpiry             *prometheus.Desc
+	dnsLookupDuration, apiPhaseDuration, apiRoundTripDuration, clockSkew *prometheus.Desc
+
+	tokenIssued, tokenRotationDue, tokenExpiry *prometheus.Desc
+
+	caNotBefore, caExpiry                                 *prometheus.Desc
+	servingCertificateNotBefore, servingCertificateExpiry *prometheus.Desc
 }
 
 func newCollector(s *Server) *collector {
 	var descriptions []*prometheus.Desc
 	describe := func(name, help string, labels ...string) *prometheus.Desc {
-		description := prometheus.NewDesc("lifeline_"+name, help, labels, nil)
+		unit := ""
+		if strings.HasSuffix(name, "_seconds") {
+			unit = "seconds"
+		}
+		description := prometheus.V2.NewDesc("lifeline_"+name, help, prometheus.UnconstrainedLabels(labels), nil, prometheus.WithUnit(unit))
 		descriptions = append(descriptions, description)
 		return description
 	}
@@ -66,29 +76,37 @@ func newCollector(s *Server) *collector {
 		server: s,
 
 		buildInfo:     describe("build_info", "Always 1; the labels tell which Lifeline this is.", "version", "goversion", "revision"),
+		interval:      describe("interval_seconds", "The configured time from one round to the next."),
 		roundsTotal:   describe("rounds_total", "Rounds ended."),
 		roundDuration: describe("round_duration_seconds", "How long the observing of a round took."),
 		lastRound:     describe("last_round_timestamp_seconds", "When the observing of the last round began."),
 
+		healthy:  describe("healthy", "1 if /healthz answers 200: no check fails, and the last round is not old; 0 if not."),
+		cause:    describe("cause", "The first causes of the diagnosis, with its place in it as the value: 1 is what to mend first.", "check", "reason", "status", "certainty"),
+		episodes: describe("episodes_total", "Times in which some check failed that have begun, each by a failing round after one without."),
+
 		checkStatus:         describe("check_status", "1 for the status that the check has, 0 for the others.", "check", "status"),
-		checkSuccess:        describe("check_success", "1 if the check passes, with or without a warning; 0 if it fails, or is skipped because what it waits for fails.", "check"),
 		checkDuration:       describe("check_duration_seconds", "How long observing took for the check in the last round.", "check"),
 		checkReason:         describe("check_reason", "1 for the reason why the check is not ok at present.", "check", "reason"),
 		checkFailures:       describe("check_failures_total", "Rounds in which the check failed. After many different reasons the further ones are counted as other.", "check", "reason"),
 		consecutiveFailures: describe("check_consecutive_failures", "How many rounds in a row the check has failed up to now.", "check"),
-		lastSuccess:         describe("check_last_success_timestamp_seconds", "When the last round began in which the check passed.", "check"),
+		lastSuccess:         describe("check_last_success_timestamp_seconds", "When the last round began in which the check passed, with or without a warning.", "check"),
 
 		accessWorks: describe("access_works", "1 if a client that reaches the API in this way would get its answer, 0 if not.", "path"),
 
-		dnsLookupDuration: describe("dns_lookup_duration_seconds", "How long the lookup of the API server's name took in the last round."),
-		apiPhaseDuration:  describe("api_phase_duration_seconds", "How long each phase of the request to the API server took in the last round.", "phase"),
-		clockSkew:         describe("clock_skew_seconds", "The API server's clock less the pod's, exact to a second."),
+		dnsLookupDuration:    describe("dns_lookup_duration_seconds", "How long the lookup of the API server's name took in the last round."),
+		apiPhaseDuration:     describe("api_phase_duration_seconds", "How long each phase of the request to the API server took in the last round.", "phase"),
+		apiRoundTripDuration: describe("api_round_trip_duration_seconds", "How long the API server took to answer, from dialling to the end of the body, in the rounds in which it answered as it should."),
+		clockSkew:            describe("clock_skew_seconds", "The API server's clock less the pod's, exact to a second."),
 
-		tokenIssued:              describe("token_issued_timestamp_seconds", "When the service-account token was issued."),
-		tokenRotationDue:         describe("token_rotation_due_timestamp_seconds", "When kubelet is to begin to replace the service-account token."),
-		tokenExpiry:              describe("token_expiry_timestamp_seconds", "When the service-account token expires."),
-		caExpiry:                 describe("ca_expiry_timestamp_seconds", "When the first certificate in ca.crt expires."),
-		servingCertificateExpiry: describe("serving_certificate_expiry_timestamp_seconds", "When the certificate that the API server presents expires."),
+		tokenIssued:      describe("token_issued_timestamp_seconds", "When the service-account token was issued."),
+		tokenRotationDue: describe("token_rotation_due_timestamp_seconds", "When kubelet is to begin to replace the service-account token."),
+		tokenExpiry:      describe("token_expiry_timestamp_seconds", "When the service-account token expires."),
+
+		caNotBefore:                 describe("ca_not_before_timestamp_seconds", "When the certificate in ca.crt that expires first began to be valid."),
+		caExpiry:                    describe("ca_expiry_timestamp_seconds", "When the first certificate in ca.crt expires."),
+		servingCertificateNotBefore: describe("serving_certificate_not_before_timestamp_seconds", "When the certificate that the API server presents began to be valid."),
+		servingCertificateExpiry:    describe("serving_certificate_expiry_timestamp_seconds", "When the certificate that the API server presents expires."),
 	}
 	c.descriptions = descriptions
 	return c
@@ -108,10 +126,13 @@ func (c *collector) Collect(metrics chan<- prometheus.Metric) {
 
 	options := c.server.options
 	out.gauge(c.buildInfo, 1, options.Version, runtime.Version(), options.Revision)
+	out.gauge(c.interval, options.Interval.Seconds())
 	c.rounds(out, current.counters)
 	if current.report.Status != checks.Unknown {
 		out.timestamp(c.lastRound, current.report.Time)
 	}
+	out.gauge(c.healthy, oneIf(c.server.healthy(current, nil)))
+	c.causes(out, current.report.Diagnosis)
 	for _, result := range current.report.Checks {
 		c.result(out, result)
 		c.details(out, result.Details)
@@ -124,6 +145,8 @@ func (c *collector) Collect(metrics chan<- prometheus.Metric) {
 func (c *collector) rounds(out samples, past counters) {
 	out.counter(c.roundsTotal, past.rounds)
 	out.histogram(c.roundDuration, past.durations)
+	out.histogram(c.apiRoundTripDuration, past.roundTrips)
+	out.counter(c.episodes, past.episodes)
 	for failure, count := range past.failures {
 		out.counter(c.checkFailures, count, string(failure.check), string(failure.reason))
 	}
@@ -132,14 +155,21 @@ func (c *collector) rounds(out samples, past counters) {
 	}
 }
 
+// causesTold is how many causes have a series. A pod in which more is wrong at once
+// has its report to be read.
+const causesTold = 5
+
+func (c *collector) causes(out samples, diagnosis []checks.Finding) {
+	for i, cause := range diagnosis[:min(len(diagnosis), causesTold)] {
+		out.gauge(c.cause, float64(i+1), string(cause.Check), string(cause.Reason), string(cause.Severity), string(cause.Certainty))
+	}
+}
+
 func (c *collector) result(out samples, result checks.Result) {
 	check := string(result.Name)
 	for _, status := range []checks.Status{checks.OK, checks.Warn, checks.Fail, checks.Skip} {
 		out.gauge(c.checkStatus, oneIf(result.Status == status), check, string(status))
 	}
-	// A skipped check is 0: its link is not proven, and a value that went away
-	// would end an alert in the midst of an outage and flatter an average.
-	out.gauge(c.checkSuccess, oneIf(result.Status == checks.OK || result.Status == checks.Warn), check)
 	out.positive(c.checkDuration, result.DurationSeconds, check)
 	if result.Reason != "" {
 		out.gauge(c.checkReason, 1, check, string(result.Reason))
@@ -161,10 +191,12 @@ func (c *collector) details(out samples, details any) {
 		c.token(out, details)
 	case *checks.CADetails:
 		if details != nil && details.FirstExpiry != nil {
+			out.timestamp(c.caNotBefore, details.FirstExpiry.NotBefore)
 			out.timestamp(c.caExpiry, details.FirstExpiry.NotAfter)
 		}
 	case *checks.TLSDetails:
 		if details != nil && len(details.Chain) > 0 {
+			out.timestamp(c.servingCertificateNotBefore, details.Chain[0].NotBefore)
 			out.timestamp(c.servingCertificateExpiry, details.Chain[0].NotAfter)
 		}
 	case *checks.APIDetails:

@@ -3,10 +3,12 @@ package server
 import (
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/prometheus/common/expfmt"
@@ -105,20 +107,20 @@ func TestAValueThatIsNotKnownIsAbsent(t *testing.T) {
 		details any
 		absent  string
 	}{
-		"nothing observed":               {nil, "lifeline_api"},
+		"nothing observed":               {nil, "lifeline_api_phase"},
 		"a nil pointer to token details": {(*checks.TokenDetails)(nil), "lifeline_token"},
 		"a nil pointer to DNS details":   {(*checks.DNSDetails)(nil), "lifeline_dns"},
 		"a nil pointer to CA details":    {(*checks.CADetails)(nil), "lifeline_ca"},
 		"a nil pointer to TLS details":   {(*checks.TLSDetails)(nil), "lifeline_serving"},
-		"a nil pointer to API details":   {(*checks.APIDetails)(nil), "lifeline_api"},
+		"a nil pointer to API details":   {(*checks.APIDetails)(nil), "lifeline_api_phase"},
 		"no claims":                      {&checks.TokenDetails{}, "lifeline_token"},
 		"a token without end":            {&checks.TokenDetails{TokenFacts: checks.TokenFacts{Claims: &checks.TokenClaims{IssuedAt: begun()}}}, "lifeline_token_expiry"},
 		"no lookup":                      {&checks.DNSDetails{}, "lifeline_dns"},
 		"no certificate in ca.crt":       {&checks.CADetails{}, "lifeline_ca"},
 		"no chain":                       {&checks.TLSDetails{}, "lifeline_serving"},
-		"no attempt":                     {&checks.APIDetails{}, "lifeline_api"},
+		"no attempt":                     {&checks.APIDetails{}, "lifeline_api_phase"},
 		"no clock":                       {&checks.APIDetails{}, "lifeline_clock"},
-		"an attempt of an earlier round": {held, "lifeline_api"},
+		"an attempt of an earlier round": {held, "lifeline_api_phase"},
 	} {
 		s := New(Options{})
 		s.Publish(healthy())
@@ -130,6 +132,98 @@ func TestAValueThatIsNotKnownIsAbsent(t *testing.T) {
 		s.Publish(report)
 		if got := reported(t, s, test.absent); got != nil {
 			t.Errorf("%s: got %q", name, got)
+		}
+	}
+}
+
+func TestHealthyIsWhatHealthzAnswers(t *testing.T) {
+	clock := newClock()
+	s := New(Options{Now: clock.Now})
+	warning := healthy()
+	warning.Status, warning.Checks[3].Status, warning.Checks[3].Reason = checks.Warn, checks.Warn, checks.CAExpiringSoon
+	for _, step := range []struct {
+		name   string
+		report *checks.Report
+		later  time.Duration
+		want   int
+	}{
+		{"before the first round", nil, 0, 0},
+		{"all is well", healthy(), 0, 1},
+		{"a warning", warning, 0, 1},
+		{"a check fails", failing(), 0, 0},
+		{"all is well again", healthy(), 45 * time.Second, 1},
+		{"no round for three intervals", nil, time.Millisecond, 0},
+	} {
+		if step.report != nil {
+			s.Publish(step.report)
+		}
+		clock.advance(step.later)
+		want := fmt.Sprintf("[lifeline_healthy %d]", step.want)
+		code := map[int]int{0: 503, 1: 200}[step.want]
+		if got, answered := fmt.Sprint(reported(t, s, "lifeline_healthy")), get(t, s, "/healthz").Code; got != want || answered != code {
+			t.Errorf("%s: got %s where /healthz answers %d, want %s and %d", step.name, got, answered, want, code)
+		}
+	}
+}
+
+func TestTheFirstCausesAreToldInTheirOrder(t *testing.T) {
+	report := failing()
+	report.Diagnosis = []checks.Finding{
+		{Reason: checks.NetworkPacketLoss, Severity: checks.Fail, Certainty: checks.Likely},
+		{Reason: checks.TCPTimeout, Check: checks.API, Severity: checks.Fail, Certainty: checks.Certain},
+		{Reason: checks.DNSTimeout, Check: checks.DNS, Severity: checks.Fail, Certainty: checks.Certain},
+		{Reason: checks.CAExpiringSoon, Check: checks.CA, Severity: checks.Warn, Certainty: checks.Certain},
+		{Reason: checks.TokenRotationStalled, Check: checks.Token, Severity: checks.Warn, Certainty: checks.Likely},
+		{Reason: checks.DNSSlow, Check: checks.DNS, Severity: checks.Warn, Certainty: checks.Likely},
+	}
+	s := New(Options{})
+	s.Publish(report)
+	want := []string{
+		`lifeline_cause{certainty="certain",check="api",reason="tcp-timeout",status="fail"} 2`,
+		`lifeline_cause{certainty="certain",check="ca",reason="ca-expiring-soon",status="warn"} 4`,
+		`lifeline_cause{certainty="certain",check="dns",reason="dns-timeout",status="fail"} 3`,
+		`lifeline_cause{certainty="likely",check="",reason="network-packet-loss",status="fail"} 1`,
+		`lifeline_cause{certainty="likely",check="token",reason="token-rotation-stalled",status="warn"} 5`,
+	}
+	if diff := cmp.Diff(want, reported(t, s, "lifeline_cause")); diff != "" {
+		t.Errorf("the causes differ (-want +got):\n%s", diff)
+	}
+	s.Publish(healthy())
+	if got := reported(t, s, "lifeline_cause"); got != nil {
+		t.Errorf("after the fault: got %q", got)
+	}
+}
+
+func TestAnEpisodeBeginsWithAFailingRoundAfterOneWithout(t *testing.T) {
+	s := New(Options{})
+	want := func(rounds string, episodes int) {
+		t.Helper()
+		for _, letter := range rounds {
+			s.Publish(met(letter, begun()))
+		}
+		if got, want := reported(t, s, "lifeline_episodes_total"), fmt.Sprintf("lifeline_episodes_total %d", episodes); len(got) != 1 || got[0] != want {
+			t.Errorf("after %s: got %q, want %q", rounds, got, want)
+		}
+	}
+	want("", 0)
+	want("..w", 0)
+	want("f", 1)
+	want("ffF", 1)
+	want("w", 1)
+	want("f", 2)
+	want(".", 2)
+	want("F.F", 4)
+}
+
+func TestRoundTripsAreThoseThatWereAnsweredAsTheyShould(t *testing.T) {
+	s := New(Options{})
+	s.Publish(failing())
+	s.Publish(healthy())
+	s.Publish(healthy())
+	got := reported(t, s, "lifeline_api_round_trip_duration_seconds_")
+	for _, want := range []string{`bucket{le="0.005"} 0`, `bucket{le="0.01"} 2`, `bucket{le="+Inf"} 2`, "count 2"} {
+		if !slices.Contains(got, "lifeline_api_round_trip_duration_seconds_"+want) {
+			t.Errorf("got %q, want %s in it", got, want)
 		}
 	}
 }
@@ -179,7 +273,7 @@ func TestTheSeriesStayFewWhateverGoesWrong(t *testing.T) {
 		}
 	}
 	// A healthy round has no reasons; each failing check would add one.
-	if limit := 165 - len(checks.Names()); series >= limit {
+	if limit := 150 - len(checks.Names()); series >= limit {
 		t.Errorf("got %d series, want less than %d", series, limit)
 	}
 	var failures uint64
@@ -220,7 +314,7 @@ func TestALabelThatIsNotUTF8TakesNoOtherMetricAway(t *testing.T) {
 	report.Checks = append(report.Checks, report.Checks[0])
 	s.Publish(report)
 	got := get(t, s, "/metrics")
-	if got.Code != 200 || !strings.Contains(got.Body.String(), `lifeline_check_success{check="dns"} 1`) {
+	if got.Code != 200 || !strings.Contains(got.Body.String(), `lifeline_check_status{check="dns",status="ok"} 1`) {
 		t.Errorf("got %d:\n%s", got.Code, got.Body)
 	}
 }

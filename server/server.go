@@ -79,7 +79,7 @@ func New(options Options) *Server {
 	s.history = newHistory(s.began, options.Interval)
 	s.metrics = s.metricsHandler()
 	unknown := &checks.Report{APIVersion: checks.APIVersion, Status: checks.Unknown}
-	s.current.Store(s.newSnapshot(unknown, counters{}))
+	s.current.Store(s.newSnapshot(unknown, newCounters()))
 	return s
 }
 
