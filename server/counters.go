@@ -11,7 +11,7 @@ import (
 // maxFailures is how many pairs of check and reason are counted apart. Reasons
 // come from a catalogue, yet that is larger than what metrics may take up: over
 // the months of a pod's life all could be met.
-const maxFailures = 8
+const maxFailures = 6
 
 // otherReason counts the failures beyond maxFailures.
 const otherReason checks.Reason = "other"
@@ -41,7 +41,7 @@ func newCounters() counters {
 	return counters{
 		// From a round on a quiet network to one in which several probes met their
 		// time limits.
-		durations: newHistogram(0.01, 0.03, 0.1, 0.3, 1, 3, 10),
+		durations: newHistogram(0.01, 0.05, 0.25, 1, 5),
 		// From a server near by to the time limit, close enough for the quantiles
 		// of a fleet.
 		roundTrips: newHistogram(0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
