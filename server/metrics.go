@@ -13,8 +13,8 @@ import (
 	"github.com/kube-lifeline/lifeline/checks"
 )
 
-// metricsHandler answers /metrics out of a registry of its own.
-func (s *Server) metricsHandler() http.Handler {
+// registry has all that /metrics tells.
+func (s *Server) registry() *prometheus.Registry {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
 		newCollector(s),
@@ -23,7 +23,12 @@ func (s *Server) metricsHandler() http.Handler {
 		collectors.NewGoCollector(collectors.WithGoCollectorMemStatsMetricsDisabled()),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
-	metrics := promhttp.HandlerFor(registry, promhttp.HandlerOpts{
+	return registry
+}
+
+// metricsHandler answers /metrics out of a registry of its own.
+func (s *Server) metricsHandler() http.Handler {
+	metrics := promhttp.HandlerFor(s.registry(), promhttp.HandlerOpts{
 		ErrorHandling:     promhttp.ContinueOnError,
 		EnableOpenMetrics: true,
 		// A compressor would take up more memory than all metrics together.
@@ -82,8 +87,8 @@ func newCollector(s *Server) *collector {
 		lastRound:     describe("last_round_timestamp_seconds", "When the observing of the last round began."),
 
 		healthy:  describe("healthy", "1 if /healthz answers 200: no check fails, and the last round is not old; 0 if not."),
-		cause:    describe("cause", "The first causes of the diagnosis, with its place in it as the value: 1 is what to mend first.", "check", "reason", "status", "certainty"),
-		episodes: describe("episodes_total", "Times in which some check failed that have begun, each by a failing round after one without."),
+		cause:    describe("cause", "The place in the diagnosis of each of the first causes that it names: 1 is what to mend first.", "check", "reason", "status", "certainty"),
+		episodes: describe("episodes_total", "How often a time began in which a check failed, by a failing round after one in which none did."),
 
 		checkStatus:         describe("check_status", "1 for the status that the check has, 0 for the others.", "check", "status"),
 		checkDuration:       describe("check_duration_seconds", "How long observing took for the check in the last round.", "check"),
