@@ -10,6 +10,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/kube-lifeline/lifeline/agent/rounds"
 	"github.com/kube-lifeline/lifeline/checks"
 	"github.com/kube-lifeline/lifeline/checks/text"
 )
@@ -27,14 +28,13 @@ func (p program) follow(ctx context.Context, flags checkFlags) int {
 	defer observer.Close()
 	shown := &follower{program: p, flags: flags, unread: cancel, progress: p.progress(silent{})}
 	shown.progress.tell(firstLook(config))
-	loop{
-		observer:  observer,
-		publisher: shown,
-		log:       zerolog.Nop(),
-		interval:  flags.every,
-		limit:     config.roundLimit(),
-		identity:  podIdentity(p.pod),
-	}.run(ctx)
+	rounds.Loop{
+		Observer:  observer,
+		Publisher: shown,
+		Interval:  flags.every,
+		Limit:     config.roundLimit(),
+		Identity:  podIdentity(p.pod),
+	}.Run(ctx)
 	return shown.end()
 }
 

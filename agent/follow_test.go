@@ -4,16 +4,41 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/rs/zerolog"
 
+	"github.com/kube-lifeline/lifeline/agent/rounds"
 	"github.com/kube-lifeline/lifeline/checks"
 )
+
+// staged is an observer of a pod of which the environment fails by the clock.
+type staged struct {
+	start time.Time
+	// status is that of the environment check at a time since the start.
+	status func(since time.Duration) checks.Status
+}
+
+func (s *staged) Observe(context.Context) *checks.Facts {
+	environment := &checks.EnvironmentFacts{ServiceHost: "10.96.0.1", ServicePort: "443", Namespace: "shop"}
+	if s.status(time.Since(s.start)) == checks.Fail {
+		environment.ServiceHost = ""
+	}
+	skipped := slices.DeleteFunc(checks.Names(), func(name checks.Name) bool { return name == checks.Environment })
+	return &checks.Facts{Time: time.Now(), Skipped: skipped, Environment: environment}
+}
+
+func (*staged) Deep(context.Context, *checks.Facts) *checks.DeepFacts {
+	return &checks.DeepFacts{Time: time.Now()}
+}
+
+func (s *staged) DeepDNS(ctx context.Context, facts *checks.Facts) *checks.DeepFacts {
+	return s.Deep(ctx, facts)
+}
 
 // following runs rounds every 5s until ctx ends, and what a follower shows of them.
 func following(ctx context.Context, shown *follower, status func(since time.Duration) checks.Status) (code int) {
@@ -21,7 +46,7 @@ func following(ctx context.Context, shown *follower, status func(since time.Dura
 	defer shown.unread()
 	shown.progress = silent{}
 	observer := &staged{start: time.Now(), status: status}
-	loop{observer: observer, publisher: shown, log: zerolog.Nop(), interval: 5 * time.Second, limit: time.Minute}.run(ctx)
+	rounds.Loop{Observer: observer, Publisher: shown, Interval: 5 * time.Second, Limit: time.Minute}.Run(ctx)
 	return shown.end()
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/kube-lifeline/lifeline/agent/rounds"
 	"github.com/kube-lifeline/lifeline/checks"
 	"github.com/kube-lifeline/lifeline/checks/text"
 )
@@ -33,6 +34,20 @@ func (l leveled) Debug(message string, pairs ...any) { l.debug(message, pairs) }
 
 func (l leveled) debug(message string, pairs []any) {
 	l.log.Debug().Fields(pairs).Msg("round trip: " + message)
+}
+
+// logged publishes reports, and logs what changes from one to the next.
+type logged struct {
+	rounds.Publisher
+	log    zerolog.Logger
+	latest *checks.Report
+}
+
+// Publish publishes a report, and logs it where it differs.
+func (l *logged) Publish(report *checks.Report) {
+	l.Publisher.Publish(report)
+	logTransitions(l.log, l.latest, report)
+	l.latest = report
 }
 
 // logTransitions writes a line for each check whose status or reason changed,

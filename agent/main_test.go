@@ -7,8 +7,12 @@ import (
 	"os"
 	"testing"
 
+	"go.uber.org/goleak"
+
 	"github.com/kube-lifeline/lifeline/checks"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestWhatLibrariesPrintOfTheirOwnAccordReachesNobody(t *testing.T) {
 	var printed bytes.Buffer

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/kube-lifeline/lifeline/agent/rounds"
 	"github.com/kube-lifeline/lifeline/checks"
 	"github.com/kube-lifeline/lifeline/server"
 )
@@ -49,15 +50,14 @@ func runAgent(ctx context.Context, p program) int {
 	owned.Go(func() {
 		observer := config.observer(p.pod, log)
 		defer observer.Close()
-		loop{
-			observer:  observer,
-			publisher: surface,
-			log:       log,
-			interval:  config.Interval,
-			limit:     config.roundLimit(),
-			identity:  podIdentity(pod),
-			changed:   changed,
-		}.run(ctx)
+		rounds.Loop{
+			Observer:  observer,
+			Publisher: &logged{Publisher: surface, log: log},
+			Interval:  config.Interval,
+			Limit:     config.roundLimit(),
+			Identity:  podIdentity(pod),
+			Changed:   changed,
+		}.Run(ctx)
 	})
 	err = surface.Serve(ctx, listener)
 	cancel()

@@ -9,6 +9,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/kube-lifeline/lifeline/agent/rounds"
 	"github.com/kube-lifeline/lifeline/checks"
 	"github.com/kube-lifeline/lifeline/checks/judge"
 	"github.com/kube-lifeline/lifeline/checks/text"
@@ -58,7 +59,7 @@ const minWait = 250 * time.Millisecond
 type waiter struct {
 	program
 	waitFlags
-	observer observer
+	observer rounds.Observer
 }
 
 func (w waiter) run(ctx context.Context) int {
@@ -89,7 +90,7 @@ func (w waiter) look(ctx context.Context, start time.Time) (report *checks.Repor
 	waiting := activity{doing: "Waiting for the API", since: start, limit: w.limit}
 	progress := w.progress(&lines{out: w.err})
 	defer progress.end()
-	schedule := newSchedule(start, w.every, podIdentity(w.pod))
+	schedule := rounds.NewSchedule(start, w.every, podIdentity(w.pod))
 	for {
 		progress.tell(waiting)
 		facts := w.observer.Observe(ctx)
@@ -108,7 +109,7 @@ func (w waiter) look(ctx context.Context, start time.Time) (report *checks.Repor
 		select {
 		case <-ctx.Done():
 			return report, false
-		case <-time.After(time.Until(schedule.next(time.Now()))):
+		case <-time.After(time.Until(schedule.Next(time.Now()))):
 		}
 	}
 }

@@ -1,17 +1,12 @@
-package main
+package rounds
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-	"github.com/rs/zerolog"
 	"go.uber.org/goleak"
 
 	"github.com/kube-lifeline/lifeline/checks"
@@ -52,10 +47,10 @@ type reports struct{ all []*checks.Report }
 
 func (r *reports) Publish(report *checks.Report) { r.all = append(r.all, report) }
 
-func (s *scripted) loop(published publisher, changed <-chan struct{}) loop {
-	return loop{
-		observer: s, publisher: published, log: zerolog.Nop(),
-		interval: 10 * time.Second, limit: time.Minute, identity: "web-0", changed: changed,
+func (s *scripted) loop(published Publisher, changed <-chan struct{}) Loop {
+	return Loop{
+		Observer: s, Publisher: published,
+		Interval: 10 * time.Second, Limit: time.Minute, Identity: "web-0", Changed: changed,
 	}
 }
 
@@ -65,7 +60,7 @@ func TestTheFirstRoundComesAtOnceAndNoneOverlaps(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 		defer cancel()
 		start := time.Now()
-		observer.loop(published, nil).run(ctx)
+		observer.loop(published, nil).Run(ctx)
 		if !observer.began[0].Equal(start) {
 			t.Errorf("the first round began %s late", observer.began[0].Sub(start))
 		}
@@ -98,7 +93,7 @@ func TestAChangeBringsARoundAtOnceButNotAStormOfThem(t *testing.T) {
 				time.Sleep(100 * time.Millisecond)
 			}
 		})
-		observer.loop(published, changed).run(ctx)
+		observer.loop(published, changed).Run(ctx)
 		stirring.Wait()
 		if got := observer.began[1].Sub(observer.began[0]); got > 200*time.Millisecond {
 			t.Errorf("the change was looked at %s after the first round", got)
@@ -115,53 +110,9 @@ func TestARoundThatTheEndCutsShortIsNotPublished(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
 		start := time.Now()
-		observer.loop(published, nil).run(ctx)
+		observer.loop(published, nil).Run(ctx)
 		if len(published.all) != 0 || time.Since(start) > 10*time.Second {
 			t.Errorf("got %d reports and an end after %s, want none and 10s", len(published.all), time.Since(start))
 		}
 	})
-}
-
-func TestOnlyTransitionsAreLogged(t *testing.T) {
-	var out bytes.Buffer
-	log := zerolog.New(&out)
-	result := func(status checks.Status, reason checks.Reason, certainty checks.Certainty) *checks.Report {
-		return &checks.Report{
-			Status:    status,
-			Checks:    []checks.Result{{Name: checks.DNS, Status: status, Reason: reason, Message: "sentence"}},
-			Diagnosis: []checks.Finding{{Reason: reason, Certainty: certainty, Title: "title", Remedy: []string{"do it"}}},
-		}
-	}
-	var previous *checks.Report
-	for _, report := range []*checks.Report{
-		result(checks.OK, "", ""), result(checks.OK, "", ""),
-		result(checks.Fail, checks.DNSTimeout, checks.Likely), result(checks.Fail, checks.DNSTimeout, checks.Likely),
-		result(checks.Fail, checks.DNSRefusedNoZone, checks.Likely),
-		result(checks.Fail, checks.DNSRefusedNoZone, checks.Certain),
-		result(checks.OK, "", ""),
-	} {
-		logTransitions(log, previous, report)
-		previous = report
-	}
-	var got []string
-	for line := range strings.Lines(out.String()) {
-		var event struct{ Level, Check, Status, Reason, Cause, Certainty string }
-		if err := json.Unmarshal([]byte(line), &event); err != nil {
-			t.Fatalf("the line %q is no JSON: %s", line, err)
-		}
-		got = append(got, strings.Join([]string{event.Level, event.Check, event.Status, event.Reason + event.Cause, event.Certainty}, " "))
-	}
-	want := []string{
-		"info  ok  ",
-		"error dns fail dns-timeout ",
-		"error  fail dns-timeout likely",
-		"error dns fail dns-refused-no-zone ",
-		"error  fail dns-refused-no-zone likely",
-		"error  fail dns-refused-no-zone certain",
-		"info dns ok  ",
-		"info  ok  ",
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("the log differs (-want +got):\n%s", diff)
-	}
 }

@@ -1,4 +1,4 @@
-package main
+package rounds
 
 import (
 	"context"
@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/rs/zerolog"
 
 	"github.com/kube-lifeline/lifeline/checks"
 )
@@ -92,7 +91,7 @@ func TestDeepProbesAreMadeAtTheStartOfAnEpisodeAndSeldomAfter(t *testing.T) {
 				observer := &staged{start: time.Now(), status: test.status, takes: test.takes}
 				ctx, cancel := context.WithTimeout(t.Context(), 13*time.Minute)
 				defer cancel()
-				loop{observer: observer, publisher: &reports{}, log: zerolog.Nop(), interval: 10 * time.Second, limit: time.Minute}.run(ctx)
+				Loop{Observer: observer, Publisher: &reports{}, Interval: 10 * time.Second, Limit: time.Minute}.Run(ctx)
 				if test.most > 0 {
 					if got := len(observer.probed); got == 0 || got > test.most {
 						t.Errorf("probed %d times in 13 minutes, want 1 to %d: %v", got, test.most, observer.probed)

@@ -1,23 +1,25 @@
-package main
+package rounds_test
 
 import (
 	"fmt"
 	"testing"
 	"time"
+
+	"github.com/kube-lifeline/lifeline/agent/rounds"
 )
 
 func TestRoundsComeAtEvenIntervals(t *testing.T) {
 	start := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
-	schedule := newSchedule(start, 15*time.Second, "web-0")
-	second := schedule.next(start)
+	schedule := rounds.NewSchedule(start, 15*time.Second, "web-0")
+	second := schedule.Next(start)
 	if wait := second.Sub(start); wait < 7500*time.Millisecond || wait >= 22500*time.Millisecond {
 		t.Errorf("the second round comes %s after the first, want half to one and a half intervals", wait)
 	}
-	third := schedule.next(second)
+	third := schedule.Next(second)
 	if got := third.Sub(second); got != 15*time.Second {
 		t.Errorf("the third round comes %s after the second, want 15s", got)
 	}
-	if got := schedule.next(second.Add(40 * time.Second)).Sub(second); got != 45*time.Second {
+	if got := schedule.Next(second.Add(40 * time.Second)).Sub(second); got != 45*time.Second {
 		t.Errorf("after a round of 40s the next comes %s after, want 45s", got)
 	}
 }
@@ -27,7 +29,7 @@ func TestAFleetThatStartsAtOnceIsSpreadOverTheInterval(t *testing.T) {
 	const agents, slots = 10_000, 10
 	var counts [slots]int
 	for i := range agents {
-		wait := newSchedule(start, 10*time.Second, fmt.Sprintf("/web-%d", i)).next(start).Sub(start) - 5*time.Second
+		wait := rounds.NewSchedule(start, 10*time.Second, fmt.Sprintf("/web-%d", i)).Next(start).Sub(start) - 5*time.Second
 		counts[wait/time.Second]++
 	}
 	for slot, count := range counts {

@@ -1,4 +1,4 @@
-package main
+package rounds
 
 import (
 	"context"
@@ -27,7 +27,7 @@ const (
 // has lasted for a while: nameservers that are being replaced answer now as the old
 // and now as the new.
 type episode struct {
-	observer observer
+	observer Observer
 	interval time.Duration
 
 	// symptom is what is wrong now, and probedFor the one that the latest probes
@@ -52,7 +52,7 @@ type episode struct {
 	settledAt time.Time
 }
 
-func newEpisode(observer observer, interval time.Duration) *episode {
+func newEpisode(observer Observer, interval time.Duration) *episode {
 	return &episode{observer: observer, interval: interval, probed: make(chan *checks.DeepFacts, 1)}
 }
 
