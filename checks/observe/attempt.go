@@ -27,7 +27,7 @@ func (r *round) attempt(ctx context.Context, target target) *checks.Attempt {
 	deadline := start.Add(r.timeout)
 	attempt := &checks.Attempt{URL: clip(target.url(), maxMessage), Authenticated: r.sendableToken() != ""}
 
-	dialer := &dialer{target: target, deadline: deadline}
+	dialer := &dialer{dial: r.dial, target: target, deadline: deadline}
 	defer dialer.close()
 	transport := r.transport(dialer)
 	defer transport.CloseIdleConnections()
@@ -92,6 +92,7 @@ func (r *round) trust(host string) *tls.Config {
 
 // dialer connects to the addresses of one target and owns the connections.
 type dialer struct {
+	dial     dial
 	target   target
 	deadline time.Time
 
@@ -102,11 +103,11 @@ type dialer struct {
 	err     error
 }
 
-// dial tries the addresses in their order. Every wait on the connection that
+// connect tries the addresses in their order. Every wait on the connection that
 // it returns ends at the deadline.
-func (d *dialer) dial(ctx context.Context) (net.Conn, error) {
+func (d *dialer) connect(ctx context.Context) (net.Conn, error) {
 	start := time.Now()
-	conn, address, err := d.connect(ctx)
+	conn, address, err := d.tryEach(ctx)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.address, d.spent, d.err = address, time.Since(start), err
@@ -117,11 +118,12 @@ func (d *dialer) dial(ctx context.Context) (net.Conn, error) {
 	return conn, conn.SetDeadline(d.deadline)
 }
 
-func (d *dialer) connect(ctx context.Context) (conn net.Conn, address netip.AddrPort, err error) {
-	dialer := net.Dialer{Deadline: d.deadline}
+func (d *dialer) tryEach(ctx context.Context) (conn net.Conn, address netip.AddrPort, err error) {
+	ctx, cancel := context.WithDeadline(ctx, d.deadline)
+	defer cancel()
 	for _, ip := range d.target.addresses {
 		address = netip.AddrPortFrom(ip, d.target.port)
-		if conn, err = dialer.DialContext(ctx, "tcp", address.String()); err == nil {
+		if conn, err = d.dial(ctx, tcp, address.String()); err == nil {
 			return conn, address, nil
 		}
 	}

@@ -2,7 +2,6 @@ package observe
 
 import (
 	"context"
-	"net"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -133,8 +132,9 @@ func (r *round) tryControls(ctx context.Context, controls []checks.Control) {
 		control := &controls[i]
 		tries = append(tries, func() {
 			start := time.Now()
-			dialer := net.Dialer{Timeout: r.step()}
-			conn, err := dialer.DialContext(ctx, tcp, control.Address.String())
+			ctx, cancel := context.WithTimeout(ctx, r.step())
+			defer cancel()
+			conn, err := r.dial(ctx, tcp, control.Address.String())
 			control.Seconds = time.Since(start).Seconds()
 			control.Failure = failure(err)
 			if err == nil {

@@ -82,7 +82,7 @@ type deepRequest struct {
 // server proves itself by ca.crt. It tries nothing twice and follows no
 // redirect. The body is nil where it was not read whole.
 func (r *round) once(ctx context.Context, target target, what deepRequest) (checks.Exchange, []byte) {
-	dialer := &dialer{target: target, deadline: time.Now().Add(r.step())}
+	dialer := &dialer{dial: r.dial, target: target, deadline: time.Now().Add(r.step())}
 	defer dialer.close()
 	transport := r.transport(dialer)
 	defer transport.CloseIdleConnections()

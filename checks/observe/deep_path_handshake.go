@@ -22,14 +22,12 @@ func sizeMayMatter(met checks.Exchange) bool {
 
 // handshakes tries handshakes of several sizes at once.
 func (r *round) handshakes(ctx context.Context, target target, path *checks.DeepPathFacts) {
-	plain := &net.Dialer{Timeout: r.step()}
 	tries := []func(){
-		func() { path.SmallHello = r.handshake(ctx, plain, target, hello(target.host, smallGroups)) },
-		func() { path.FullHello = r.handshake(ctx, plain, target, hello(target.host, nil)) },
+		func() { path.SmallHello = r.handshake(ctx, r.dial, target, hello(target.host, smallGroups)) },
+		func() { path.FullHello = r.handshake(ctx, r.dial, target, hello(target.host, nil)) },
 	}
-	if control := segmentClamp(); control != nil {
-		clamped := &net.Dialer{Timeout: r.step(), Control: control}
-		tries = append(tries, func() { path.Clamped = r.handshake(ctx, clamped, target, hello(target.host, nil)) })
+	if r.clamped != nil {
+		tries = append(tries, func() { path.Clamped = r.handshake(ctx, r.clamped, target, hello(target.host, nil)) })
 	}
 	together(tries...)
 }
@@ -52,14 +50,17 @@ func hello(host string, groups []tls.CurveID) *tls.Config {
 }
 
 // handshake makes one handshake and closes the connection without another byte.
-func (r *round) handshake(ctx context.Context, dialer *net.Dialer, target target, config *tls.Config) *checks.Handshake {
+func (r *round) handshake(ctx context.Context, dial dial, target target, config *tls.Config) *checks.Handshake {
 	start := time.Now()
 	told := &checks.Handshake{}
-	conn, err := dialer.DialContext(ctx, tcp, netip.AddrPortFrom(target.addresses[0], target.port).String())
+	deadline := start.Add(r.step())
+	dialing, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
+	conn, err := dial(dialing, tcp, netip.AddrPortFrom(target.addresses[0], target.port).String())
 	if err == nil {
 		defer conn.Close()
 		told.Connected = true
-		err = shakeHands(ctx, conn, start.Add(r.step()), config)
+		err = shakeHands(ctx, conn, deadline, config)
 		told.TCP = tcpFacts(conn)
 	}
 	told.Done = err == nil

@@ -255,7 +255,7 @@ func TestControlsConnectAndSayNothing(t *testing.T) {
 	}
 	closed := netip.MustParseAddrPort(listener.Addr().String())
 	_ = listener.Close()
-	r := &round{timeout: time.Second}
+	r := &round{timeout: time.Second, dial: new(net.Dialer).DialContext}
 	controls := []checks.Control{{Address: open}, {Address: closed}}
 	r.tryControls(t.Context(), controls)
 	<-ended

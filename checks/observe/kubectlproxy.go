@@ -78,7 +78,7 @@ func (r *round) plainGet(ctx context.Context, asked *url.URL) ([]checks.Exchange
 	ctx, cancel := context.WithDeadline(ctx, deadline.Add(100*time.Millisecond))
 	defer cancel()
 	port, _ := parsePort(portOf(asked))
-	dialer := &dialer{target: target{port: port, addresses: loopback(asked.Hostname())}, deadline: deadline}
+	dialer := &dialer{dial: r.dial, target: target{port: port, addresses: loopback(asked.Hostname())}, deadline: deadline}
 	defer dialer.close()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, asked.String(), http.NoBody)
 	if err != nil {

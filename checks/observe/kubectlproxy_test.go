@@ -3,6 +3,7 @@ package observe
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -55,6 +56,7 @@ func ask(t *testing.T, path string, answer http.HandlerFunc) *checks.KubectlProx
 	server := httptest.NewServer(answer)
 	t.Cleanup(server.Close)
 	r := &round{
+		dial: new(net.Dialer).DialContext,
 		timeout: 2 * time.Second, agent: "lifeline", proxy: server.URL + path, token: "a-token-that-is-secret",
 		pod: checks.Pod{}.WithDefaults(), facts: &checks.Facts{},
 	}
@@ -96,7 +98,7 @@ func TestTheURLToldIsTheOneThatIsAskedFor(t *testing.T) {
 }
 
 func TestAPasswordInTheSettingIsNotTold(t *testing.T) {
-	r := &round{timeout: time.Second, proxy: "http://user:s3cret@127.0.0.1:8001/x?word=s3cret"}
+	r := &round{timeout: time.Second, dial: new(net.Dialer).DialContext, proxy: "http://user:s3cret@127.0.0.1:8001/x?word=s3cret"}
 	facts := r.kubectlProxy(context.Background())
 	if told := fmt.Sprintf("%+v %+v", facts, facts.Attempt.Last().Failure); strings.Contains(told, "s3cret") || !strings.Contains(told, "127.0.0.1:8001") {
 		t.Errorf("got %s", told)
@@ -127,7 +129,7 @@ func TestAnAnswerWithoutEndIsNotReadToIt(t *testing.T) {
 }
 
 func TestASettingThatIsNoProxyOfThePodIsNotAsked(t *testing.T) {
-	r := &round{timeout: time.Second, proxy: "http://10.96.0.1:8001"}
+	r := &round{timeout: time.Second, dial: new(net.Dialer).DialContext, proxy: "http://10.96.0.1:8001"}
 	last := r.kubectlProxy(context.Background()).Attempt.Last()
 	if last.Stage != checks.StageResolve || last.Failure == nil {
 		t.Errorf("got %+v, want a failing before anything was sent", last)

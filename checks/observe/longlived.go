@@ -212,7 +212,7 @@ func (l *longLived) make(ctx context.Context, r *round, where target) {
 // dial makes a connection that is proven by ca.crt as each other is.
 func (l *longLived) dial(ctx context.Context, r *round, where target) error {
 	address := netip.AddrPortFrom(where.addresses[0], where.port).String()
-	raw, err := new(net.Dialer).DialContext(ctx, tcp, address)
+	raw, err := r.dial(ctx, tcp, address)
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"context"
 	"crypto/x509"
 	"fmt"
+	"net"
 	"slices"
 	"sync"
 	"time"
@@ -39,6 +40,10 @@ type Observer struct {
 	KubectlProxyURL string
 	// UserAgent is sent to the API server. Default "lifeline".
 	UserAgent string
+	// Dial connects over TCP: to the API server, and to what deep probes compare it
+	// with. Whoever it leads to has to prove itself by ca.crt as ever. Default that
+	// of the zero [net.Dialer].
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Log hears of retries. Nothing does by default.
 	Log retryablehttp.LeveledLogger
 
@@ -82,6 +87,8 @@ func (o *Observer) newRound() *round {
 		timeout: o.timeout(),
 		agent:   o.userAgent(),
 		proxy:   o.KubectlProxyURL,
+		dial:    o.dial(),
+		clamped: o.clamped(),
 		skip:    o.Skip,
 		log:     o.Log,
 		memory:  &o.memory,
@@ -111,6 +118,25 @@ func (o *Observer) timeout() time.Duration {
 	return DefaultTimeout
 }
 
+// dial connects over TCP.
+type dial func(ctx context.Context, network, address string) (net.Conn, error)
+
+func (o *Observer) dial() dial {
+	if o.Dial != nil {
+		return o.Dial
+	}
+	return new(net.Dialer).DialContext
+}
+
+// clamped connects with small segments; nil where that cannot be had.
+func (o *Observer) clamped() dial {
+	control := segmentClamp()
+	if o.Dial != nil || control == nil {
+		return nil
+	}
+	return (&net.Dialer{Control: control}).DialContext
+}
+
 func (o *Observer) userAgent() string {
 	if o.UserAgent != "" {
 		return o.UserAgent
@@ -125,6 +151,8 @@ type round struct {
 	timeout time.Duration
 	agent   string
 	proxy   string
+	dial    dial
+	clamped dial
 	skip    []checks.Name
 	log     retryablehttp.LeveledLogger
 	memory  *memory

@@ -99,7 +99,7 @@ func isAlert(err error) bool {
 }
 
 func (t *transport) connect(ctx context.Context, told *seen) error {
-	conn, err := t.dialer.dial(ctx)
+	conn, err := t.dialer.connect(ctx)
 	if err != nil {
 		return err
 	}
