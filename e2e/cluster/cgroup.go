@@ -24,7 +24,7 @@ func makeCgroups(name string) error {
 		}
 	}
 	for _, hierarchy := range hierarchies {
-		if err := os.Mkdir(filepath.Join(hierarchy, name), 0o755); err != nil {
+		if err := os.MkdirAll(filepath.Join(hierarchy, name), 0o755); err != nil {
 			return fmt.Errorf("make a cgroup: %w", err)
 		}
 	}

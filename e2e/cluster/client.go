@@ -4,8 +4,10 @@ package cluster
 
 import (
 	"context"
+	"net/http"
 	"os/exec"
 	"strings"
+	"time"
 )
 
 // Kubectl runs kubectl as the cluster's administrator and returns its output.
@@ -32,26 +34,31 @@ func (c *Cluster) Exec(ctx context.Context, namespace, pod string, command ...st
 // Tools are the folders that kubectl and helm are in.
 func (c *Cluster) Tools() []string { return []string{c.programs["kubernetes"], c.programs["helm"]} }
 
-// Node runs a program of this machine on the node of an own cluster, within its
-// namespaces, and returns its standard output.
-func (c *Cluster) Node(ctx context.Context, program string, arguments ...string) (string, error) {
-	return c.run(ctx, "", program, arguments...)
-}
-
 // runAsAdministrator has the kubeconfig in a flag, since KUBECONFIG is a list
 // that a colon in the file's path would divide.
 func (c *Cluster) runAsAdministrator(ctx context.Context, in, program string, arguments []string) (string, error) {
 	return c.run(ctx, in, program, append([]string{"--kubeconfig=" + c.kubeconfig}, arguments...)...)
 }
 
-func (c *Cluster) run(ctx context.Context, in, program string, arguments ...string) (string, error) {
+func (h *host) run(ctx context.Context, in, program string, arguments ...string) (string, error) {
 	command := exec.CommandContext(ctx, program, arguments...)
-	command.Env = c.environment()
+	command.Env = h.environment()
 	command.Stdin = strings.NewReader(in)
 	run := runHere
-	if c.Own() {
-		run = c.namespaces.run
+	if h.namespaces != nil {
+		run = h.namespaces.run
 	}
 	out, err := run(command)
 	return string(out), err
+}
+
+// Client asks from the node, from the first one where it is the cluster's own, and
+// from this machine for somebody's cluster. It connects anew for every request and
+// gives up after five seconds.
+func (h *host) Client() *http.Client {
+	transport := &http.Transport{DisableKeepAlives: true}
+	if h.namespaces != nil {
+		transport.DialContext = h.namespaces.dial
+	}
+	return &http.Client{Timeout: 5 * time.Second, Transport: transport}
 }

@@ -10,24 +10,24 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"time"
 )
 
-// The fixed names and addresses of a cluster. The addresses mean nothing
-// outside of its namespaces.
+// The fixed addresses of a cluster, which mean nothing outside of its namespaces.
 const (
-	NodeName      = "node-1"
+	// NodeAddress is that of the first node, and so of the API server. A second API
+	// server is at SecondAddress of the same node.
 	NodeAddress   = "172.30.0.2"
 	SecondAddress = "172.30.0.3"
 	ServerAddress = "10.96.0.1"
 	DNSAddress    = "10.96.0.10"
+	// PodRange has the addresses of all pods.
+	PodRange = "10.244.0.0/16"
 
-	gateway  = "172.30.0.1"
-	podRange = "10.244.0.0/24"
-	server   = "https://" + NodeAddress + ":6443"
+	gateway = "172.30.0.1"
+	server  = "https://" + NodeAddress + ":6443"
 )
 
 // Options are the choices for a cluster. The zero value is a good one.
@@ -44,19 +44,18 @@ func (o Options) progress() io.Writer {
 	return o.Progress
 }
 
-// Cluster is a running Kubernetes, of one node where it is Own.
+// Cluster is a running Kubernetes. Where it is Own, its control plane runs on its
+// first node.
 type Cluster struct {
-	folder     string
-	programs   programs
+	host
 	kubeconfig string
-	namespaces *namespaces
 	authority  *authority
-	processes  processes
-	filters    atomic.Int64
 	proxy      *url.URL
-	failed     context.CancelCauseFunc
 	tellLogs   io.Writer
 	unlock     func()
+
+	listing sync.Mutex
+	nodes   []*Node
 }
 
 // startLimit is ten times what starting takes on two busy cores.
@@ -77,10 +76,9 @@ func Start(ctx context.Context, options Options) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Cluster{programs: programs, processes: processes{byName: map[string]*process{}}}
 	// A component that ends while the cluster starts ends the start.
 	starting, failed := context.WithCancelCause(ctx)
-	c.failed = failed
+	c := &Cluster{host: host{programs: programs, failed: failed, byName: map[string]*process{}}}
 	starting, cancel := context.WithTimeoutCause(starting, startLimit, fmt.Errorf("it was not up within %s", startLimit))
 	defer cancel()
 	if err := c.start(starting, progress); err != nil {
@@ -133,16 +131,22 @@ func withCause(ctx context.Context, err error) error {
 // start starts all parts of the cluster, one after the other.
 func (c *Cluster) start(ctx context.Context, progress io.Writer) error {
 	began := time.Now()
-	if err := c.prepare(); err != nil {
+	if err := c.takeFolder(); err != nil {
 		return err
 	}
+	first := c.newNode(1, c.failed)
+	c.nodes = []*Node{first}
+	if err := first.prepare(); err != nil {
+		return err
+	}
+	c.namespaces = first.namespaces
 	for _, step := range []struct {
 		name string
 		do   func(context.Context) error
 	}{
-		{"network", c.startNetwork},
+		{"network", first.startNetwork},
 		{"control plane", c.startControlPlane},
-		{"node", c.startNode},
+		{"node", first.startComponents},
 		{"DNS", c.startDNS},
 	} {
 		if err := step.do(ctx); err != nil {
@@ -153,37 +157,19 @@ func (c *Cluster) start(ctx context.Context, progress io.Writer) error {
 	return nil
 }
 
-// prepare makes the cluster's folder, cgroups and namespaces.
-func (c *Cluster) prepare() (err error) {
-	if c.folder, c.unlock, err = takeFolder(); err != nil {
-		return err
-	}
-	for _, folder := range []string{c.logs(), filepath.Join(c.folder, "lib"), filepath.Join(c.folder, "cni")} {
-		if err := os.MkdirAll(folder, 0o755); err != nil {
-			return err
-		}
-	}
-	if err := makeCgroups(c.Name()); err != nil {
-		return err
-	}
-	if c.namespaces, err = newNamespaces(c.programs.path("pause", "pause")); err != nil {
-		return err
-	}
-	return c.namespaces.within(2, c.mount)
-}
-
 // Close ends everything that the cluster started and removes what it made. It is
 // to be called once.
 func (c *Cluster) Close() error {
 	c.failed(nil)
-	if c.namespaces != nil {
-		c.namespaces.close()
-	} else {
-		for name := range c.processes.byName {
+	for _, node := range c.Nodes() {
+		node.end()
+	}
+	if !c.Own() {
+		for name := range c.byName {
 			_ = c.Kill(name)
 		}
 	}
-	c.processes.waiters.Wait()
+	c.waiters.Wait()
 	if c.folder == "" {
 		return nil
 	}

@@ -28,7 +28,7 @@ type Container struct {
 	Namespace, Pod, Name string
 
 	namespaces *namespaces
-	// pid is the process as the cluster's process namespace numbers it.
+	// pid is the process as the node's process namespace numbers it.
 	pid int
 }
 
@@ -50,35 +50,41 @@ func (o *Output) ended(ctx context.Context, err error) error {
 	return err
 }
 
-// Container is the running container of that name, an init container too. It is
-// asked of containerd, and so also found while the API server is gone. The
+// Container is the running container of that name, an init container too, on
+// whatever node. It is asked of containerd, and so also found while the API server is gone. The
 // cluster must be Own.
 func (c *Cluster) Container(ctx context.Context, namespace, pod, name string) (*Container, error) {
-	found := &Container{Namespace: namespace, Pod: pod, Name: name, namespaces: c.namespaces}
+	found := &Container{Namespace: namespace, Pod: pod, Name: name}
 	if !c.Own() {
 		return nil, errors.New("find the process of " + found.String() + ": the cluster is somebody else's")
 	}
-	// After a restart, the container that has ended is there as well.
-	containers, err := c.ctr(ctx, "containers", "list", "--quiet", fmt.Sprintf(
-		`labels."io.kubernetes.pod.namespace"==%q,labels."io.kubernetes.pod.name"==%q,labels."io.kubernetes.container.name"==%q`,
-		namespace, pod, name))
-	if err != nil {
-		return nil, err
+	var failures []error
+	for _, node := range c.Nodes() {
+		err := found.lookOn(ctx, node)
+		if err == nil {
+			return found, nil
+		}
+		failures = append(failures, fmt.Errorf("%s: %w", node.Name, err))
 	}
-	tasks, err := c.ctr(ctx, "tasks", "list")
-	if err != nil {
-		return nil, err
-	}
-	if found.pid, err = running(strings.Fields(containers), tasks); err != nil {
-		return nil, fmt.Errorf("find the process of %s: %w", found, err)
-	}
-	return found, nil
+	return nil, fmt.Errorf("find the process of %s: %w", found, errors.Join(failures...))
 }
 
-func (c *Cluster) ctr(ctx context.Context, arguments ...string) (string, error) {
-	arguments = append([]string{"--namespace=k8s.io"}, arguments...)
-	out, err := c.namespaces.run(exec.CommandContext(ctx, c.programs.path("containerd", "ctr"), arguments...))
-	return string(out), err
+// lookOn finds the container where it runs on the node.
+func (c *Container) lookOn(ctx context.Context, node *Node) error {
+	// After a restart, the container that has ended is there as well.
+	containers, err := node.ctr(ctx, "containers", "list", "--quiet", fmt.Sprintf(
+		`labels."io.kubernetes.pod.namespace"==%q,labels."io.kubernetes.pod.name"==%q,labels."io.kubernetes.container.name"==%q`,
+		c.Namespace, c.Pod, c.Name))
+	if err != nil {
+		return err
+	}
+	tasks, err := node.ctr(ctx, "tasks", "list")
+	if err != nil {
+		return err
+	}
+	c.namespaces = node.namespaces
+	c.pid, err = running(strings.Fields(containers), tasks)
+	return err
 }
 
 // running is the process of the one among the containers that runs, out of the
@@ -133,7 +139,7 @@ func (c *Container) process(path ...string) string {
 	return filepath.Join("/proc", strconv.Itoa(c.pid), filepath.Join(path...))
 }
 
-// join takes the calling thread, which is in the cluster's namespaces, into the
+// join takes the calling thread, which is in the node's namespaces, into the
 // container's network and into mounts of its own, and returns the container's
 // environment.
 func (c *Container) join() (environment []string, err error) {
@@ -164,7 +170,7 @@ func (c *Container) join() (environment []string, err error) {
 	return append(environment, "PATH=/usr/sbin:/usr/bin:/sbin:/bin"), nil
 }
 
-// joinMounts takes the thread into new mounts that are like the cluster's, with
+// joinMounts takes the thread into new mounts that are like the node's, with
 // the container's files in their places.
 func (c *Container) joinMounts(container *os.File) error {
 	if err := unix.Setns(int(container.Fd()), unix.CLONE_NEWNS); err != nil {
@@ -182,7 +188,7 @@ func (c *Container) joinMounts(container *os.File) error {
 		trees[path] = tree
 	}
 	if err := unix.Setns(int(c.namespaces.files[1].Fd()), unix.CLONE_NEWNS); err != nil {
-		return fmt.Errorf("return to the cluster's mounts: %w", err)
+		return fmt.Errorf("return to the node's mounts: %w", err)
 	}
 	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
 		return fmt.Errorf("make mounts of its own: %w", err)

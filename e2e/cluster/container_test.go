@@ -158,21 +158,21 @@ func pretendContainer(t *testing.T, script string) *Container {
 	if err := compile(t.Context(), ".", filepath.Join(folder, "pause"), "./pause"); err != nil {
 		t.Fatal(err)
 	}
-	cluster := &Cluster{folder: folder}
+	node := &Node{host: host{folder: folder, logs: filepath.Join(folder, "log")}}
 	for _, name := range []string{"lib", "log"} {
 		if err := os.Mkdir(filepath.Join(folder, name), 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
 	var err error
-	if cluster.namespaces, err = newNamespaces(filepath.Join(folder, "pause")); err != nil {
+	if node.namespaces, err = newNamespaces(filepath.Join(folder, "pause")); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(cluster.namespaces.close)
-	if err := cluster.namespaces.within(2, cluster.mount); err != nil {
+	t.Cleanup(node.end)
+	if err := node.namespaces.within(2, node.mount); err != nil {
 		t.Fatal(err)
 	}
-	if err := cluster.namespaces.script(t.Context(), "mount -t proc proc /proc"); err != nil {
+	if err := node.namespaces.script(t.Context(), "mount -t proc proc /proc"); err != nil {
 		t.Fatal(err)
 	}
 	command := exec.Command("unshare", "--net", "--mount", "sh", "-e", "-c", "mount -t tmpfs tmpfs /run"+script+"\necho $$; exec sleep 300")
@@ -182,7 +182,7 @@ func pretendContainer(t *testing.T, script string) *Container {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := cluster.namespaces.start(command); err != nil {
+	if err := node.namespaces.start(command); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -193,7 +193,7 @@ func pretendContainer(t *testing.T, script string) *Container {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &Container{Namespace: "a", Pod: "b", Name: "c", namespaces: cluster.namespaces}
+	c := &Container{Namespace: "a", Pod: "b", Name: "c", namespaces: node.namespaces}
 	if c.pid, err = strconv.Atoi(strings.TrimSpace(line)); err != nil {
 		t.Fatal(err)
 	}

@@ -96,7 +96,6 @@ func (c *Cluster) issueCertificates() error {
 		"controller-manager": {CommonName: "system:kube-controller-manager"},
 		"scheduler":          {CommonName: "system:kube-scheduler"},
 		"proxy":              {CommonName: "system:kube-proxy"},
-		"kubelet":            {CommonName: "system:node:" + NodeName, Organization: []string{"system:nodes"}},
 	} {
 		if err := c.authority.kubeconfig(name, server, subject); err != nil {
 			return err

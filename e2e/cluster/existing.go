@@ -8,20 +8,18 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"net/url"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
-	"time"
 )
 
 // Attach is a cluster that runs already, of which a kubeconfig is at hand. It
 // can be used, but not be broken: it is not Own.
 func Attach(ctx context.Context, kubeconfig string, options Options) (_ *Cluster, err error) {
-	c := &Cluster{processes: processes{byName: map[string]*process{}}, failed: func(error) {}}
+	c := &Cluster{host: host{byName: map[string]*process{}, failed: func(error) {}}}
 	defer func() {
 		if err != nil {
 			_ = c.Close()
@@ -33,7 +31,7 @@ func Attach(ctx context.Context, kubeconfig string, options Options) (_ *Cluster
 	if c.programs, err = build(ctx, options.progress(), "helm", "kubernetes"); err != nil {
 		return nil, err
 	}
-	if c.folder, c.unlock, err = takeFolder(); err != nil {
+	if err := c.takeFolder(); err != nil {
 		return nil, err
 	}
 	if err := c.forward(); err != nil {
@@ -59,8 +57,8 @@ func (c *Cluster) forward() error {
 	}
 	p := &process{process: command.Process, ended: make(chan struct{})}
 	line, err := bufio.NewReader(out).ReadString('\n')
-	c.processes.byName["kubectl proxy"] = p
-	c.processes.waiters.Go(func() {
+	c.byName["kubectl proxy"] = p
+	c.waiters.Go(func() {
 		defer close(p.ended)
 		_, _ = io.Copy(io.Discard, out)
 		_ = command.Wait()
@@ -82,14 +80,4 @@ func (c *Cluster) origin(pod Pod, port int) string {
 		return "http://" + net.JoinHostPort(pod.Address, strconv.Itoa(port))
 	}
 	return c.proxy.JoinPath("api", "v1", "namespaces", pod.Namespace, "pods", pod.Name+":"+strconv.Itoa(port), "proxy").String()
-}
-
-// Client asks from the node of an own cluster, within its namespaces. It
-// connects anew for every request and gives up after five seconds.
-func (c *Cluster) Client() *http.Client {
-	transport := &http.Transport{DisableKeepAlives: true}
-	if c.Own() {
-		transport.DialContext = c.namespaces.dial
-	}
-	return &http.Client{Timeout: 5 * time.Second, Transport: transport}
 }

@@ -48,6 +48,13 @@ func takeFolder() (folder string, unlock func(), err error) {
 	return "", nil, fmt.Errorf("make a folder in %s: %w", temporary, err)
 }
 
+// takeFolder gives the cluster its folder.
+func (c *Cluster) takeFolder() (err error) {
+	c.folder, c.unlock, err = takeFolder()
+	c.logs = filepath.Join(c.folder, "log")
+	return err
+}
+
 // Sweep removes from a folder, as a rule os.TempDir(), what clusters left whose
 // program was killed before it could: their own folders, which nobody holds a
 // lock on, with the cgroups of their name. It returns what it removed.
@@ -122,9 +129,6 @@ func refuseCovered(folder, what, remedy string) error {
 	return nil
 }
 
-// logs is the folder in which every component and container has its log.
-func (c *Cluster) logs() string { return filepath.Join(c.folder, "log") }
-
 // KeepLogs has Close leave the logs of all components and containers, which else
 // go with the cluster, in a folder of their own in $TMPDIR, and write where that
 // is. Where that cannot be written, they go.
@@ -135,12 +139,13 @@ func (c *Cluster) moveLogs() error {
 	if c.tellLogs == nil {
 		return nil
 	}
-	if entries, _ := os.ReadDir(c.logs()); len(entries) == 0 {
+	// The control plane is started first: without its logs there are none.
+	if logs, _ := filepath.Glob(filepath.Join(c.logs, "*.log")); len(logs) == 0 {
 		return nil
 	}
 	kept := filepath.Join(filepath.Dir(c.folder), "lifeline-logs-"+strings.TrimPrefix(c.Name(), folderPrefix))
 	if _, err := fmt.Fprintf(c.tellLogs, "the logs of the cluster's components are in %s\n", kept); err != nil {
 		return nil //nolint:nilerr // Nobody would know of them.
 	}
-	return os.Rename(c.logs(), kept)
+	return os.Rename(c.logs, kept)
 }

@@ -129,15 +129,14 @@ func TestLogsStayWhereSomebodyCanBeToldOfThem(t *testing.T) {
 	// cluster has a log of one line in its folder and nothing else.
 	cluster := func(t *testing.T) *Cluster {
 		t.Setenv("TMPDIR", t.TempDir())
-		c := &Cluster{failed: func(error) {}}
-		var err error
-		if c.folder, c.unlock, err = takeFolder(); err != nil {
+		c := &Cluster{host: host{failed: func(error) {}}}
+		if err := c.takeFolder(); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.Mkdir(c.logs(), 0o700); err != nil {
+		if err := os.Mkdir(c.logs, 0o700); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(c.logs(), "etcd.log"), []byte("a line\n"), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(c.logs, "etcd.log"), []byte("a line\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		return c
@@ -165,7 +164,7 @@ func TestLogsStayWhereSomebodyCanBeToldOfThem(t *testing.T) {
 	})
 	t.Run("not where there are none", func(t *testing.T) {
 		c := cluster(t)
-		if err := os.RemoveAll(c.logs()); err != nil {
+		if err := os.RemoveAll(c.logs); err != nil {
 			t.Fatal(err)
 		}
 		c.KeepLogs(t.Output())

@@ -13,6 +13,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -33,27 +35,61 @@ type Image struct {
 // Import puts the image where the cluster's pods find it with the
 // imagePullPolicy Never or IfNotPresent.
 func (c *Cluster) Import(ctx context.Context, image Image) error {
-	archive, err := image.archive()
-	if err != nil {
-		return fmt.Errorf("make the image %s: %w", image.Name, err)
-	}
-	file, err := os.CreateTemp(c.folder, "image-*.tar")
-	if err != nil {
-		return fmt.Errorf("write the image %s: %w", image.Name, err)
-	}
-	defer func() { _ = os.Remove(file.Name()) }()
-	_, err = file.Write(archive)
-	if err := errors.Join(err, file.Close()); err != nil {
-		return fmt.Errorf("write the image %s: %w", image.Name, err)
-	}
-	return c.ImportArchive(ctx, file.Name())
+	return image.written(c.folder, func(file string) error { return c.ImportArchive(ctx, file) })
 }
 
 // ImportArchive is Import for the images in an archive, as "docker save" or
 // "buildah push" write one.
 func (c *Cluster) ImportArchive(ctx context.Context, file string) error {
-	_, err := c.ctr(ctx, "images", "import", file)
+	for _, node := range c.Nodes() {
+		if err := node.importArchive(ctx, file); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (n *Node) importImage(ctx context.Context, image Image) error {
+	return image.written(n.folder, func(file string) error { return n.importArchive(ctx, file) })
+}
+
+func (n *Node) importArchive(ctx context.Context, file string) error {
+	_, err := n.ctr(ctx, "images", "import", file)
 	return err
+}
+
+// copyImages gives the node all images that another one has.
+func (n *Node) copyImages(ctx context.Context, from *Node) error {
+	out, err := from.ctr(ctx, "images", "list", "--quiet")
+	if err != nil {
+		return err
+	}
+	// Of each, containerd keeps one by its digest alone for kubelet.
+	names := slices.DeleteFunc(strings.Fields(out), func(name string) bool { return strings.HasPrefix(name, "sha256:") })
+	archive := filepath.Join(n.folder, "images.tar")
+	defer func() { _ = os.Remove(archive) }()
+	if _, err := from.ctr(ctx, append([]string{"images", "export", archive}, names...)...); err != nil {
+		return err
+	}
+	return n.importArchive(ctx, archive)
+}
+
+// written writes the image as an archive into the folder for as long as it is used.
+func (i Image) written(folder string, use func(file string) error) error {
+	archive, err := i.archive()
+	if err != nil {
+		return fmt.Errorf("make the image %s: %w", i.Name, err)
+	}
+	file, err := os.CreateTemp(folder, "image-*.tar")
+	if err != nil {
+		return fmt.Errorf("write the image %s: %w", i.Name, err)
+	}
+	defer func() { _ = os.Remove(file.Name()) }()
+	_, err = file.Write(archive)
+	if err := errors.Join(err, file.Close()); err != nil {
+		return fmt.Errorf("write the image %s: %w", i.Name, err)
+	}
+	return use(file.Name())
 }
 
 // archive is the image as "docker save" writes one.

@@ -12,17 +12,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// mount gives the namespaces folders of the cluster in the places where its
+// mount gives the namespaces folders of the node in the places where its
 // components write.
-func (c *Cluster) mount() error {
+func (n *Node) mount() error {
 	for _, mount := range []struct {
 		source, target, kind string
 		flags                uintptr
 	}{
 		{"none", "/", "", unix.MS_REC | unix.MS_PRIVATE},
 		{"tmpfs", "/run", "tmpfs", unix.MS_NOSUID | unix.MS_NODEV},
-		{filepath.Join(c.folder, "lib"), "/var/lib", "", unix.MS_BIND},
-		{c.logs(), "/var/log", "", unix.MS_BIND},
+		{filepath.Join(n.folder, "lib"), "/var/lib", "", unix.MS_BIND},
+		{n.logs, "/var/log", "", unix.MS_BIND},
 	} {
 		if err := unix.Mount(mount.source, mount.target, mount.kind, mount.flags, ""); err != nil {
 			return fmt.Errorf("mount %s: %w", mount.target, err)
@@ -31,38 +31,54 @@ func (c *Cluster) mount() error {
 	return nil
 }
 
-// startNetwork gives the namespaces a /proc of their own processes, which only a
+// startNetwork makes the network of the first node: a bridge with a cable to bring
+// it up, which other nodes are joined to.
+func (n *Node) startNetwork(ctx context.Context) error {
+	// The address of a bridge would else change with what is joined to it.
+	err := n.namespaces.script(ctx, `
+		ip link add `+device+` address 02:00:00:00:00:02 type bridge
+		ip link add port0 type veth peer name port1
+		ip link set port0 master `+device+`
+		ip link set port0 up
+		ip link set port1 up`)
+	if err != nil {
+		return err
+	}
+	if err := n.configure(ctx); err != nil {
+		return err
+	}
+	return n.namespaces.script(ctx, "ip address add "+SecondAddress+"/24 dev "+device)
+}
+
+// device is what every node's network is called that leads to the other nodes.
+const device = "node0"
+
+// configure gives the namespaces a /proc of their own processes, which only a
 // process in them can mount, and the node an address and, since kubelet wants
-// one, a default route. It leads to a neighbour that does not exist, so that a packet to
-// nowhere vanishes, as in a real network, rather than failing at once.
-func (c *Cluster) startNetwork(ctx context.Context) error {
-	err := c.namespaces.script(ctx, `
+// one, a default route. It leads to a neighbour that does not exist, so that a
+// packet to nowhere vanishes, as in a real network, rather than failing at once.
+func (n *Node) configure(ctx context.Context) error {
+	err := n.namespaces.script(ctx, `
 		mount -t proc proc /proc
 		ip link set lo up
-		ip link add node0 type bridge
-		ip link add port0 type veth peer name port1
-		ip link set port0 master node0
-		ip link set port0 up
-		ip link set port1 up
-		ip link set node0 up
-		ip address add `+NodeAddress+`/24 dev node0
-		ip address add `+SecondAddress+`/24 dev node0
-		ip neighbour add `+gateway+` lladdr 02:00:00:00:00:01 dev node0 nud permanent
+		ip link set `+device+` up
+		ip address add `+n.Address+`/24 dev `+device+`
+		ip neighbour add `+gateway+` lladdr 02:00:00:00:00:01 dev `+device+` nud permanent
 		ip route add default via `+gateway)
 	if err != nil {
 		return err
 	}
-	return c.namespaces.within(2, func() error {
+	return n.namespaces.within(2, func() error {
 		if err := os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0o644); err != nil {
 			return err
 		}
-		return c.shieldKernel()
+		return n.shieldKernel()
 	})
 }
 
 // shieldKernel shows kubelet the kernel settings that it wants. They have no
 // namespace of their own, so it would else change them for the whole machine.
-func (c *Cluster) shieldKernel() error {
+func (n *Node) shieldKernel() error {
 	for setting, value := range map[string]string{
 		"vm/overcommit_memory":      "1",
 		"vm/panic_on_oom":           "0",
@@ -71,7 +87,7 @@ func (c *Cluster) shieldKernel() error {
 		"kernel/keys/root_maxkeys":  "1000000",
 		"kernel/keys/root_maxbytes": "25000000",
 	} {
-		shield := filepath.Join(c.folder, strings.ReplaceAll(setting, "/", "."))
+		shield := filepath.Join(n.folder, strings.ReplaceAll(setting, "/", "."))
 		if err := os.WriteFile(shield, []byte(value+"\n"), 0o600); err != nil {
 			return err
 		}

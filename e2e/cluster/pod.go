@@ -14,6 +14,8 @@ import (
 // API server is gone.
 type Pod struct {
 	Namespace, Name, UID, Address, ServiceAccount string
+	// Node is the name of the one that the pod is on.
+	Node string
 	// Ready is the condition of that name.
 	Ready bool
 	// Containers are those that have been started, init containers first, each
@@ -45,7 +47,7 @@ func (c *Cluster) Pods(ctx context.Context, namespace, selector string) ([]Pod, 
 	var list struct {
 		Items []struct {
 			Metadata struct{ Name, UID string }
-			Spec     struct{ ServiceAccountName string }
+			Spec     struct{ ServiceAccountName, NodeName string }
 			Status   struct {
 				PodIP                                    string
 				Conditions                               []struct{ Type, Status string }
@@ -60,9 +62,13 @@ func (c *Cluster) Pods(ctx context.Context, namespace, selector string) ([]Pod, 
 	for _, item := range list.Items {
 		p := Pod{
 			Namespace: namespace, Name: item.Metadata.Name, UID: item.Metadata.UID,
-			Address: item.Status.PodIP, ServiceAccount: item.Spec.ServiceAccountName,
+			Address: item.Status.PodIP, ServiceAccount: item.Spec.ServiceAccountName, Node: item.Spec.NodeName,
 			Containers: map[string]ContainerStatus{},
 			client:     c.Client(),
+		}
+		// As kubelet asks it, whatever is wrong between the nodes.
+		if node, err := c.NodeOf(p); err == nil {
+			p.client = node.Client()
 		}
 		p.origin = func(port int) string { return c.origin(p, port) }
 		for _, condition := range item.Status.Conditions {

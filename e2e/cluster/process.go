@@ -17,9 +17,17 @@ import (
 	"syscall"
 )
 
-// processes are the components that run, by their names, which are those of
-// their programs except for a second API server.
-type processes struct {
+// host is where programs run: the namespaces of a node, or this machine where
+// they are nil. It keeps the components that were started there by their names,
+// which are those of their programs except for a second API server.
+type host struct {
+	programs   programs
+	namespaces *namespaces
+	// folder is the home of the programs, and logs has the components' logs.
+	folder, logs string
+	// failed is told of a component that ended by itself.
+	failed context.CancelCauseFunc
+
 	mutex   sync.Mutex
 	byName  map[string]*process
 	waiters sync.WaitGroup
@@ -36,34 +44,34 @@ type process struct {
 }
 
 // launch starts a component by the name of its program.
-func (c *Cluster) launch(component, program string, arguments ...string) error {
-	return c.launchAs(program, component, program, arguments...)
+func (h *host) launch(component, program string, arguments ...string) error {
+	return h.launchAs(program, component, program, arguments...)
 }
 
-// launchAs starts a component. Its log is NAME.log in the cluster's folder of
-// logs; a component that is started anew goes on in it.
-func (c *Cluster) launchAs(name, component, program string, arguments ...string) error {
-	log := filepath.Join(c.logs(), name+".log")
+// launchAs starts a component. Its log is NAME.log in the folder of logs; a
+// component that is started anew goes on in it.
+func (h *host) launchAs(name, component, program string, arguments ...string) error {
+	log := filepath.Join(h.logs, name+".log")
 	out, err := os.OpenFile(log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err
 	}
 	defer out.Close()
-	command := exec.Command(c.programs.path(component, program), arguments...)
-	command.Env = c.environment()
+	command := exec.Command(h.programs.path(component, program), arguments...)
+	command.Env = h.environment()
 	command.Stdout, command.Stderr = out, out
-	if err := c.namespaces.start(command); err != nil {
+	if err := h.namespaces.start(command); err != nil {
 		return fmt.Errorf("start %s: %w", name, err)
 	}
 	p := &process{component: component, program: program, arguments: arguments, process: command.Process, ended: make(chan struct{})}
-	c.processes.mutex.Lock()
-	defer c.processes.mutex.Unlock()
-	c.processes.byName[name] = p
-	c.processes.waiters.Go(func() {
+	h.mutex.Lock()
+	defer h.mutex.Unlock()
+	h.byName[name] = p
+	h.waiters.Go(func() {
 		defer close(p.ended)
 		err := command.Wait()
 		if !p.wanted.Load() {
-			c.failed(fmt.Errorf("%s has ended: %w; its log ends\n%s", name, err, tail(log)))
+			h.failed(fmt.Errorf("%s has ended: %w; its log ends\n%s", name, err, tail(log)))
 		}
 	})
 	return nil
@@ -71,26 +79,26 @@ func (c *Cluster) launchAs(name, component, program string, arguments ...string)
 
 // environment is that of every program of a cluster: nothing of this machine's
 // own, since a proxy or a kubeconfig of its user must not come in.
-func (c *Cluster) environment() []string {
-	folders := slices.Sorted(maps.Values(c.programs))
+func (h *host) environment() []string {
+	folders := slices.Sorted(maps.Values(h.programs))
 	folders = append(folders, "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 	return []string{
 		"PATH=" + strings.Join(folders, ":"),
-		"HOME=" + c.folder,
+		"HOME=" + h.folder,
 	}
 }
 
 // Freeze stops a component, for example kube-apiserver, in the middle of what
 // it does: its connections stay open and nothing answers.
-func (c *Cluster) Freeze(component string) error { return c.signal(component, syscall.SIGSTOP) }
+func (h *host) Freeze(component string) error { return h.signal(component, syscall.SIGSTOP) }
 
 // Thaw lets a frozen component go on.
-func (c *Cluster) Thaw(component string) error { return c.signal(component, syscall.SIGCONT) }
+func (h *host) Thaw(component string) error { return h.signal(component, syscall.SIGCONT) }
 
 // Kill ends a component at once, as a crash would, and waits for its end. What
 // it served is refused until Restart.
-func (c *Cluster) Kill(component string) error {
-	p, err := c.process(component)
+func (h *host) Kill(component string) error {
+	p, err := h.process(component)
 	if err != nil {
 		return fmt.Errorf("kill: %w", err)
 	}
@@ -102,10 +110,11 @@ func (c *Cluster) Kill(component string) error {
 	return nil
 }
 
-// Restart ends a component if it runs, starts it anew, with the API server those
-// that are lost without it, and returns when the API server is ready. Each flag, as in --anonymous-auth=false, is given in the place
-// of the one of that name that the component was first started with, or beside
-// them. Without flags the component is as it was first.
+// Restart ends a component of the control plane if it runs, starts it anew, with
+// the API server those that are lost without it, and returns when the API server is
+// ready. Each flag, as in --anonymous-auth=false, is given in the place of the one
+// of that name that the component was first started with, or beside them. Without
+// flags the component is as it was first.
 func (c *Cluster) Restart(ctx context.Context, component string, flags ...string) error {
 	if err := c.relaunch(component, flags); err != nil {
 		return err
@@ -120,20 +129,24 @@ func (c *Cluster) Restart(ctx context.Context, component string, flags ...string
 	return errors.Join(c.relaunch("kube-controller-manager", nil), c.relaunch("kube-scheduler", nil))
 }
 
-func (c *Cluster) relaunch(component string, flags []string) error {
-	if err := c.Kill(component); err != nil {
+// Restart is that of a cluster, for kubelet, containerd or kube-proxy of the node.
+// Nothing is waited for but the end of the one that ran.
+func (n *Node) Restart(component string, flags ...string) error { return n.relaunch(component, flags) }
+
+func (h *host) relaunch(component string, flags []string) error {
+	if err := h.Kill(component); err != nil {
 		return err
 	}
-	old, err := c.process(component)
+	old, err := h.process(component)
 	if err != nil {
 		return err
 	}
-	if err := c.launchAs(component, old.component, old.program, replaceFlags(old.arguments, flags)...); err != nil {
+	if err := h.launchAs(component, old.component, old.program, replaceFlags(old.arguments, flags)...); err != nil {
 		return err
 	}
-	c.processes.mutex.Lock()
-	c.processes.byName[component].arguments = old.arguments
-	c.processes.mutex.Unlock()
+	h.mutex.Lock()
+	h.byName[component].arguments = old.arguments
+	h.mutex.Unlock()
 	return nil
 }
 
@@ -149,18 +162,18 @@ func replaceFlags(arguments, flags []string) []string {
 	return arguments
 }
 
-func (c *Cluster) process(component string) (*process, error) {
-	c.processes.mutex.Lock()
-	defer c.processes.mutex.Unlock()
-	p, ok := c.processes.byName[component]
+func (h *host) process(component string) (*process, error) {
+	h.mutex.Lock()
+	defer h.mutex.Unlock()
+	p, ok := h.byName[component]
 	if !ok {
 		return nil, fmt.Errorf("no component is called %q", component)
 	}
 	return p, nil
 }
 
-func (c *Cluster) signal(component string, signal syscall.Signal) error {
-	p, err := c.process(component)
+func (h *host) signal(component string, signal syscall.Signal) error {
+	p, err := h.process(component)
 	if err != nil {
 		return fmt.Errorf("send %s: %w", signal, err)
 	}

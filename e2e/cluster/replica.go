@@ -64,7 +64,7 @@ func (c *Cluster) addAPIServer(ctx context.Context, another APIServer) error {
 		return err
 	}
 	if err := poll(ctx, func() error {
-		_, err := c.Node(ctx, "curl", "--silent", "--fail", "--insecure", "--max-time", "2", "https://"+SecondAddress+":6443/readyz")
+		_, err := c.run(ctx, "", "curl", "--silent", "--fail", "--insecure", "--max-time", "2", "https://"+SecondAddress+":6443/readyz")
 		return err
 	}); err != nil {
 		return err
@@ -114,17 +114,19 @@ func (c *Cluster) removeAPIServer(ctx context.Context) error {
 	return c.leadsToSecond(ctx, false)
 }
 
-// leadsToSecond waits until kube-proxy's rules lead to the second API server, or
-// no longer do.
+// leadsToSecond waits until kube-proxy's rules on every node lead to the second API
+// server, or no longer do.
 func (c *Cluster) leadsToSecond(ctx context.Context, want bool) error {
 	return poll(ctx, func() error {
-		rules, err := c.Node(ctx, "nft", "list", "table", "ip", "kube-proxy")
-		if err != nil {
-			return err
-		}
-		// It is written so beside the first one.
-		if strings.Contains(rules, SecondAddress+" . 6443") != want {
-			return fmt.Errorf("that Service kubernetes leads to %s is %t, and has to become %t", SecondAddress, !want, want)
+		for _, node := range c.Nodes() {
+			rules, err := node.Run(ctx, "nft", "list", "table", "ip", "kube-proxy")
+			if err != nil {
+				return err
+			}
+			// It is written so beside the first one.
+			if strings.Contains(rules, SecondAddress+" . 6443") != want {
+				return fmt.Errorf("that Service kubernetes leads to %s on %s is %t, and has to become %t", SecondAddress, node.Name, !want, want)
+			}
 		}
 		return nil
 	})

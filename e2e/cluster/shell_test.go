@@ -21,7 +21,7 @@ func ofSomebody(t *testing.T) *Cluster {
 	if err := os.WriteFile(kubeconfig, []byte("of the cluster\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return &Cluster{folder: folder, kubeconfig: kubeconfig}
+	return &Cluster{host: host{folder: folder}, kubeconfig: kubeconfig}
 }
 
 func TestAShellRunsWhatIsPastedInItsFolderAndKnowsTheCluster(t *testing.T) {

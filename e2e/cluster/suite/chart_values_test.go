@@ -17,6 +17,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/yaml"
+
+	"github.com/kube-lifeline/lifeline/e2e/cluster"
 )
 
 // priorityClass is made for the test, since those that are there already may be
@@ -262,11 +264,15 @@ func (l live) digest(repository string) string {
 // have, had it been pulled.
 func (s suite) giveDigest(ctx context.Context, t *testing.T) {
 	t.Helper()
-	if !s.Own() {
-		return
+	for _, node := range s.Nodes() {
+		s.giveDigestOn(ctx, t, node)
 	}
+}
+
+func (s suite) giveDigestOn(ctx context.Context, t *testing.T, node *cluster.Node) {
+	t.Helper()
 	images := func(arguments ...string) string {
-		out, err := s.Node(ctx, "env", append([]string{"ctr", "--namespace=k8s.io", "images"}, arguments...)...)
+		out, err := node.Run(ctx, "env", append([]string{"ctr", "--namespace=k8s.io", "images"}, arguments...)...)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -105,11 +105,14 @@ func killServer(ctx context.Context, t *testing.T, s suite) {
 	}
 }
 
+// restart restarts a component of every node.
 func restart(component string) func(context.Context, *testing.T, suite) {
-	return func(ctx context.Context, t *testing.T, s suite) {
+	return func(_ context.Context, t *testing.T, s suite) {
 		t.Helper()
-		if err := s.Restart(ctx, component); err != nil {
-			t.Fatal(err)
+		for _, node := range s.Nodes() {
+			if err := node.Restart(component); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 }
@@ -117,7 +120,7 @@ func restart(component string) func(context.Context, *testing.T, suite) {
 // losePackets loses one of a hundred packets from and to pods.
 func losePackets(ctx context.Context, t *testing.T, s suite) {
 	t.Helper()
-	const pods, lose = "10.244.0.0/24", " numgen random mod 100 < 1 drop"
+	const pods, lose = cluster.PodRange, " numgen random mod 100 < 1 drop"
 	remove, err := s.Filter(ctx, cluster.After, "ip saddr "+pods+lose, "ip daddr "+pods+lose)
 	if err != nil {
 		t.Fatal(err)

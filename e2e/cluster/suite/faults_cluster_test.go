@@ -170,16 +170,26 @@ func (s suite) serverAsItWas(ctx context.Context) error {
 	if err := s.Restart(ctx, "kube-apiserver"); err != nil {
 		return err
 	}
-	return s.Restart(ctx, "kubelet")
+	var failures []error
+	for _, node := range s.Nodes() {
+		failures = append(failures, node.Restart("kubelet"))
+	}
+	return errors.Join(failures...)
 }
 
 // goneWithCoreDNS has kubelet start CoreDNS anew, which then has nobody to read
 // Services from.
 func goneWithCoreDNS(ctx context.Context, t *testing.T, s suite, p cluster.Pod) func(context.Context) error {
 	t.Helper()
+	pods, err := s.Pods(ctx, "kube-system", "k8s-app=kube-dns")
+	if err != nil || len(pods) == 0 {
+		t.Fatalf("find CoreDNS: %v, %v", pods, err)
+	}
 	back := gone(ctx, t, s, p)
-	if _, err := s.Node(ctx, "sh", "-c", "kill -9 $(pidof coredns)"); err != nil {
-		t.Fatal(err)
+	for _, pod := range pods {
+		if _, err := s.nodeOf(t, pod).Run(ctx, "sh", "-c", "kill -9 $(pidof coredns)"); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return back
 }
@@ -331,13 +341,30 @@ func busy(ctx context.Context, t *testing.T, s suite, p cluster.Pod) func(contex
 
 func withoutServiceRules(ctx context.Context, t *testing.T, s suite, _ cluster.Pod) func(context.Context) error {
 	t.Helper()
-	if err := s.Kill("kube-proxy"); err != nil {
+	var cures []func() error
+	for _, node := range s.Nodes() {
+		cures = append(cures, takeServiceRules(ctx, t, node))
+	}
+	return func(context.Context) error {
+		var failures []error
+		for _, cure := range cures {
+			failures = append(failures, cure())
+		}
+		return errors.Join(failures...)
+	}
+}
+
+// takeServiceRules ends a node's kube-proxy and takes its rules away, and returns what
+// starts it again.
+func takeServiceRules(ctx context.Context, t *testing.T, node *cluster.Node) (cure func() error) {
+	t.Helper()
+	if err := node.Kill("kube-proxy"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Node(ctx, "nft", "delete", "table", "ip", "kube-proxy"); err != nil {
+	if _, err := node.Run(ctx, "nft", "delete", "table", "ip", "kube-proxy"); err != nil {
 		t.Fatal(err)
 	}
-	return func(ctx context.Context) error { return s.Restart(ctx, "kube-proxy") }
+	return func() error { return node.Restart("kube-proxy") }
 }
 
 // withoutServerFields leaves of an object what may be applied again.

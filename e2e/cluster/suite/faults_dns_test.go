@@ -102,14 +102,16 @@ func replaceBackend(corefile string) injection {
 	}
 }
 
-// nodeAddress gives the node an address on which nothing listens, as a cache of
+// nodeAddress gives every node an address on which nothing listens, as a cache of
 // the node leaves it that was killed.
 func nodeAddress(address string) objectsOf {
 	return func(ctx context.Context, t *testing.T, s suite, _ string) []any {
 		t.Helper()
 		change := func(ctx context.Context, do string) {
-			if _, err := s.Node(ctx, "ip", "address", do, address+"/32", "dev", "lo"); err != nil {
-				t.Error(err)
+			for _, node := range s.Nodes() {
+				if _, err := node.Run(ctx, "ip", "address", do, address+"/32", "dev", "lo"); err != nil {
+					t.Error(err)
+				}
 			}
 		}
 		change(ctx, "add")

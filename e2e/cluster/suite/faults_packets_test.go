@@ -58,7 +58,8 @@ func lose(percent int, to string) injection {
 	return func(ctx context.Context, t *testing.T, s suite, p cluster.Pod) func(context.Context) error {
 		t.Helper()
 		drop := fmt.Sprintf(" numgen random mod 100 < %d drop", percent)
-		remove, err := s.Filter(ctx, cluster.After,
+		// On every node, what goes from one to another would be lost twice.
+		remove, err := s.nodeOf(t, p).Filter(ctx, cluster.After,
 			fmt.Sprintf("ip saddr %s tcp sport %d accept", p.Address, port),
 			fmt.Sprintf("ip daddr %s tcp dport %d accept", p.Address, port),
 			"ip saddr "+p.Address+" "+to+drop,
@@ -139,11 +140,12 @@ const largestPacket = 1100
 // them before they are cut to size.
 func loseLargePackets(ctx context.Context, t *testing.T, s suite, p cluster.Pod) func(context.Context) error {
 	t.Helper()
-	device, err := s.PodDevice(ctx, p.Address)
+	node := s.nodeOf(t, p)
+	device, err := node.PodDevice(ctx, p.Address)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Node(ctx, "ip", "link", "set", device, "gso_max_segs", "1"); err != nil {
+	if _, err := node.Run(ctx, "ip", "link", "set", device, "gso_max_segs", "1"); err != nil {
 		t.Fatal(err)
 	}
 	remove, err := s.Filter(ctx, cluster.After,

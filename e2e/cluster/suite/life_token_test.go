@@ -155,11 +155,11 @@ func stalled(ctx context.Context, t *testing.T, s suite, p cluster.Pod) {
 	pause(ctx, t, time.Until(old.Claims.IssuedAt.Add(earliest-10*time.Second)))
 	// The controller manager would soon take the pods of a node that no longer
 	// reports out of their Services, and CoreDNS has no other node to be on.
-	for _, component := range []string{"kube-controller-manager", "kubelet"} {
-		defer s.thaw(t, component)
-		if err := s.Freeze(component); err != nil {
-			t.Fatal(err)
-		}
+	node := s.nodeOf(t, p)
+	defer thaw(t, s, "kube-controller-manager")
+	defer thaw(t, node, "kubelet")
+	if err := errors.Join(s.Freeze("kube-controller-manager"), node.Freeze("kubelet")); err != nil {
+		t.Fatal(err)
 	}
 	pause(ctx, t, time.Until(old.RotationStalledAt))
 	told, took := within(ctx, t, turn, p, func(r report) bool { return r.Status != "ok" })
@@ -175,7 +175,7 @@ func stalled(ctx context.Context, t *testing.T, s suite, p cluster.Pod) {
 		t.Errorf("the token expired %s before the warning", -left)
 	}
 
-	s.thaw(t, "kubelet")
+	thaw(t, node, "kubelet")
 	thawed := time.Now()
 	eventually(ctx, t, resync, s.isReplaced(ctx, t, p, written))
 	replaced := time.Now()
@@ -190,10 +190,10 @@ func stalled(ctx context.Context, t *testing.T, s suite, p cluster.Pod) {
 
 	// It may hold the node for lost until it hears from it, which the tests that
 	// follow are not to see.
-	s.thaw(t, "kube-controller-manager")
+	thaw(t, s, "kube-controller-manager")
 	pause(ctx, t, 15*time.Second)
 	for _, settled := range [][]string{
-		{"wait", "--for=condition=Ready", "--timeout=1m", "node/" + cluster.NodeName},
+		{"wait", "--for=condition=Ready", "--timeout=1m", "node/" + node.Name},
 		{"rollout", "status", "--namespace=kube-system", "--timeout=1m", "deployment/coredns"},
 	} {
 		if _, err := s.Kubectl(ctx, settled...); err != nil {
@@ -202,10 +202,10 @@ func stalled(ctx context.Context, t *testing.T, s suite, p cluster.Pod) {
 	}
 }
 
-// thaw lets a component go on, which may go on already.
-func (s suite) thaw(t *testing.T, component string) {
+// thaw lets a component of the cluster or of a node go on, which may go on already.
+func thaw(t *testing.T, of interface{ Thaw(component string) error }, component string) {
 	t.Helper()
-	if err := s.Thaw(component); err != nil {
+	if err := of.Thaw(component); err != nil {
 		t.Error(err)
 	}
 }
@@ -240,7 +240,7 @@ const volume = "service-account"
 // volume, without asking the agent.
 func (s suite) written(ctx context.Context, t *testing.T, p cluster.Pod) string {
 	t.Helper()
-	folder, err := s.Node(ctx, "readlink", "/var/lib/kubelet/pods/"+p.UID+"/volumes/kubernetes.io~projected/"+volume+"/..data")
+	folder, err := s.nodeOf(t, p).Run(ctx, "readlink", "/var/lib/kubelet/pods/"+p.UID+"/volumes/kubernetes.io~projected/"+volume+"/..data")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -146,6 +146,16 @@ func (s suite) reporting(ctx context.Context, t *testing.T, namespace, name stri
 	return p
 }
 
+// nodeOf is the node that the pod is on.
+func (s suite) nodeOf(t *testing.T, p cluster.Pod) *cluster.Node {
+	t.Helper()
+	node, err := s.NodeOf(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return node
+}
+
 // restarts tells how often the containers of the pod were started again.
 func (s suite) restarts(ctx context.Context, t *testing.T, p cluster.Pod) int {
 	t.Helper()
