@@ -14,19 +14,22 @@ is a DNS label, as the name of a Service must be.
 {{- .Values.serviceAccount.name | default (ternary (include "lifeline.fullname" .) "default" .Values.serviceAccount.create) -}}
 {{- end -}}
 
+{{- define "lifeline.releaseLabels" -}}
+app.kubernetes.io/name: {{ .Chart.Name }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
 {{/*
 The component keeps the pod of "helm test" out of the Service and out of the
 hands of the DaemonSet, which adopts every pod that it selects.
 */}}
 {{- define "lifeline.selectorLabels" -}}
-app.kubernetes.io/name: {{ .Chart.Name }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+{{ include "lifeline.releaseLabels" . }}
 app.kubernetes.io/component: agent
 {{- end -}}
 
 {{- define "lifeline.labels" -}}
-app.kubernetes.io/name: {{ .Chart.Name }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+{{ include "lifeline.releaseLabels" . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
@@ -147,6 +150,22 @@ env:
   {{- with .Values.extraEnv }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
+{{- end -}}
+
+{{/*
+What a PodMonitor and a ServiceMonitor have in common. Takes the values of
+either.
+*/}}
+{{- define "lifeline.scrape" -}}
+port: http
+path: /metrics
+{{- with .interval }}
+interval: {{ . }}
+{{- end }}
+relabelings:
+  # By it the alerts tell the trouble of a node from that of a pod.
+  - sourceLabels: [__meta_kubernetes_pod_node_name]
+    targetLabel: node
 {{- end -}}
 
 {{/*

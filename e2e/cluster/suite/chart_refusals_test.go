@@ -41,7 +41,8 @@ func chartRefusals(ctx context.Context, t *testing.T, s suite) {
 			values: map[string]any{
 				"config.timeout": "8s", "config.skip": []string{"tls"}, "config.readyChecks": []string{"tls"},
 				"goMemoryLimit": "49MiB", "extraEnv": []any{named("GOMEMLIMIT")},
-				"updateStrategy": map[string]any{"type": "OnDelete", "rollingUpdate": map[string]any{"maxUnavailable": 2}},
+				"updateStrategy":      map[string]any{"type": "OnDelete", "rollingUpdate": map[string]any{"maxUnavailable": 2}},
+				"metrics.annotations": true, "metrics.podMonitor.enabled": true, "metrics.serviceMonitor.enabled": true,
 			},
 			says: map[string]string{
 				"config.timeout":     "config.timeout is 8s",
@@ -50,6 +51,10 @@ func chartRefusals(ctx context.Context, t *testing.T, s suite) {
 				"goMemoryLimit":      "goMemoryLimit is 49MiB",
 				"extraEnv":           "extraEnv has GOMEMLIMIT",
 				"updateStrategy":     "updateStrategy.rollingUpdate is set",
+
+				"metrics.annotations":            "metrics.annotations and metrics.podMonitor.enabled and metrics.serviceMonitor.enabled are set",
+				"metrics.podMonitor.enabled":     "metrics.podMonitor.enabled",
+				"metrics.serviceMonitor.enabled": "metrics.serviceMonitor.enabled",
 			},
 		},
 		{
@@ -112,6 +117,9 @@ func outOfRange() map[string]any {
 		"updateStrategy.type":           "Sometimes",
 		"tolerations":                   []any{map[string]any{"effect": "Sometimes"}},
 		"affinity":                      map[string]any{"catAffinity": map[string]any{}},
+
+		"metrics.podMonitor.interval":     "15",
+		"metrics.serviceMonitor.interval": "1.5m",
 	}
 	for _, probe := range []string{"startup", "liveness", "readiness"} {
 		for _, count := range []string{"periodSeconds", "timeoutSeconds", "failureThreshold"} {

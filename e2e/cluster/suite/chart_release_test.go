@@ -82,6 +82,8 @@ type objects struct {
 	pods      []corev1.Pod
 	service   corev1.Service
 	accounts  []corev1.ServiceAccount
+	// others are by their kinds, of which a release has one object at the most.
+	others map[string]map[string]any
 }
 
 // workload is a DaemonSet or a Deployment.
@@ -98,18 +100,41 @@ func (o objects) kinds() string {
 	return strings.Join(kinds, " ")
 }
 
+// at is what the object of a kind has at a path of names and indexes, nil where
+// there is none.
+func (o objects) at(kind string, path ...any) any {
+	var value any = o.others[kind]
+	for _, step := range path {
+		switch step := step.(type) {
+		case string:
+			object, _ := value.(map[string]any)
+			value = object[step]
+		case int:
+			list, _ := value.([]any)
+			if step >= len(list) {
+				return nil
+			}
+			value = list[step]
+		}
+	}
+	return value
+}
+
 // objects reads the objects of the release. Pods that are about to end are left
 // out, and that of "helm test".
 func (r release) objects(ctx context.Context, t *testing.T) objects {
 	t.Helper()
-	out, err := r.Kubectl(ctx, "get", "daemonsets,deployments,pods,services,serviceaccounts",
-		"--namespace="+r.namespace, "--selector=app.kubernetes.io/instance="+r.name, "--output=json")
+	kinds := "daemonsets,deployments,pods,services,serviceaccounts,configmaps,networkpolicies,poddisruptionbudgets"
+	if r.monitoring {
+		kinds += ",podmonitors,servicemonitors,prometheusrules"
+	}
+	out, err := r.Kubectl(ctx, "get", kinds, "--namespace="+r.namespace, "--selector=app.kubernetes.io/instance="+r.name, "--output=json")
 	if err != nil {
 		t.Fatal(err)
 	}
 	var list struct{ Items []json.RawMessage }
 	parse(t, []byte(out), &list)
-	var o objects
+	o := objects{others: map[string]map[string]any{}}
 	for _, item := range list.Items {
 		var object metav1.PartialObjectMetadata
 		parse(t, item, &object)
@@ -122,8 +147,10 @@ func (r release) objects(ctx context.Context, t *testing.T) objects {
 			parse(t, item, &o.service)
 		case "ServiceAccount":
 			o.accounts = append(o.accounts, decoded[corev1.ServiceAccount](t, item))
-		default:
+		case "DaemonSet", "Deployment":
 			o.workloads = append(o.workloads, decoded[workload](t, item))
+		default:
+			o.others[object.Kind] = decoded[map[string]any](t, item)
 		}
 	}
 	if len(o.pods) == 0 || len(o.service.Spec.Ports) != 1 {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"regexp"
 	"strings"
+	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -13,7 +14,8 @@ import (
 
 // deploymentSettings are the values that go together in a Deployment within the
 // restricted Pod Security Standard.
-func deploymentSettings(s suite) []setting {
+func deploymentSettings(t *testing.T, s suite) []setting {
+	t.Helper()
 	settings := []setting{
 		{"kind", "Deployment", func(l live) any { return l.kinds() }, nil},
 		{"replicas", 2, func(l live) any { return len(l.pods) }, nil},
@@ -39,10 +41,6 @@ func deploymentSettings(s suite) []setting {
 				return []any{l.service.Spec.Ports[0].Port, l.container().Ports[0].ContainerPort, variable(l.pod, "LIFELINE_LISTEN")}
 			},
 			[]any{18081, 18081, ":18081"},
-		},
-		{
-			"metrics.annotations", true, func(l live) any { return chosen(l.pod.Annotations, "prometheus.io/") },
-			map[string]string{"prometheus.io/scrape": "true", "prometheus.io/port": "18081", "prometheus.io/path": "/metrics"},
 		},
 		{
 			"podAnnotations",
@@ -84,7 +82,9 @@ func deploymentSettings(s suite) []setting {
 	}
 	settings = append(settings, configSettings()...)
 	settings = append(settings, probeSettings()...)
-	return append(settings, resourceSettings()...)
+	settings = append(settings, resourceSettings()...)
+	settings = append(settings, monitorSettings("podMonitor", "PodMonitor", "podMetricsEndpoints")...)
+	return append(settings, shippedSettings(t, s)...)
 }
 
 // configSettings are those that the agent reads.
@@ -168,6 +168,7 @@ func nodeSettings(s suite, digest string) []setting {
 			{"image.tag", s.tag, name, s.repository + ":" + s.tag},
 		}
 	}
+	settings = append(settings, monitorSettings("serviceMonitor", "ServiceMonitor", "endpoints")...)
 	return append(
 		settings,
 		setting{"port", 18082, func(l live) any { return l.service.Spec.Ports[0].Port }, nil},
@@ -175,9 +176,9 @@ func nodeSettings(s suite, digest string) []setting {
 		setting{
 			"hostNetwork", true,
 			func(l live) any {
-				return []any{l.pod.Spec.HostNetwork, l.pod.Spec.DNSPolicy, l.pod.Status.PodIP == l.pod.Status.HostIP, l.report.Status}
+				return []any{l.pod.Spec.HostNetwork, l.pod.Spec.DNSPolicy, l.pod.Status.PodIP == l.pod.Status.HostIP, l.report.verdicts()}
 			},
-			[]any{true, "ClusterFirstWithHostNet", true, "ok"},
+			[]any{true, "ClusterFirstWithHostNet", true, well()},
 		},
 		setting{
 			"serviceAccount.create", false,
@@ -186,6 +187,19 @@ func nodeSettings(s suite, digest string) []setting {
 		},
 		setting{"probes.readiness.enabled", false, func(l live) any { return l.container().ReadinessProbe }, json.RawMessage("null")},
 	)
+}
+
+// annotationSettings are without the monitors, which annotations exclude.
+func annotationSettings(s suite) []setting {
+	return []setting{
+		{"image.repository", s.repository, func(l live) any { return l.container().Image }, s.repository + ":" + s.tag},
+		{"image.tag", s.tag, func(l live) any { return l.container().Image }, s.repository + ":" + s.tag},
+		{"config.interval", "2s", func(l live) any { return variable(l.pod, "LIFELINE_INTERVAL") }, nil},
+		{
+			"metrics.annotations", true, func(l live) any { return chosen(l.pod.Annotations, "prometheus.io/") },
+			map[string]string{"prometheus.io/scrape": "true", "prometheus.io/port": "8080", "prometheus.io/path": "/metrics"},
+		},
+	}
 }
 
 func named(name string) map[string]any { return map[string]any{"name": name} }

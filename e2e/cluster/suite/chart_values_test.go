@@ -29,6 +29,7 @@ const priorityClass = "lifeline-e2e-chart"
 // default, in two releases, and looks at what came of it in the cluster.
 func chartValues(ctx context.Context, t *testing.T, s suite) {
 	inPods := release{suite: s, namespace: "lifeline-e2e-values", name: "watcher"}
+	annotated := release{suite: s, namespace: inPods.namespace, name: "annotated"}
 	onNode := release{suite: s, namespace: "lifeline-e2e-values-node", name: "node-watcher"}
 	for _, r := range []release{inPods, onNode} {
 		s.makeNamespace(ctx, t, r.namespace)
@@ -47,15 +48,17 @@ func chartValues(ctx context.Context, t *testing.T, s suite) {
 	})
 	s.giveDigest(ctx, t)
 
-	settings := deploymentSettings(s)
+	settings := s.possible(deploymentSettings(t, s))
 	found := inPods.exercise(ctx, t, settings, map[string]any{"kind": "Deployment"})
 	t.Run("a variable that the chart sets is refused in extraEnv", func(t *testing.T) { inPods.refuseTaken(ctx, t, found.pod) })
 	digest := found.digest(s.repository)
-	hostSettings := nodeSettings(s, digest)
+	hostSettings := s.possible(nodeSettings(s, digest))
 	onNode.exercise(ctx, t, hostSettings)
+	annotatedSettings := annotationSettings(s)
+	annotated.exercise(ctx, t, annotatedSettings)
 
 	t.Run("no value is left out", func(t *testing.T) {
-		exercised := slices.Concat(paths(settings), paths(hostSettings))
+		exercised := slices.Concat(paths(settings), paths(hostSettings), paths(annotatedSettings))
 		if !s.Own() {
 			t.Log("image.pullPolicy was not tried: the cluster may have no registry with the image")
 			exercised = append(exercised, "image.pullPolicy")
@@ -65,7 +68,9 @@ func chartValues(ctx context.Context, t *testing.T, s suite) {
 			exercised = append(exercised, "image.digest")
 		}
 		for path, value := range defaults(t, s) {
-			if !slices.Contains(exercised, path) {
+			if !s.monitoring && needMonitoring.MatchString(path) {
+				t.Log(path + " was not tried: the cluster has no prometheus-operator")
+			} else if !slices.Contains(exercised, path) {
 				t.Errorf("no test sets %s to anything but its default, %v", path, value)
 			}
 		}
@@ -86,6 +91,9 @@ func (r release) exercise(ctx context.Context, t *testing.T, settings []setting,
 	after := r.objects(ctx, t)
 	if diff := cmp.Diff(before.workloads, after.workloads); diff != "" {
 		t.Errorf("the workload of %s (-before +after the values were set and taken back):\n%s", r.name, diff)
+	}
+	if diff := cmp.Diff(before.others, after.others); diff != "" {
+		t.Errorf("what else there is of %s (-before +after the values were set and taken back):\n%s", r.name, diff)
 	}
 	if diff := cmp.Diff(before.service.Spec, after.service.Spec); diff != "" {
 		t.Errorf("the Service of %s (-before +after the values were set and taken back):\n%s", r.name, diff)
@@ -193,6 +201,8 @@ type live struct {
 	ready []string
 	// pace is the time from one round to the next.
 	pace time.Duration
+	// scraped is what a Prometheus would read by the monitor of the release.
+	scraped string
 }
 
 func (r release) look(ctx context.Context, t *testing.T) live {
@@ -209,6 +219,9 @@ func (r release) look(ctx context.Context, t *testing.T) live {
 	if l.log, err = r.Kubectl(ctx, "logs", "--namespace="+r.namespace, l.pod.Name); err != nil {
 		t.Fatal(err)
 	}
+	l.scraped = r.scrape(ctx, t, o)
+	// By now controllers have told of the state of what they saw come.
+	l.objects = r.objects(ctx, t)
 	return l
 }
 

@@ -34,6 +34,8 @@ type suite struct {
 	repository, tag string
 	// goClient is the file of the official Go client's program.
 	goClient string
+	// monitoring says that the cluster has the kinds of prometheus-operator.
+	monitoring bool
 }
 
 func TestLifeline(t *testing.T) {
