@@ -43,6 +43,8 @@ func chartRefusals(ctx context.Context, t *testing.T, s suite) {
 				"goMemoryLimit": "49MiB", "extraEnv": []any{named("GOMEMLIMIT")},
 				"updateStrategy":      map[string]any{"type": "OnDelete", "rollingUpdate": map[string]any{"maxUnavailable": 2}},
 				"metrics.annotations": true, "metrics.podMonitor.enabled": true, "metrics.serviceMonitor.enabled": true,
+				"networkPolicy.enabled": true, "hostNetwork": true,
+				"podDisruptionBudget.enabled": true, "topologySpreadConstraints": []any{spread()},
 			},
 			says: map[string]string{
 				"config.timeout":     "config.timeout is 8s",
@@ -55,6 +57,16 @@ func chartRefusals(ctx context.Context, t *testing.T, s suite) {
 				"metrics.annotations":            "metrics.annotations and metrics.podMonitor.enabled and metrics.serviceMonitor.enabled are set",
 				"metrics.podMonitor.enabled":     "metrics.podMonitor.enabled",
 				"metrics.serviceMonitor.enabled": "metrics.serviceMonitor.enabled",
+				"networkPolicy.enabled":          "networkPolicy.enabled is true",
+				"hostNetwork":                    "hostNetwork is, since",
+				"podDisruptionBudget.enabled":    "podDisruptionBudget.enabled is true",
+				"topologySpreadConstraints":      "topologySpreadConstraints is set",
+			},
+		},
+		{
+			name: "a budget for one pod", values: map[string]any{"kind": "Deployment", "replicas": 1, "podDisruptionBudget.enabled": true},
+			says: map[string]string{
+				"kind": "a Deployment with more than one", "replicas": "replicas", "podDisruptionBudget.enabled": "podDisruptionBudget.enabled is true",
 			},
 		},
 		{
@@ -118,8 +130,15 @@ func outOfRange() map[string]any {
 		"tolerations":                   []any{map[string]any{"effect": "Sometimes"}},
 		"affinity":                      map[string]any{"catAffinity": map[string]any{}},
 
-		"metrics.podMonitor.interval":     "15",
-		"metrics.serviceMonitor.interval": "1.5m",
+		"metrics.podMonitor.interval":        "15",
+		"metrics.serviceMonitor.interval":    "1.5m",
+		"networkPolicy.from":                 []any{map[string]any{}},
+		"networkPolicy.dns.to":               []any{map[string]any{"ipBlock": "10.0.0.0/8"}},
+		"networkPolicy.dns.ports":            []any{},
+		"networkPolicy.apiServer.to":         []any{map[string]any{"podSelektor": map[string]any{}}},
+		"networkPolicy.apiServer.ports":      []any{0},
+		"podDisruptionBudget.maxUnavailable": 0,
+		"topologySpreadConstraints":          []any{map[string]any{"topologyKey": "zone"}},
 	}
 	for _, probe := range []string{"startup", "liveness", "readiness"} {
 		for _, count := range []string{"periodSeconds", "timeoutSeconds", "failureThreshold"} {

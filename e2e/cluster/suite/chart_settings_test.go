@@ -74,6 +74,24 @@ func deploymentSettings(t *testing.T, s suite) []setting {
 			func(l live) any { return l.pod.Spec.Tolerations[:1] }, nil,
 		},
 		{"affinity", apart(), func(l live) any { return l.pod.Spec.Affinity }, nil},
+		{
+			// A constraint that names no pods gets the release's own.
+			"topologySpreadConstraints",
+			[]any{spread()},
+			func(l live) any { return l.pod.Spec.TopologySpreadConstraints },
+			[]any{map[string]any{
+				"maxSkew": 1, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": "ScheduleAnyway",
+				"labelSelector": map[string]any{"matchLabels": agents("watcher")},
+			}},
+		},
+		{
+			"podDisruptionBudget.enabled", true,
+			func(l live) any {
+				return []any{l.at("PodDisruptionBudget", "status", "expectedPods"), l.at("PodDisruptionBudget", "spec", "unhealthyPodEvictionPolicy")}
+			},
+			[]any{2, "AlwaysAllow"},
+		},
+		{"podDisruptionBudget.maxUnavailable", 2, func(l live) any { return l.at("PodDisruptionBudget", "status", "disruptionsAllowed") }, nil},
 	}
 	// Where nodes have the image and no registry has it, another policy would not
 	// only fail: kubelet then no longer takes the image for one that was there before.
@@ -84,7 +102,8 @@ func deploymentSettings(t *testing.T, s suite) []setting {
 	settings = append(settings, probeSettings()...)
 	settings = append(settings, resourceSettings()...)
 	settings = append(settings, monitorSettings("podMonitor", "PodMonitor", "podMetricsEndpoints")...)
-	return append(settings, shippedSettings(t, s)...)
+	settings = append(settings, shippedSettings(t, s)...)
+	return append(settings, policySettings()...)
 }
 
 // configSettings are those that the agent reads.
@@ -206,11 +225,21 @@ func named(name string) map[string]any { return map[string]any{"name": name} }
 
 // apart asks for nodes of their own, where there are as many.
 func apart() map[string]any {
-	agents := map[string]any{"matchLabels": map[string]any{"app.kubernetes.io/name": "lifeline"}}
+	lifeline := map[string]any{"matchLabels": map[string]any{"app.kubernetes.io/name": "lifeline"}}
 	return map[string]any{"podAntiAffinity": map[string]any{"preferredDuringSchedulingIgnoredDuringExecution": []any{map[string]any{
 		"weight":          10,
-		"podAffinityTerm": map[string]any{"labelSelector": agents, "topologyKey": "kubernetes.io/hostname"},
+		"podAffinityTerm": map[string]any{"labelSelector": lifeline, "topologyKey": "kubernetes.io/hostname"},
 	}}}}
+}
+
+// spread asks for as many pods on each node.
+func spread() map[string]any {
+	return map[string]any{"maxSkew": 1, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": "ScheduleAnyway"}
+}
+
+// agents are the labels by which the chart selects the pods of a release.
+func agents(name string) map[string]any {
+	return map[string]any{"app.kubernetes.io/name": "lifeline", "app.kubernetes.io/instance": name, "app.kubernetes.io/component": "agent"}
 }
 
 // chosen are the entries whose names begin so.

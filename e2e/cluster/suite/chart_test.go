@@ -12,11 +12,12 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// chart installs, changes and removes the shipped chart with helm. Its two
-// halves run at the same time, since both wait for kubelet more than they work.
+// chart installs, changes and removes the shipped chart with helm. Its last two
+// parts run at the same time, since both wait for kubelet more than they work.
 func chart(ctx context.Context, t *testing.T, s suite) {
 	s.monitoring = s.hasMonitoring(ctx, t)
 	t.Run("nonsense is refused by name", func(t *testing.T) { chartRefusals(ctx, t, s) })
+	t.Run("the network policy lets the agent have what it needs", func(t *testing.T) { chartPolicy(ctx, t, s) })
 	t.Run("a release comes, changes and goes", func(t *testing.T) {
 		t.Parallel()
 		chartLife(ctx, t, s)
