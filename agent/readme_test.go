@@ -15,15 +15,20 @@ var update = flag.Bool("update", false, "write the generated parts of README.md 
 const readme = "../README.md"
 
 // TestTheReadmeSaysWhatTheProgramDoes compares the parts of README.md that are
-// made from code with the code.
+// made from code and manifests with these.
 func TestTheReadmeSaysWhatTheProgramDoes(t *testing.T) {
 	example, err := os.ReadFile("../server/example_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sidecar, err := os.ReadFile("../charts/examples/sidecar.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for marker, want := range map[string]string{
 		"settings": settingsTable(),
 		"example":  "```go\n" + body(t, string(example)) + "```\n",
+		"sidecar":  "```yaml\n" + string(sidecar) + "```\n",
 	} {
 		t.Run(marker, func(t *testing.T) { compareSection(t, marker, want) })
 	}

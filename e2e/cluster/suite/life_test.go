@@ -34,7 +34,6 @@ func life(ctx context.Context, t *testing.T, s suite) {
 		s.needsOwn(t, "read the pod's token")
 		supportBundle(ctx, t, s, p)
 	})
-	t.Run("beside an application as the README has it", func(t *testing.T) { besideApplication(ctx, t, s) })
 	t.Run("from a shell as the README has it", func(t *testing.T) { recipes(ctx, t, s) })
 	t.Run("the agent ends when its pod does", func(t *testing.T) { ends(ctx, t, s, namespace) })
 	t.Run("a rolling update of CoreDNS leaves the API in reach", func(t *testing.T) { rolledDNS(ctx, t, s, p) })

@@ -45,6 +45,7 @@ func TestLifeline(t *testing.T) {
 		test func(context.Context, *testing.T, suite)
 	}{
 		{"chart", chart},
+		{"examples", examples},
 		{"life", life},
 		{"faults", faults},
 		{"watch", watchCluster},
