@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -120,6 +121,16 @@ func run(command *exec.Cmd, start func(*exec.Cmd) error) ([]byte, error) {
 		err = fmt.Errorf("%s: %w: %s", strings.Join(command.Args, " "), err, strings.TrimSpace(complaint.String()))
 	}
 	return out.Bytes(), err
+}
+
+// cable lays a cable between the networks of two namespaces, with a device of the
+// given name at either end.
+func (n *namespaces) cable(ctx context.Context, near string, other *namespaces, far string) error {
+	command := exec.CommandContext(ctx, "ip", "link", "add", near, "type", "veth", "peer", "name", far, "netns", strconv.Itoa(other.holder.Pid))
+	command.Dir = "/"
+	// In the process namespace of the one, the other's process has no number.
+	_, err := run(command, func(command *exec.Cmd) error { return n.within(1, command.Start) })
+	return err
 }
 
 // script runs lines of words as commands, one after the other.

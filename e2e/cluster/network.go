@@ -4,6 +4,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -31,42 +32,30 @@ func (n *Node) mount() error {
 	return nil
 }
 
-// startNetwork makes the network of the first node: a bridge with a cable to bring
-// it up, which other nodes are joined to.
-func (n *Node) startNetwork(ctx context.Context) error {
-	// The address of a bridge would else change with what is joined to it.
-	err := n.namespaces.script(ctx, `
-		ip link add `+device+` address 02:00:00:00:00:02 type bridge
-		ip link add port0 type veth peer name port1
-		ip link set port0 master `+device+`
-		ip link set port0 up
-		ip link set port1 up`)
-	if err != nil {
-		return err
-	}
-	if err := n.configure(ctx); err != nil {
-		return err
-	}
-	return n.namespaces.script(ctx, "ip address add "+SecondAddress+"/24 dev "+device)
-}
-
-// device is what every node's network is called that leads to the other nodes.
-const device = "node0"
-
-// configure gives the namespaces a /proc of their own processes, which only a
+// startNetwork gives the namespaces a /proc of their own processes, which only a
 // process in them can mount, and the node an address and, since kubelet wants
-// one, a default route. It leads to a neighbour that does not exist, so that a
-// packet to nowhere vanishes, as in a real network, rather than failing at once.
-func (n *Node) configure(ctx context.Context) error {
+// one, a default route. It leads to a neighbour that does not exist, so that a packet to
+// nowhere vanishes, as in a real network, rather than failing at once.
+func (n *Node) startNetwork(ctx context.Context) error {
 	err := n.namespaces.script(ctx, `
 		mount -t proc proc /proc
 		ip link set lo up
-		ip link set `+device+` up
-		ip address add `+n.Address+`/24 dev `+device+`
-		ip neighbour add `+gateway+` lladdr 02:00:00:00:00:01 dev `+device+` nud permanent
+		ip link add node0 type bridge
+		ip link add port0 type veth peer name port1
+		ip link set port0 master node0
+		ip link set port0 up
+		ip link set port1 up
+		ip link set node0 up
+		ip address add `+n.Address+`/24 dev node0
+		ip neighbour add `+gateway+` lladdr 02:00:00:00:00:01 dev node0 nud permanent
 		ip route add default via `+gateway)
 	if err != nil {
 		return err
+	}
+	for _, address := range n.addresses()[1:] {
+		if err := n.namespaces.script(ctx, "ip address add "+address+"/24 dev node0"); err != nil {
+			return err
+		}
 	}
 	return n.namespaces.within(2, func() error {
 		if err := os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0o644); err != nil {
@@ -74,6 +63,34 @@ func (n *Node) configure(ctx context.Context) error {
 		}
 		return n.shieldKernel()
 	})
+}
+
+// addresses are those of the node itself.
+func (n *Node) addresses() []string {
+	if n.number == 1 {
+		return []string{n.Address, SecondAddress}
+	}
+	return []string{n.Address}
+}
+
+// join lays a cable between two nodes, which goes with either of them. They share no
+// bridge: a kernel may have the rules of the node that it is on apply to what passes
+// through it from another.
+func (n *Node) join(ctx context.Context, other *Node) error {
+	if err := n.namespaces.cable(ctx, other.Name, other.namespaces, n.Name); err != nil {
+		return err
+	}
+	return errors.Join(n.leadTo(ctx, other), other.leadTo(ctx, n))
+}
+
+// leadTo leads to the other node and its pods by the cable.
+func (n *Node) leadTo(ctx context.Context, other *Node) error {
+	script := "ip link set " + other.Name + " up\n"
+	for _, address := range other.addresses() {
+		script += "ip route add " + address + " dev " + other.Name + " src " + n.Address + "\n"
+	}
+	script += "ip route add " + other.PodRange + " via " + other.Address + " src " + n.Address
+	return n.namespaces.script(ctx, script)
 }
 
 // shieldKernel shows kubelet the kernel settings that it wants. They have no
