@@ -77,12 +77,13 @@ func settings(t *testing.T) map[string]string {
 	return found
 }
 
-// traces are the folder and the cgroups of the cluster of that name, and its
-// processes, which have the folder in their environment.
-func traces(t *testing.T, name string) []string {
+// traces are the folder and the cgroups of the cluster, or of the node of it that is
+// named, and its processes, which have the folder in their environment.
+func traces(t *testing.T, c *cluster.Cluster, node ...string) []string {
 	t.Helper()
+	name := filepath.Join(append([]string{c.Name()}, node...)...)
 	var found []string
-	for _, pattern := range []string{"/sys/fs/cgroup/" + name, "/sys/fs/cgroup/*/" + name, filepath.Join(os.TempDir(), name)} {
+	for _, pattern := range []string{"/sys/fs/cgroup/" + name, "/sys/fs/cgroup/*/" + name, filepath.Join(filepath.Dir(c.Folder()), name)} {
 		paths, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)
@@ -227,8 +228,8 @@ func leadsNowhere(ctx context.Context, t *testing.T, node *cluster.Node) {
 			t.Logf("%d packets (%d bytes) were sent to addresses outside, and went no further", device.Counters.RX.Packets, device.Counters.RX.Bytes)
 		}
 	}
-	if len(devices) < 2 {
-		t.Errorf("ip shows %d devices, want the loopback device and one to other nodes at the least: %s", len(devices), out)
+	if len(devices) < 4 {
+		t.Errorf("ip shows %d devices, want the loopback device, the bridge and its cable at the least: %s", len(devices), out)
 	}
 	routes, err := node.Run(ctx, "ip", "route", "show", "default")
 	if err != nil {

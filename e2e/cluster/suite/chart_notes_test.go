@@ -67,14 +67,14 @@ func (r release) follow(ctx context.Context, t *testing.T, notes string) {
 
 // throughForward asks for the report at this end of a forwarded port, which is
 // the last argument.
-func (r release) throughForward(ctx context.Context, t *testing.T, arguments []string) (string, error) {
+func (s suite) throughForward(ctx context.Context, t *testing.T, arguments []string) (string, error) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(ctx)
 	var forwarding error
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		_, forwarding = r.Kubectl(ctx, arguments...)
+		_, forwarding = s.Kubectl(ctx, arguments...)
 	}()
 	defer func() {
 		cancel()
@@ -88,7 +88,7 @@ func (r release) throughForward(ctx context.Context, t *testing.T, arguments []s
 		case <-time.After(100 * time.Millisecond):
 		}
 		var response *http.Response
-		if response, err = r.Client().Get("http://127.0.0.1:" + arguments[len(arguments)-1] + "/status"); err == nil {
+		if response, err = s.Client().Get("http://127.0.0.1:" + arguments[len(arguments)-1] + "/status"); err == nil {
 			defer response.Body.Close()
 			body, err := io.ReadAll(response.Body)
 			return string(body), err

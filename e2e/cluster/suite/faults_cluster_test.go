@@ -181,9 +181,9 @@ func (s suite) serverAsItWas(ctx context.Context) error {
 // Services from.
 func goneWithCoreDNS(ctx context.Context, t *testing.T, s suite, p cluster.Pod) func(context.Context) error {
 	t.Helper()
-	pods, err := s.Pods(ctx, "kube-system", "k8s-app=kube-dns")
-	if err != nil || len(pods) == 0 {
-		t.Fatalf("find CoreDNS: %v, %v", pods, err)
+	pods, err := s.coreDNS(ctx)
+	if err != nil {
+		t.Fatal(err)
 	}
 	back := gone(ctx, t, s, p)
 	for _, pod := range pods {

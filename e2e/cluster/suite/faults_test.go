@@ -68,18 +68,7 @@ func faults(ctx context.Context, t *testing.T, s suite) {
 		s.needsOwn(t, "break it")
 		const namespace = "fault-of-the-cluster"
 		s.makeNamespace(ctx, t, namespace)
-		all := wanted(clusterFaults())
-		for i, f := range all {
-			t.Run(f.name, func(t *testing.T) {
-				// The next pod starts while this one is waited for to be well again.
-				next := func() {
-					if i+1 < len(all) {
-						all[i+1].start(ctx, t, s, s.faultPod(t, namespace, slug(all[i+1].name)))
-					}
-				}
-				results.add(f.try(ctx, t, s, s.faultPod(t, namespace, slug(f.name)), next))
-			})
-		}
+		s.inTurn(ctx, t, wanted(clusterFaults()), func(name string) *corev1.Pod { return s.faultPod(t, namespace, slug(name)) }, results)
 	})
 	if len(results.all) == 0 {
 		return
@@ -94,6 +83,23 @@ func faults(ctx context.Context, t *testing.T, s suite) {
 		return
 	}
 	t.Log(line)
+}
+
+// inTurn tries faults one after the other, each on the pod that manifest makes for
+// its name.
+func (s suite) inTurn(ctx context.Context, t *testing.T, all []fault, manifest func(name string) *corev1.Pod, results *results) {
+	t.Helper()
+	for i, f := range all {
+		t.Run(f.name, func(t *testing.T) {
+			// The next pod starts while this one is waited for to be well again.
+			next := func() {
+				if i+1 < len(all) {
+					all[i+1].start(ctx, t, s, manifest(all[i+1].name))
+				}
+			}
+			results.add(f.try(ctx, t, s, manifest(f.name), next))
+		})
+	}
 }
 
 // wanted are the faults that are to be tried.

@@ -353,9 +353,9 @@ func (s suite) debugged(ctx context.Context, t *testing.T, recipe string, namesp
 // brokenRecipes pastes them while no pod but CoreDNS has a way to the API.
 func (s suite) brokenRecipes(ctx context.Context, t *testing.T, recipes map[string]string, p cluster.Pod) {
 	s.needsOwn(t, "drop packets")
-	dns, err := s.Pods(ctx, "kube-system", "k8s-app=kube-dns")
-	if err != nil || len(dns) == 0 {
-		t.Fatalf("find CoreDNS: %v, %v", dns, err)
+	dns, err := s.coreDNS(ctx)
+	if err != nil {
+		t.Fatal(err)
 	}
 	s.drop(ctx, t, "ip saddr != "+dns[0].Address)
 	// kubectl debug does not tell what the container ended with.

@@ -47,6 +47,7 @@ func TestLifeline(t *testing.T) {
 		{"chart", chart},
 		{"examples", examples},
 		{"life", life},
+		{"nodes", nodes},
 		{"faults", faults},
 		{"watch", watchCluster},
 		{"network", noWayOut},
@@ -116,7 +117,7 @@ func startOwn(ctx context.Context, t *testing.T) *cluster.Cluster {
 		if c == nil {
 			return nil
 		}
-		return traces(t, c.Name())
+		return traces(t, c)
 	})
 	c, err := cluster.Start(ctx, cluster.Options{Progress: os.Stderr})
 	if err != nil {
@@ -131,7 +132,7 @@ func startOwn(ctx context.Context, t *testing.T) *cluster.Cluster {
 		}
 	})
 	unchanged()
-	if traces(t, c.Name()) == nil {
+	if traces(t, c) == nil {
 		t.Fatal("nothing is to be seen of a cluster that runs, so nothing would be seen of what it leaves")
 	}
 	// What the tests put in temporary folders goes with the cluster even where
