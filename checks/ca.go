@@ -42,4 +42,7 @@ type CADetails struct {
 	CAFacts
 	// FirstExpiry is the certificate that ends first; nil where there is none.
 	FirstExpiry *Certificate `json:"firstExpiry,omitempty"`
+	// LastExpiry is the certificate that ends last, until when the bundle proves
+	// anybody; nil where there is none.
+	LastExpiry *Certificate `json:"lastExpiry,omitempty"`
 }

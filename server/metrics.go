@@ -108,8 +108,8 @@ func newCollector(s *Server) *collector {
 		tokenRotationDue: describe("token_rotation_due_timestamp_seconds", "When kubelet is to begin to replace the service-account token."),
 		tokenExpiry:      describe("token_expiry_timestamp_seconds", "When the service-account token expires."),
 
-		caNotBefore:                 describe("ca_not_before_timestamp_seconds", "When the certificate in ca.crt that expires first began to be valid."),
-		caExpiry:                    describe("ca_expiry_timestamp_seconds", "When the first certificate in ca.crt expires."),
+		caNotBefore:                 describe("ca_not_before_timestamp_seconds", "When the certificate in ca.crt that expires last began to be valid."),
+		caExpiry:                    describe("ca_expiry_timestamp_seconds", "When the last certificate in ca.crt expires."),
 		servingCertificateNotBefore: describe("serving_certificate_not_before_timestamp_seconds", "When the certificate that the API server presents began to be valid."),
 		servingCertificateExpiry:    describe("serving_certificate_expiry_timestamp_seconds", "When the certificate that the API server presents expires."),
 	}
@@ -195,9 +195,11 @@ func (c *collector) details(out samples, details any) {
 	case *checks.TokenDetails:
 		c.token(out, details)
 	case *checks.CADetails:
-		if details != nil && details.FirstExpiry != nil {
-			out.timestamp(c.caNotBefore, details.FirstExpiry.NotBefore)
-			out.timestamp(c.caExpiry, details.FirstExpiry.NotAfter)
+		// While a CA is rotated the old one stays in until it has ended, and the
+		// check goes by the other one.
+		if details != nil && details.LastExpiry != nil {
+			out.timestamp(c.caNotBefore, details.LastExpiry.NotBefore)
+			out.timestamp(c.caExpiry, details.LastExpiry.NotAfter)
 		}
 	case *checks.TLSDetails:
 		if details != nil && len(details.Chain) > 0 {

@@ -154,6 +154,22 @@ func TestAValueThatIsNotKnownIsAbsent(t *testing.T) {
 	}
 }
 
+func TestTheTimesOfTheCAAreThoseOfTheOneThatEndsLast(t *testing.T) {
+	old := checks.Certificate{NotBefore: begun().AddDate(-10, 0, 0), NotAfter: begun().AddDate(0, 0, 1)}
+	next := checks.Certificate{NotBefore: begun().AddDate(0, 0, -1), NotAfter: begun().AddDate(10, 0, 0)}
+	report := healthy()
+	report.Checks = []checks.Result{{Name: checks.CA, Status: checks.OK, Details: &checks.CADetails{FirstExpiry: &old, LastExpiry: &next}}}
+	s := New(Options{})
+	s.Publish(report)
+	want := []string{
+		fmt.Sprintf("lifeline_ca_expiry_timestamp_seconds %v", float64(next.NotAfter.Unix())),
+		fmt.Sprintf("lifeline_ca_not_before_timestamp_seconds %v", float64(next.NotBefore.Unix())),
+	}
+	if diff := cmp.Diff(want, reported(t, s, "lifeline_ca_")); diff != "" {
+		t.Errorf("while a CA is rotated (-want +got):\n%s", diff)
+	}
+}
+
 func TestHealthyIsWhatHealthzAnswers(t *testing.T) {
 	clock := newClock()
 	s := New(Options{Now: clock.Now})

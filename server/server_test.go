@@ -117,7 +117,7 @@ func healthy() *checks.Report {
 			},
 			{
 				Name: checks.CA, Status: checks.OK, Message: "ca.crt holds 1 certificate", DurationSeconds: 0.0003, Since: since, Consecutive: 721,
-				Details: &checks.CADetails{CAFacts: checks.CAFacts{Blocks: []checks.PEMBlock{{Type: "CERTIFICATE", Certificate: &root}}, Headers: 1}, FirstExpiry: &root},
+				Details: &checks.CADetails{CAFacts: checks.CAFacts{Blocks: []checks.PEMBlock{{Type: "CERTIFICATE", Certificate: &root}}, Headers: 1}, FirstExpiry: &root, LastExpiry: &root},
 			},
 			{
 				Name: checks.TLS, Status: checks.OK, Message: "the chain proves 10.96.0.1", DurationSeconds: 0.004, Since: since, Consecutive: 721,

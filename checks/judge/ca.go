@@ -33,7 +33,8 @@ func judgeCA(facts *checks.Facts) verdict {
 			"the cluster's own authority", fmt.Sprintf("%d PEM blocks", len(ca.Blocks)+ca.Omitted)).likely()}
 		return v
 	}
-	v.details = &checks.CADetails{CAFacts: *ca, FirstExpiry: firstToEnd(certificates)}
+	latest := longestLived(certificates)
+	v.details = &checks.CADetails{CAFacts: *ca, FirstExpiry: firstToEnd(certificates), LastExpiry: &latest}
 	v.problems = append(v.problems, authoritiesOnly(certificates, trusted(facts))...)
 	v.problems = append(v.problems, validAuthorities(certificates, facts)...)
 	v.problems = append(v.problems, skippedBlocks(ca, len(certificates))...)
@@ -41,7 +42,7 @@ func judgeCA(facts *checks.Facts) verdict {
 		v.problems = append(v.problems, warning(checks.CAWeakerTrust,
 			fmt.Sprintf("%s trusts %d authorities; a cluster has one, or two while it rotates.", ca.File.Path, len(certificates)), "the cluster's own authority", fmt.Sprintf("%d authorities", len(certificates))).likely())
 	}
-	v.well = fmt.Sprintf("ca.crt holds %s, valid until %s.", describe(certificates), longestLived(certificates).NotAfter.UTC().Format(time.DateOnly))
+	v.well = fmt.Sprintf("ca.crt holds %s, valid until %s.", describe(certificates), latest.NotAfter.UTC().Format(time.DateOnly))
 	return v
 }
 

@@ -50,3 +50,15 @@ func TestCA(t *testing.T) {
 		}, want{checks.Warn, checks.CAWeakerTrust}},
 	})
 }
+
+func TestTheDetailsTellWhichAuthorityEndsFirstAndWhichLast(t *testing.T) {
+	facts := healthy(t)
+	old := told(facts, newPKI(t, func(c *x509.Certificate) { c.NotAfter = noon.AddDate(0, 0, 1) }).cert)
+	next := facts.CA.Blocks[0].Certificate
+	facts.CA.Headers, facts.CA.Blocks = 2, append(facts.CA.Blocks, block(old))
+	result, _ := Judge(facts, nil).Result(checks.CA)
+	details := result.Details.(*checks.CADetails)
+	if details.FirstExpiry.SHA256 != old.SHA256 || details.LastExpiry.SHA256 != next.SHA256 {
+		t.Errorf("got %s first and %s last, want %s and %s", details.FirstExpiry.SHA256, details.LastExpiry.SHA256, old.SHA256, next.SHA256)
+	}
+}
