@@ -33,7 +33,7 @@ func (p program) follow(ctx context.Context, flags checkFlags) int {
 		Publisher: shown,
 		Interval:  flags.every,
 		Limit:     config.roundLimit(),
-		Identity:  podIdentity(p.pod),
+		Identity:  p.pod.Identity(),
 	}.Run(ctx)
 	return shown.end()
 }

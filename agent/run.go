@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/kube-lifeline/lifeline/agent/rounds"
-	"github.com/kube-lifeline/lifeline/checks"
 	"github.com/kube-lifeline/lifeline/server"
 )
 
@@ -55,7 +54,7 @@ func runAgent(ctx context.Context, p program) int {
 			Publisher: &logged{Publisher: surface, log: log},
 			Interval:  config.Interval,
 			Limit:     config.roundLimit(),
-			Identity:  podIdentity(pod),
+			Identity:  pod.Identity(),
 			Changed:   changed,
 		}.Run(ctx)
 	})
@@ -91,13 +90,6 @@ func waitAtMost(owned *sync.WaitGroup, limit time.Duration) {
 	case <-done:
 	case <-time.After(limit):
 	}
-}
-
-// podIdentity is what tells this pod from the others of a fleet: the UID where
-// the downward API gives it, and the hostname, which is the pod's name or, on
-// the host's network, the node's.
-func podIdentity(pod checks.Pod) string {
-	return pod.Environment["POD_UID"] + "/" + pod.Hostname
 }
 
 // configure reads the configuration and prints what is wrong with it.

@@ -90,7 +90,7 @@ func (w waiter) look(ctx context.Context, start time.Time) (report *checks.Repor
 	waiting := activity{doing: "Waiting for the API", since: start, limit: w.limit}
 	progress := w.progress(&lines{out: w.err})
 	defer progress.end()
-	schedule := rounds.NewSchedule(start, w.every, podIdentity(w.pod))
+	schedule := rounds.NewSchedule(start, w.every, w.pod.Identity())
 	for {
 		progress.tell(waiting)
 		facts := w.observer.Observe(ctx)

@@ -1,9 +1,9 @@
 package rounds
 
 import (
-	"crypto/sha256"
-	"encoding/binary"
 	"time"
+
+	"github.com/kube-lifeline/lifeline/checks"
 )
 
 // Schedule says when rounds are due. The first is due at once and the others
@@ -18,9 +18,7 @@ type Schedule struct {
 // NewSchedule spreads the second round of a fleet evenly over one interval, from
 // half an interval after the start on.
 func NewSchedule(start time.Time, interval time.Duration, identity string) Schedule {
-	sum := sha256.Sum256([]byte(identity))
-	share := float64(binary.BigEndian.Uint32(sum[:])) / (1 << 32)
-	spread := time.Duration(share * float64(interval))
+	spread := time.Duration(checks.Share(identity, "rounds") * float64(interval))
 	return Schedule{start: start, interval: interval, shift: interval/2 + spread}
 }
 
