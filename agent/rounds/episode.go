@@ -11,28 +11,39 @@ import (
 
 const (
 	// deepEvery is the least time between two runs of the deep probes while what
-	// fails stays the same, and for how long an episode can use what probes saw
-	// in an earlier one.
+	// fails stays the same, and the most by which a fleet spreads them; and for how
+	// long an episode can use what probes saw in an earlier one.
 	deepEvery = 5 * time.Minute
 	// burst is how many runs there are at most within burstIntervals intervals, so
 	// that a state that comes and goes does not become a load on the API server.
 	burst          = 3
 	burstIntervals = 20
+	// promptIntervals are those at the start of an episode in which the probes are
+	// made at once, since its symptom may still be the first of several.
+	promptIntervals = 2
 )
 
 // episode is a time in which something is wrong. It has the deep probes made as
-// it begins, when something else goes wrong, and every five minutes while a check
-// fails; a warning may last for months and has them once. Where the API server
+// it begins, when something else goes wrong, and every five to ten minutes while a
+// check fails; a warning may last for months and has them once. Where the API server
 // answers as it should they leave it alone, and are made once more when the symptom
 // has lasted for a while: nameservers that are being replaced answer now as the old
 // and now as the new.
+//
+// What lasts is likely to be a whole fleet's, and something else goes wrong when the
+// API server is half back: then the probes are put off by this agent's own share of
+// the time that it has lasted, so that not all of the fleet makes them at once.
 type episode struct {
 	observer Observer
 	interval time.Duration
+	// share is this agent's.
+	share float64
 
 	// symptom is what is wrong now, and probedFor the one that the latest probes
 	// of this episode were begun for; each is empty where there is none.
 	symptom, probedFor string
+	// began is when something began to be wrong, and changed when the symptom did.
+	began, changed time.Time
 	// deep are what probes saw of the symptom shown. They outlive their episode,
 	// since what comes and goes may be gone by the time that a round could use
 	// them, and serve the next one of the same link.
@@ -52,8 +63,11 @@ type episode struct {
 	settledAt time.Time
 }
 
-func newEpisode(observer Observer, interval time.Duration) *episode {
-	return &episode{observer: observer, interval: interval, probed: make(chan *checks.DeepFacts, 1)}
+func newEpisode(observer Observer, interval time.Duration, identity string) *episode {
+	return &episode{
+		observer: observer, interval: interval, share: checks.Share(identity, "deep probes"),
+		probed: make(chan *checks.DeepFacts, 1),
+	}
 }
 
 // took keeps what probes saw, unless their symptom was gone meanwhile and others
@@ -80,6 +94,12 @@ func (e *episode) recall(symptom string) *checks.DeepFacts {
 // goOn begins, goes on with or ends the episode by what a round showed. Probes
 // run beside the rounds, until ctx ends at the latest.
 func (e *episode) goOn(ctx context.Context, facts *checks.Facts, symptom string, report *checks.Report) {
+	if symptom != e.symptom {
+		e.changed = time.Now()
+	}
+	if e.symptom == "" {
+		e.began = e.changed
+	}
 	e.symptom = symptom
 	if symptom == "" {
 		e.probedFor = ""
@@ -110,9 +130,14 @@ func (e *episode) isDue(status checks.Status) bool {
 		return false
 	}
 	if e.symptom != e.probedFor {
-		return true
+		return time.Since(e.changed) >= e.putOff(e.changed.Sub(e.began)-promptIntervals*e.interval)
 	}
-	return status == checks.Fail && time.Since(e.begun[len(e.begun)-1]) >= deepEvery
+	return status == checks.Fail && time.Since(e.begun[len(e.begun)-1]) >= deepEvery+e.putOff(deepEvery)
+}
+
+// putOff is this agent's share of a time, in which a fleet's probes are spread.
+func (e *episode) putOff(within time.Duration) time.Duration {
+	return time.Duration(e.share * float64(max(0, min(within, deepEvery))))
 }
 
 // hasSettled tells that the symptom has lasted since probes were made for it.

@@ -70,7 +70,7 @@ func TestDeepProbesAreMadeAtTheStartOfAnEpisodeAndSeldomAfter(t *testing.T) {
 		most int
 	}{
 		{"a pod that is well", between(0, 0, checks.Fail), 0, nil, 0},
-		{"a failing that lasts", between(0, time.Hour, checks.Fail), time.Second, []time.Duration{0, 0, 5 * time.Minute, 10 * time.Minute}, 0},
+		{"a failing that lasts", between(0, time.Hour, checks.Fail), time.Second, []time.Duration{0, 0, 7 * time.Minute}, 0},
 		{"a warning that lasts", between(0, time.Hour, checks.Warn), time.Second, []time.Duration{0, 0}, 0},
 		{"two episodes", func(since time.Duration) checks.Status {
 			if since < 30*time.Second || since >= 90*time.Second && since < 2*time.Minute {
@@ -84,7 +84,7 @@ func TestDeepProbesAreMadeAtTheStartOfAnEpisodeAndSeldomAfter(t *testing.T) {
 			}
 			return checks.OK
 		}, time.Second, nil, 15},
-		{"probes that take longer than a round", between(0, time.Hour, checks.Fail), 9 * time.Second, []time.Duration{0, 0, 5 * time.Minute, 10 * time.Minute}, 0},
+		{"probes that take longer than a round", between(0, time.Hour, checks.Fail), 9 * time.Second, []time.Duration{0, 0, 7 * time.Minute}, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -113,7 +113,7 @@ func TestDeepProbesAreMadeAtTheStartOfAnEpisodeAndSeldomAfter(t *testing.T) {
 
 func TestWhatDeepProbesSawServesTheNextEpisodeOfTheSameSymptomForAWhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := newEpisode(&staged{start: time.Now(), status: func(time.Duration) checks.Status { return checks.OK }}, time.Second)
+		e := newEpisode(&staged{start: time.Now(), status: func(time.Duration) checks.Status { return checks.OK }}, time.Second, "web-0")
 		defer e.wait()
 		failing := &checks.Report{Status: checks.Fail, Checks: []checks.Result{{Name: checks.API, Status: checks.Fail}}}
 		round := func(symptom string) *checks.DeepFacts {
@@ -157,12 +157,65 @@ func TestWhatDeepProbesSawServesTheNextEpisodeOfTheSameSymptomForAWhile(t *testi
 	})
 }
 
+// TestProbesForWhatLastsAreSpreadOverAFleet has another symptom after a time, or the
+// same go on, and the agents of a fleet with their even shares.
+func TestProbesForWhatLastsAreSpreadOverAFleet(t *testing.T) {
+	const interval = 15 * time.Second
+	for _, test := range []struct {
+		name    string
+		another bool
+		after   time.Duration
+		// first and last are when the agents make them, from then on.
+		first, last time.Duration
+	}{
+		{"another symptom in the next round", true, interval, 0, 0},
+		{"another symptom after two intervals", true, 2 * interval, 0, 0},
+		{"another symptom after a minute", true, time.Minute, 0, 30 * time.Second},
+		{"another symptom after an hour", true, time.Hour, 0, 5 * time.Minute},
+		{"the same symptom", false, 0, 5 * time.Minute, 10 * time.Minute},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				failing := &checks.Report{Status: checks.Fail, Checks: []checks.Result{{Name: checks.API, Status: checks.Fail}}}
+				var waited []time.Duration
+				for _, share := range []float64{0, 0.25, 0.5, 0.75, 0.999} {
+					observer := &staged{start: time.Now()}
+					e := newEpisode(observer, interval, "")
+					e.share = share
+					e.goOn(t.Context(), &checks.Facts{}, "api tcp-refused", failing)
+					e.took(<-e.probed)
+					symptom := "api tcp-refused"
+					time.Sleep(test.after)
+					if test.another {
+						symptom = "api http-500"
+					}
+					began := time.Now()
+					for e.goOn(t.Context(), &checks.Facts{}, symptom, failing); e.running == ""; e.goOn(t.Context(), &checks.Facts{}, symptom, failing) {
+						time.Sleep(time.Second)
+					}
+					waited = append(waited, time.Since(began))
+					<-e.probed
+				}
+				if first := waited[0]; first != test.first {
+					t.Errorf("the first of the fleet probes after %s, want %s", first, test.first)
+				}
+				if last := waited[len(waited)-1]; last < test.last-2*time.Second || last > test.last+time.Second {
+					t.Errorf("the last of the fleet probes after %s, want %s", last, test.last)
+				}
+				if !slices.IsSorted(waited) {
+					t.Errorf("the fleet probes after %s, which is not by the shares", waited)
+				}
+			})
+		})
+	}
+}
+
 func TestDeepProbesLeaveAnAPIServerAloneThatAnswersAsItShould(t *testing.T) {
 	for status, spared := range map[checks.Status]int{checks.OK: 1, checks.Warn: 0, checks.Fail: 0, checks.Skip: 0} {
 		t.Run(string(status), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				observer := &staged{start: time.Now()}
-				e := newEpisode(observer, time.Second)
+				e := newEpisode(observer, time.Second, "web-0")
 				report := &checks.Report{Status: checks.Fail, Checks: []checks.Result{{Name: checks.DNS, Status: checks.Fail}, {Name: checks.API, Status: status}}}
 				e.goOn(t.Context(), &checks.Facts{}, "dns dns-timeout", report)
 				<-e.probed
@@ -177,7 +230,7 @@ func TestDeepProbesLeaveAnAPIServerAloneThatAnswersAsItShould(t *testing.T) {
 
 func TestWhatDeepProbesSawIsKnownAsLongAsTheirEpisodeLasts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := newEpisode(&staged{start: time.Now()}, time.Second)
+		e := newEpisode(&staged{start: time.Now()}, time.Second, "web-0")
 		warning := &checks.Report{Status: checks.Warn, Checks: []checks.Result{{Name: checks.DNS, Status: checks.Warn}}}
 		defer e.wait()
 		e.goOn(t.Context(), &checks.Facts{}, "dns dns-slow", warning)

@@ -40,7 +40,7 @@ type Loop struct {
 // Run goes on until ctx ends.
 func (l Loop) Run(ctx context.Context) {
 	schedule := NewSchedule(time.Now(), l.Interval, l.Identity)
-	episode := newEpisode(l.Observer, l.Interval)
+	episode := newEpisode(l.Observer, l.Interval, l.Identity)
 	defer episode.wait()
 	report := l.round(ctx, nil, nil, episode)
 	var early time.Time
