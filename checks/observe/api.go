@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"maps"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/netip"
@@ -14,7 +15,7 @@ import (
 	"github.com/kube-lifeline/lifeline/checks"
 )
 
-// maxHold bounds how long a server can keep the agent from asking it again.
+// maxHold bounds what a server can ask for by Retry-After.
 const maxHold = time.Minute
 
 // defaultPort is the port of the Service kubernetes in every cluster.
@@ -62,7 +63,8 @@ func (r *round) api(ctx context.Context, named <-chan struct{}) *checks.APIFacts
 	return facts
 }
 
-// obey remembers a Retry-After.
+// obey remembers a Retry-After, and adds up to as much again: what a server has told
+// a whole fleet would else bring the whole fleet back at once.
 func (r *round) obey(attempt *checks.Attempt) {
 	response := attempt.Last().Response
 	if response == nil || response.RetryAfterSeconds <= 0 {
@@ -71,8 +73,8 @@ func (r *round) obey(attempt *checks.Attempt) {
 	if response.Status != http.StatusTooManyRequests && response.Status != http.StatusServiceUnavailable {
 		return
 	}
-	wait := time.Duration(response.RetryAfterSeconds * float64(time.Second))
-	r.memory.hold = hold{until: r.pod.Now().Add(min(wait, maxHold)), attempt: attempt, certificates: r.facts.Certificates}
+	wait := min(time.Duration(response.RetryAfterSeconds*float64(time.Second)), maxHold)
+	r.memory.hold = hold{until: r.pod.Now().Add(wait + rand.N(wait)), attempt: attempt, certificates: r.facts.Certificates}
 }
 
 // target is where one attempt goes.

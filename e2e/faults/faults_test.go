@@ -21,8 +21,9 @@ const (
 	// probing is how long a round itself may take: two probes, of which each
 	// has half an interval.
 	probing = interval + time.Second
-	// retryAfter is what some faults ask for and the agent obeys.
-	retryAfter = 5 * time.Second
+	// retryAfter is twice what some faults ask for, as long as the agent obeys it at
+	// the most.
+	retryAfter = 10 * time.Second
 	// atOnce bounds the agents that run at a time; they mostly sleep.
 	atOnce = 12
 )

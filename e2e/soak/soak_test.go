@@ -26,8 +26,9 @@ const (
 	// probing bounds a round: two time limits, of which each is half the
 	// interval at the most.
 	probing = interval + time.Second
-	// held is the Retry-After that some faults end with.
-	held = 5 * time.Second
+	// held is for how long the agent stays away at the most by the Retry-After of
+	// five seconds that some faults end with.
+	held = 10 * time.Second
 	// lifetime makes kubelet's part rotate the token every few minutes.
 	lifetime = 10 * time.Minute
 )
