@@ -2,6 +2,8 @@ package observe
 
 import "time"
 
-// KeepIdleFor sets for how long at the least the connection that is kept stays
-// idle between two requests.
-func (o *Observer) KeepIdleFor(idle time.Duration) { o.kept.every = idle }
+// TakeTurnsEvery sets how far the turns of asking over the connection that is kept
+// are apart, and has the next round be one.
+func (o *Observer) TakeTurnsEvery(every time.Duration) {
+	o.kept.every, o.kept.turn = every, time.Unix(0, 0)
+}

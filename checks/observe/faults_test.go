@@ -58,7 +58,7 @@ func TestEveryFaultIsToldByItsReason(t *testing.T) {
 			madeBefore := func() {}
 			if fault.Delay > 0 {
 				// It is seen over a connection that an earlier round has made.
-				observer.KeepIdleFor(time.Nanosecond)
+				observer.TakeTurnsEvery(time.Nanosecond)
 				madeBefore = func() {
 					for range 2 {
 						observer.Observe(t.Context())

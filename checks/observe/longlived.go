@@ -15,10 +15,10 @@ import (
 )
 
 const (
-	// askEvery is how long the connection that is kept stays idle between two
-	// requests at the least: with the default interval the first round after it
-	// is within a minute, and a kube-apiserver ends one that was idle for 90 s
-	// (apiserver pkg/server/secure_serving.go).
+	// askEvery is from one turn to the next of asking over the connection that is
+	// kept: with the default interval it is then idle for a minute at the most,
+	// and a kube-apiserver ends one that was idle for 90 s (apiserver
+	// pkg/server/secure_serving.go).
 	askEvery = 50 * time.Second
 	// withoutHTTP2 is how long a server is left in peace that does not speak it.
 	withoutHTTP2 = 10 * time.Minute
@@ -36,6 +36,9 @@ type longLived struct {
 
 	// asking is held by who asks. A round and deep probes may want to at once.
 	asking sync.Mutex
+	// turn is the latest turn of this pod that has passed, the zero Time before the
+	// first round.
+	turn time.Time
 	// notBefore is when the server may be asked next, by the pod's clock.
 	notBefore time.Time
 	// conversation is nil where there is no connection now. conn is what it goes
@@ -53,8 +56,10 @@ type longLived struct {
 	facts checks.LongLivedFacts
 }
 
-// keep asks over the connection that is kept where it is time to, and makes one
-// where there is none and the API server has just taken the token over a new one.
+// keep asks over the connection that is kept where it is this pod's turn, and makes
+// one where there is none and the API server has just taken the token over a new
+// one. Turns go by the clock and are the pod's own, so that agents which start at
+// once, or are let in again at once, neither make nor ask at once.
 func (r *round) keep(ctx context.Context, pulse checks.Exchange) *checks.LongLivedFacts {
 	kept := r.kept
 	if !kept.asking.TryLock() {
@@ -69,15 +74,16 @@ func (r *round) keep(ctx context.Context, pulse checks.Exchange) *checks.LongLiv
 		kept.drop()
 	}
 	now := r.pod.Now()
+	due := kept.hasTurn(now, checks.Share(r.pod.Identity(), "kept connection"))
 	if now.Before(kept.notBefore) || ctx.Err() != nil {
 		return kept.told()
 	}
 	// In doubt it is asked again as soon as a new connection is answered.
-	due := now.Sub(kept.answeredAt) >= kept.interval()
+	ask := due
 	if kept.doubt != nil {
-		due = pulse.Response != nil
+		ask = pulse.Response != nil
 	}
-	if kept.conversation != nil && due {
+	if kept.conversation != nil && ask {
 		before := kept.doubt
 		if request, ok := kept.ask(ctx, r); ok {
 			request.NewAnswered = pulse.Response != nil
@@ -89,7 +95,7 @@ func (r *round) keep(ctx context.Context, pulse checks.Exchange) *checks.LongLiv
 			return kept.told()
 		}
 	}
-	if kept.conversation == nil && tookToken(pulse.Response) {
+	if kept.conversation == nil && due && tookToken(pulse.Response) {
 		kept.make(ctx, r, where)
 	}
 	return kept.told()
@@ -162,6 +168,16 @@ func tookToken(response *checks.Response) bool {
 	return response != nil && response.AuditID != "" && (response.Status == http.StatusOK || response.Status == http.StatusForbidden)
 }
 
+// hasTurn tells whether a turn has begun since it was asked last. The first round of
+// an observer has none: a connection that is no older tells nothing.
+func (l *longLived) hasTurn(now time.Time, share float64) bool {
+	every := l.interval()
+	shift := time.Duration(share * float64(every))
+	before := l.turn
+	l.turn = now.Add(-shift).Truncate(every)
+	return !before.IsZero() && !l.turn.Equal(before)
+}
+
 func (l *longLived) interval() time.Duration {
 	if l.every > 0 {
 		return l.every
@@ -189,8 +205,6 @@ func (l *longLived) change(change func(*checks.LongLivedFacts)) {
 // make dials, and keeps the connection where a first request is answered over
 // it. What fails of that is told by the new connections of the rounds.
 func (l *longLived) make(ctx context.Context, r *round, where target) {
-	// Whatever comes of it, the server is not asked each round.
-	l.notBefore = r.pod.Now().Add(l.interval())
 	if err := l.dial(ctx, r, where); err != nil {
 		if errors.Is(err, errNoHTTP2) {
 			l.notBefore = r.pod.Now().Add(withoutHTTP2)
@@ -198,11 +212,10 @@ func (l *longLived) make(ctx context.Context, r *round, where target) {
 		return
 	}
 	response, err := l.roundTrip(ctx, r)
-	if err != nil || asksToWait(response) {
+	if err != nil || l.waits(r.pod.Now(), response) {
 		l.drop()
 		return
 	}
-	l.notBefore = time.Time{}
 	l.change(func(facts *checks.LongLivedFacts) {
 		facts.Address = netip.AddrPortFrom(where.addresses[0], where.port)
 		facts.MadeAt, facts.Requests = l.answeredAt.Round(0), 1
@@ -264,12 +277,19 @@ func (l *longLived) ask(ctx context.Context, r *round) (request checks.LongLived
 		return request, true
 	}
 	request.Status = response.Status
-	if asksToWait(response) {
-		wait := time.Duration(response.RetryAfterSeconds * float64(time.Second))
-		l.notBefore = r.pod.Now().Add(min(wait, maxHold))
-	}
+	l.waits(r.pod.Now(), response)
 	l.change(func(facts *checks.LongLivedFacts) { facts.Requests++ })
 	return request, true
+}
+
+// waits tells whether the server has asked to wait, and remembers it.
+func (l *longLived) waits(now time.Time, response *checks.Response) bool {
+	if !asksToWait(response) {
+		return false
+	}
+	wait := time.Duration(response.RetryAfterSeconds * float64(time.Second))
+	l.notBefore = now.Add(min(wait, maxHold))
+	return true
 }
 
 // hasEnded tells an end of a connection from a request that nobody answers. A

@@ -94,7 +94,7 @@ func newPooled(t *testing.T, overHTTP2 http.HandlerFunc) *pooled {
 		Timeout: 300 * time.Millisecond,
 		Skip:    []checks.Name{checks.DNS},
 	}
-	server.KeepIdleFor(time.Nanosecond)
+	server.TakeTurnsEvery(time.Nanosecond)
 	t.Cleanup(server.Close)
 	return server
 }
@@ -144,7 +144,7 @@ func TestOneConnectionIsKeptAndAskedAgain(t *testing.T) {
 
 func TestAConnectionIsLeftIdleForAWhile(t *testing.T) {
 	server := newPooled(t, answerAPI)
-	server.KeepIdleFor(time.Hour)
+	server.TakeTurnsEvery(time.Hour)
 	for range 3 {
 		if facts := server.kept(t); facts.Requests != 1 || facts.Latest != nil {
 			t.Errorf("got %+v, want one request and no further one", facts)
@@ -310,7 +310,7 @@ func TestAConnectionThatWasMadeBeforeIsAskedWhereNewOnesFail(t *testing.T) {
 	if evidence := strings.Join(first.Evidence, " "); !strings.Contains(evidence, "still answered") {
 		t.Errorf("the evidence of %s is %q, want that connection in it", first.Reason, evidence)
 	}
-	server.KeepIdleFor(time.Hour)
+	server.TakeTurnsEvery(time.Hour)
 	deep := server.Deep(t.Context(), facts)
 	if asked := deep.Path.LongLived; asked == nil || asked.Status != 200 || asked.NewAnswered {
 		t.Errorf("a deep probe got %+v, want an answer over it, and none to new ones", asked)
@@ -330,25 +330,24 @@ func TestNothingIsKeptWhereItWouldBeABurden(t *testing.T) {
 	for _, test := range []struct {
 		name    string
 		handler http.HandlerFunc
+		every   time.Duration
 		http2   int
 	}{
-		{"a server that asks to wait", status(http.StatusTooManyRequests, "Retry-After", "60"), 1},
-		{"a redirect", status(http.StatusFound, "Location", "https://127.0.0.1:1/"), 3},
+		{"a server that asks to wait", status(http.StatusTooManyRequests, "Retry-After", "60"), time.Nanosecond, 1},
+		{"a redirect", status(http.StatusFound, "Location", "https://127.0.0.1:1/"), time.Nanosecond, 3},
 		{"an answer without end", func(w http.ResponseWriter, r *http.Request) {
 			for r.Context().Err() == nil {
 				if _, err := w.Write(make([]byte, 4096)); err != nil {
 					return
 				}
 			}
-		}, 1},
+		}, time.Hour, 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			server := newPooled(t, test.handler)
-			server.KeepIdleFor(time.Millisecond)
+			server.TakeTurnsEvery(test.every)
 			for range 3 {
-				server.KeepIdleFor(time.Hour)
 				server.kept(t)
-				server.KeepIdleFor(time.Nanosecond)
 			}
 			server.mu.Lock()
 			defer server.mu.Unlock()
@@ -377,7 +376,7 @@ func TestAServerWithoutHTTP2IsLeftInPeace(t *testing.T) {
 	if err := pretend.Inject("http-200-not-kubernetes"); err != nil {
 		t.Fatal(err)
 	}
-	observer.KeepIdleFor(time.Nanosecond)
+	observer.TakeTurnsEvery(time.Nanosecond)
 	if facts := observer.Observe(t.Context()).API.LongLived; facts != nil {
 		t.Errorf("got %+v of a server that is no kube-apiserver, want nothing", facts)
 	}

@@ -30,7 +30,7 @@ func connectionFaults() []Fault {
 			Check:  checks.API,
 			Status: checks.Warn,
 			Reason: checks.HTTP2DeadConnection,
-			Delay:  time.Minute,
+			Delay:  2 * time.Minute,
 			change: func(c *conditions) { c.api.forgotten = true },
 		},
 		{
