@@ -79,6 +79,14 @@ func (p *past) add(facts *checks.Facts) {
 	p.lately = append(p.lately, met)
 }
 
+// latest is what the round before met, the zero PastRound where there was none.
+func (p *past) latest() checks.PastRound {
+	if len(p.lately) == 0 {
+		return checks.PastRound{}
+	}
+	return p.lately[len(p.lately)-1]
+}
+
 // note keeps when the API server was last reached and heard.
 func (p *past) note(at time.Time, last checks.Exchange) {
 	if last.Stage != checks.StageResolve && last.Stage != checks.StageConnect {

@@ -36,6 +36,8 @@ type pooled struct {
 	asked map[string]int
 	// failing has new connections closed at once.
 	failing atomic.Bool
+	// overHTTP1 is what is served over HTTP/1.1.
+	overHTTP1 http.HandlerFunc
 }
 
 const apiVersions = `{"kind":"APIVersions","versions":["v1"]}`
@@ -49,7 +51,7 @@ func answerAPI(w http.ResponseWriter, _ *http.Request) {
 // newPooled serves HTTP/1.1 by answerAPI and HTTP/2 by the handler.
 func newPooled(t *testing.T, overHTTP2 http.HandlerFunc) *pooled {
 	t.Helper()
-	server := &pooled{asked: make(map[string]int)}
+	server := &pooled{asked: make(map[string]int), overHTTP1: answerAPI}
 	serving := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		server.mu.Lock()
 		server.asked[r.Proto]++
@@ -58,7 +60,7 @@ func newPooled(t *testing.T, overHTTP2 http.HandlerFunc) *pooled {
 			overHTTP2(w, r)
 			return
 		}
-		answerAPI(w, r)
+		server.overHTTP1(w, r)
 	}))
 	serving.EnableHTTP2 = true
 	serving.Config.ErrorLog = log.New(io.Discard, "", 0)

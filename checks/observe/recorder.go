@@ -157,13 +157,15 @@ func (r *recorder) readResponse(exchange *checks.Exchange, response *http.Respon
 // mayPass tells the retrying client whether a failure is one that a second try
 // may not meet. A wait that ran out leaves no time for one: with less than half
 // of the time limit left, its own running out would hide what the first try met.
-// An answer of the API server is not argued with.
+// An answer of the API server is not argued with, and one that fails round after
+// round is not asked twice in each.
 func (r *recorder) mayPass(ctx context.Context, response *http.Response, err error) (bool, error) {
 	switch {
 	case ctx.Err() != nil || len(r.exchanges) != 1 || time.Until(r.dialer.deadline) < r.round.timeout/2:
 		return false, nil //nolint:nilerr // the client returns the error of the try itself
 	case err == nil:
-		return response.StatusCode >= 500 && response.Header.Get("Retry-After") == "", nil
+		lasts := r.round.memory.past.latest().Status >= http.StatusInternalServerError
+		return response.StatusCode >= http.StatusInternalServerError && !lasts && response.Header.Get("Retry-After") == "", nil
 	}
 	return slices.Contains([]checks.FailureKind{checks.Refused, checks.Reset, checks.Closed}, r.exchanges[0].Failure.Kind), nil
 }

@@ -2,6 +2,7 @@ package observe_test
 
 import (
 	"net"
+	"net/http"
 	"sync"
 	"testing"
 	"time"
@@ -61,5 +62,26 @@ func TestATryThatTookMostOfTheTimeIsNotRepeated(t *testing.T) {
 				t.Errorf("the last try met %+v, want a connection that ended", last.Failure)
 			}
 		})
+	}
+}
+
+func TestAServerThatFailsRoundAfterRoundIsAskedOnceInEach(t *testing.T) {
+	failing := true
+	server := newPooled(t, answerAPI)
+	server.overHTTP1 = func(w http.ResponseWriter, r *http.Request) {
+		if failing {
+			w.WriteHeader(http.StatusInternalServerError)
+			return
+		}
+		answerAPI(w, r)
+	}
+	for round, test := range []struct {
+		failing bool
+		want    int
+	}{{true, 2}, {true, 1}, {true, 1}, {false, 1}, {true, 2}, {true, 1}} {
+		failing = test.failing
+		if got := len(server.Observe(t.Context()).API.ServiceHost.Exchanges); got != test.want {
+			t.Errorf("round %d: the server was asked %d times, want %d", round, got, test.want)
+		}
 	}
 }
