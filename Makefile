@@ -4,7 +4,7 @@
 RACE := $(if $(shell command -v gcc || command -v clang),-race)
 LDFLAGS := -s -w
 
-.PHONY: build test test-long lint bench soak browser cluster diagnosis watch cluster-up cluster-down fuzz chart sandbox clean
+.PHONY: build test test-long lint bench soak browser fleet cluster diagnosis watch fleet-cluster cluster-up cluster-down fuzz chart sandbox clean
 
 build: ## the binary, stripped, as it ships
 	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o lifeline ./agent
@@ -31,6 +31,10 @@ chart: ## lint the chart and render it in both kinds
 soak: ## an hour in the sandbox with faults that come and go at random
 	go test ./e2e/soak -v -timeout 2h -duration 1h
 
+FLEET := 10000
+fleet: ## FLEET agents in virtual time: what they ask of the API server, steady, restarted, and as it goes and comes back
+	GOGC=400 go test ./e2e/fleet -count=1 -v -timeout 1h -agents $(FLEET) -gone 10m | grep --line-buffered -v '^=== '
+
 SCREENSHOTS := $(CURDIR)/dist/screenshots
 browser: ## the tests of the status page in Chromium alone, and pictures of it in SCREENSHOTS
 	.ci/browser -screenshots "$(SCREENSHOTS)"
@@ -44,6 +48,10 @@ diagnosis: ## the faults on a real Kubernetes alone, and the score of how they w
 WATCH := 30m
 watch: ## a healthy cluster for WATCH, to which one thing after another happens; nothing false may be said
 	.ci/cluster watch $(WATCH)
+
+AGENTS := 1000
+fleet-cluster: ## what AGENTS agents cost a real API server
+	.ci/cluster fleet $(AGENTS)
 
 cluster-up: ## a real Kubernetes with Lifeline in it, to look at; Linux and root
 	go -C e2e/cluster run ./playground up
