@@ -3,6 +3,7 @@
 package cluster
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,10 +12,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 )
 
 // host is where programs run: the namespaces of a node, or this machine where
@@ -170,6 +173,30 @@ func (h *host) process(component string) (*process, error) {
 		return nil, fmt.Errorf("no component is called %q", component)
 	}
 	return p, nil
+}
+
+// ProcessorTime is what a component has spent since it was started last.
+func (h *host) ProcessorTime(component string) (time.Duration, error) {
+	p, err := h.process(component)
+	if err != nil {
+		return 0, fmt.Errorf("ask for the processor time: %w", err)
+	}
+	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.process.Pid))
+	if err != nil {
+		return 0, fmt.Errorf("ask for the processor time of %s: %w", component, err)
+	}
+	// The name of the program, in brackets, may hold anything. utime and stime are
+	// the 14th and 15th of all fields, in hundredths of a second, proc_pid_stat(5).
+	fields := strings.Fields(string(content[bytes.LastIndexByte(content, ')')+1:]))
+	var spent time.Duration
+	for _, field := range fields[11:13] {
+		ticks, err := strconv.ParseInt(field, 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("ask for the processor time of %s: %w", component, err)
+		}
+		spent += time.Duration(ticks) * 10 * time.Millisecond
+	}
+	return spent, nil
 }
 
 func (h *host) signal(component string, signal syscall.Signal) error {

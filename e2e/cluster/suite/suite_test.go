@@ -22,6 +22,7 @@ var (
 	image      = flag.String("image", "", "`reference` of an image of Lifeline that the cluster of -kubeconfig can pull")
 	long       = flag.Bool("long", false, "run the tests too that wait for kubelet to rotate a token")
 	every      = flag.Bool("every", false, "try every fault, the rare ones too, and hold all to the score that is wanted")
+	fleetSize  = flag.Int("fleet", 0, "how many agents to measure the API server with")
 	watch      = flag.Duration("watch", 0, "how long to watch a healthy cluster to which things happen")
 )
 
@@ -50,6 +51,7 @@ func TestLifeline(t *testing.T) {
 		{"nodes", nodes},
 		{"faults", faults},
 		{"watch", watchCluster},
+		{"fleet", fleet},
 		{"network", noWayOut},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.test(ctx, t, s) })
