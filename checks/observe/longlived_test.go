@@ -2,6 +2,7 @@ package observe_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
@@ -429,6 +430,28 @@ func TestAConnectionThatIsNotProvenCarriesNothing(t *testing.T) {
 	}
 	if facts := server.kept(t); facts != (checks.LongLivedFacts{}) || len(server.asked) > 0 {
 		t.Errorf("got %+v and the requests %v, want none", facts, server.asked)
+	}
+}
+
+// TestWhereverADialerLeadsTheServerHasToProveItself has the connections to an API
+// server led to one of another name.
+func TestWhereverADialerLeadsTheServerHasToProveItself(t *testing.T) {
+	for host, proven := range map[string]bool{"127.0.0.1": true, "10.96.0.1": false} {
+		t.Run(host, func(t *testing.T) {
+			server := newPooled(t, answerAPI)
+			there := net.JoinHostPort(server.Pod.Environment["KUBERNETES_SERVICE_HOST"], server.Pod.Environment["KUBERNETES_SERVICE_PORT"])
+			server.Pod.Environment["KUBERNETES_SERVICE_HOST"] = host
+			server.Dial = func(ctx context.Context, network, _ string) (net.Conn, error) {
+				return new(net.Dialer).DialContext(ctx, network, there)
+			}
+			facts := server.Observe(t.Context())
+			if verified := facts.API.ServiceHost.Last().TLS.Verified; verified != proven {
+				t.Errorf("the handshake is verified: %t, want %t", verified, proven)
+			}
+			if asked := len(server.asked) > 0; asked != proven || len(server.conns) == 0 {
+				t.Errorf("got the requests %v over %d connections, want some: %t", server.asked, len(server.conns), proven)
+			}
+		})
 	}
 }
 
