@@ -84,7 +84,7 @@ func chartPolicy(ctx context.Context, t *testing.T, s suite) {
 			// Why the ports of the API servers themselves are in it by default.
 			"with the address and the port of the Service alone",
 			map[string]any{"networkPolicy.apiServer.to": blocks(cluster.ServerAddress), "networkPolicy.apiServer.ports": []int{443}},
-			func(found report) bool { return found.verdicts()["api"] == "fail: tcp-timeout" }, false,
+			func(found report) bool { return found.first() == "tcp-timeout-networkpolicy" }, false,
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
