@@ -77,13 +77,13 @@ func failedLookup(lookup checks.Lookup, facts *checks.Facts) []problem {
 	likely := func(reason checks.Reason, what, found string) []problem {
 		return []problem{failed(reason, what, found)[0].likely()}
 	}
-	silent := func(reason checks.Reason, what, found string) []problem {
-		return []problem{likely(reason, what, found)[0].silent(longestSilence(lookup))}
+	silent := func(what, found string) []problem {
+		return []problem{likely(checks.DNSTimeout, what, found)[0].silent(longestSilence(lookup))}
 	}
 	outcomes := outcomesOf(lookup.Queries)
 	switch {
 	case len(lookup.Queries) == 0 && lookup.Cut:
-		return silent(checks.DNSTimeout, fmt.Sprintf("its time limit was over after %s, before %s was asked", seconds(lookup.Seconds), servers), "no query in time")
+		return silent(fmt.Sprintf("its time limit was over after %s, before %s was asked", seconds(lookup.Seconds), servers), "no query in time")
 	case outcomes.cutOverTCP != nil:
 		return likely(checks.DNSTCPBlockedUDPOK, fmt.Sprintf("%s answers over UDP with a cut reply, and over TCP not at all: %s", outcomes.cutOverTCP.Nameserver, outcomes.cutOverTCP.Failure.Message), "a truncated reply")
 	case outcomes.alias != nil:
@@ -93,9 +93,9 @@ func failedLookup(lookup checks.Lookup, facts *checks.Facts) []problem {
 	case outcomes.rcodes["SERVFAIL"] > 0:
 		return likely(checks.DNSServfailCoreDNSUnsynced, servers+" cannot answer (SERVFAIL)", "SERVFAIL")
 	case outcomes.unheard != "" && (outcomes.empty != nil || outcomes.rcodes["NXDOMAIN"] > 0):
-		return silent(checks.DNSTimeout, fmt.Sprintf("%s answers for some of the %d names that the search list makes of it, and for %s it did not within %s", servers, len(lookup.Candidates), outcomes.unheard, seconds(lookup.Seconds)), "no answer for "+outcomes.unheard)
+		return silent(fmt.Sprintf("%s answers for some of the %d names that the search list makes of it, and for %s it did not within %s", servers, len(lookup.Candidates), outcomes.unheard, seconds(lookup.Seconds)), "no answer for "+outcomes.unheard)
 	case lookup.Cut && (outcomes.empty != nil || outcomes.rcodes["NXDOMAIN"] > 0):
-		return silent(checks.DNSTimeout, fmt.Sprintf("the time limit of %s ended the search among %d names; answers come late or from some nameservers only", seconds(lookup.Seconds), len(lookup.Candidates)), "no answer in time")
+		return silent(fmt.Sprintf("the time limit of %s ended the search among %d names; answers come late or from some nameservers only", seconds(lookup.Seconds), len(lookup.Candidates)), "no answer in time")
 	case outcomes.empty != nil && (outcomes.rcodes["NXDOMAIN"] == 0 || isWithin(outcomes.empty.Name, searchedZone(conf))):
 		return likely(checks.DNSNoData, fmt.Sprintf("%s says that %s exists and has no address, neither A nor AAAA", outcomes.empty.Nameserver, outcomes.empty.Name), "an answer without an address")
 	case outcomes.rcodes["NXDOMAIN"] > 0:
@@ -113,7 +113,7 @@ func failedLookup(lookup checks.Lookup, facts *checks.Facts) []problem {
 	case outcomes.unreachable != "":
 		return likely(checks.DNSUnreachable, fmt.Sprintf("%s cannot be reached: %s", servers, outcomes.unreachable), outcomes.unreachable)
 	case outcomes.failures[checks.TimedOut] > 0:
-		return silent(checks.DNSTimeout, fmt.Sprintf("%s did not answer within %s", servers, seconds(lookup.Seconds)), "no answer")
+		return silent(fmt.Sprintf("%s did not answer within %s", servers, seconds(lookup.Seconds)), "no answer")
 	default:
 		return likely(checks.DNSUnreachable, fmt.Sprintf("%s cannot be reached: %s", servers, first(outcomes.message, "no query was made")), first(outcomes.message, "no query was made"))
 	}
