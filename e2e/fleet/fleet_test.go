@@ -78,19 +78,15 @@ func scenes() []scene {
 		patience = 2 * time.Minute
 		short    = 2 * interval
 		// By then each agent has made the connection that it keeps.
-		settled = 6 * interval
+		settled = 5 * interval
 	)
 	back, halves := start+*gone, start+patience
 	// What takes long, or is no goal but has to be known, is played with fewer.
-	few := min(*agents, max(*agents/5, 1000))
+	few := min(*agents, max(*agents/10, 1000))
 	return []scene{
 		{
-			name: "steady", agents: *agents, within: interval,
-			parts: []part{{"", settled, settled + 4*interval, 2, 1, true}},
-		},
-		{
 			name: "all started within a second", agents: *agents, within: time.Second,
-			parts: settling("", 0, 3, 3),
+			parts: append(settling("", 0, 3, 3), part{"steady", settled, settled + 4*interval, 2, 1, true}),
 		},
 		{
 			name: fmt.Sprintf("refused for %s", *gone), agents: *agents, within: interval,
@@ -134,7 +130,7 @@ func settling(after string, from time.Duration, requests, handshakes int) []part
 	named := func(name string) string { return strings.TrimPrefix(after+", "+name, ", ") }
 	return []part{
 		{named("two intervals"), from, from + 2*interval, requests, handshakes, false},
-		{named("from the third"), from + 2*interval, from + 5*interval, 2, 2, true},
+		{named("from the third"), from + 2*interval, from + 4*interval, 2, 2, true},
 	}
 }
 
