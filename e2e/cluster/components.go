@@ -45,6 +45,11 @@ func components() []component {
 			packages: []string{containerd + "/cmd/containerd", containerd + "/cmd/containerd-shim-runc-v2", containerd + "/cmd/ctr"},
 		},
 		{name: "coredns", version: "v1.15.0", packages: []string{"github.com/coredns/coredns"}},
+		{
+			// Of its many ways to find what it looks at, the one of a cluster.
+			name: "prometheus", version: "v0.316.0", packages: []string{"github.com/prometheus/prometheus/cmd/prometheus"},
+			flags: []string{"-tags=remove_all_sd,enable_kubernetes_sd"},
+		},
 		{name: "helm", version: "v4.3.1", packages: []string{"helm.sh/helm/v4/cmd/helm"}},
 		{
 			name: "kubernetes", version: kubernetesVersion, module: "kubernetes", packages: []string{"tool"},
