@@ -4,7 +4,7 @@
 RACE := $(if $(shell command -v gcc || command -v clang),-race)
 LDFLAGS := -s -w
 
-.PHONY: build test test-long lint bench soak browser fleet cluster diagnosis watch fleet-cluster cluster-up cluster-down fuzz chart sandbox clean
+.PHONY: build test test-long lint bench soak browser fleet cluster diagnosis alerts watch fleet-cluster cluster-up cluster-down fuzz chart sandbox clean
 
 build: ## the binary, stripped, as it ships
 	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o lifeline ./agent
@@ -16,7 +16,7 @@ test: ## all tests; those in Chromium where it is installed, those on a real Kub
 	.ci/browser
 	.ci/cluster
 
-test-long: ## the tests on a real Kubernetes, with those that wait for a token to be rotated
+test-long: ## the tests on a real Kubernetes, with those that wait for a token to be rotated, and for alerts
 	.ci/cluster -long
 
 sandbox: ## the agent in a pretend pod, with faults to switch on
@@ -44,6 +44,9 @@ cluster: ## the tests on a real Kubernetes alone, told one by one; see e2e/clust
 
 diagnosis: ## the faults on a real Kubernetes alone, and the score of how they were told
 	.ci/cluster diagnosis
+
+alerts: ## a pod, a node and the cluster break on a real Kubernetes, and Prometheus tells which, as long as that takes
+	.ci/cluster alerts
 
 WATCH := 30m
 watch: ## a healthy cluster for WATCH, to which one thing after another happens; nothing false may be said

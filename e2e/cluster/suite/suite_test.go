@@ -20,7 +20,7 @@ import (
 var (
 	kubeconfig = flag.String("kubeconfig", "", "`file` of a cluster that runs already, in which the tests then run that need no cluster of their own")
 	image      = flag.String("image", "", "`reference` of an image of Lifeline that the cluster of -kubeconfig can pull")
-	long       = flag.Bool("long", false, "run the tests too that wait for kubelet to rotate a token")
+	long       = flag.Bool("long", false, "run the tests too that wait for kubelet to rotate a token, and have alerts wait as long as they do")
 	every      = flag.Bool("every", false, "try every fault, the rare ones too, and hold all to the score that is wanted")
 	fleetSize  = flag.Int("fleet", 0, "how many agents to measure the API server with")
 	watch      = flag.Duration("watch", 0, "how long to watch a healthy cluster to which things happen")
@@ -49,6 +49,7 @@ func TestLifeline(t *testing.T) {
 		{"examples", examples},
 		{"life", life},
 		{"nodes", nodes},
+		{"alerts", alerts},
 		{"faults", faults},
 		{"watch", watchCluster},
 		{"fleet", fleet},
