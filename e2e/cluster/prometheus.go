@@ -138,7 +138,7 @@ func (c *Cluster) prometheusReady(ctx context.Context) error {
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("Prometheus is not ready: %s", response.Status)
+		return fmt.Errorf("it is not ready: %s", response.Status)
 	}
 	return nil
 }

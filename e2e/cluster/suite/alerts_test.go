@@ -198,9 +198,9 @@ func pace() time.Duration {
 	return interval
 }
 
-// aMinute of what an alert waits for is shorter without -long, as the agents'
-// intervals are.
-const aMinute = 5 * time.Second
+// hurried is a minute of what an alert waits for. Without -long it is shorter, as the
+// agents' intervals are.
+const hurried = 5 * time.Second
 
 // rulesFile has the rules that are shipped, to the letter with -long.
 func (s suite) rulesFile(t *testing.T) string {
@@ -213,16 +213,16 @@ func (s suite) rulesFile(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	hurried := regexp.MustCompile(`(?m)^ +for: \d+m$`).ReplaceAllStringFunc(string(content), func(line string) string {
+	rules := regexp.MustCompile(`(?m)^ +for: \d+m$`).ReplaceAllStringFunc(string(content), func(line string) string {
 		key, value, _ := strings.Cut(line, ": ")
 		waits, err := time.ParseDuration(value)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return fmt.Sprintf("%s: %.0fs", key, aMinute.Seconds()*waits.Minutes())
+		return fmt.Sprintf("%s: %.0fs", key, hurried.Seconds()*waits.Minutes())
 	})
 	file := filepath.Join(t.TempDir(), "rules.yaml")
-	if err := os.WriteFile(file, []byte(hurried), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(rules), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return file
