@@ -33,7 +33,7 @@ soak: ## an hour in the sandbox with faults that come and go at random
 
 FLEET := 10000
 fleet: ## FLEET agents in virtual time: what they ask of the API server, steady, restarted, and as it goes and comes back
-	go test ./e2e/fleet -count=1 -v -timeout 1h -agents $(FLEET) -gone 10m | grep --line-buffered -v '^=== '
+	go test ./e2e/fleet -count=1 -v -timeout 1h -agents $(FLEET) -gone 10m
 
 SCREENSHOTS := $(CURDIR)/dist/screenshots
 browser: ## the tests of the status page in Chromium alone, and pictures of it in SCREENSHOTS
