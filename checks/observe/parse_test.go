@@ -130,7 +130,8 @@ func TestRetryAfterIsSecondsOrADate(t *testing.T) {
 		"Mon, 23 Nov 2026 11:00:00 GMT": 0,
 		"-1":                            0,
 		"soon":                          0,
-		"99999999999999999999":          0,
+		"99999999999999999999":          maxRetryAfter,
+		"2147483648":                    maxRetryAfter,
 		"":                              0,
 	} {
 		if got := retryAfter(header, now); got != want {
