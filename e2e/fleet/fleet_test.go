@@ -81,6 +81,8 @@ func scenes() []scene {
 		settled = 5 * interval
 	)
 	back, halves := start+*gone, start+patience
+	// Over is by then what was under way as the API server went.
+	alone := start + time.Second
 	// What takes long, or is no goal but has to be known, is played with fewer.
 	few := min(*agents, max(*agents/10, 1000))
 	return []scene{
@@ -91,12 +93,12 @@ func scenes() []scene {
 		{
 			name: fmt.Sprintf("refused for %s", *gone), agents: *agents, within: interval,
 			turns: []turn{{start, refusing}, {back, well}},
-			parts: append([]part{{"meanwhile", start, back, 0, 0, false}}, settling("back", back, 3, 3)...),
+			parts: append([]part{{"meanwhile", alone, back, 0, 0, false}}, settling("back", back, 3, 3)...),
 		},
 		{
 			name: fmt.Sprintf("silent for %s", *gone), agents: few, within: interval,
 			turns: []turn{{start, silent}, {back, well}},
-			parts: append([]part{{"meanwhile", start, back, 0, 0, false}}, settling("back", back, deepMost, deepMost)...),
+			parts: append([]part{{"meanwhile", alone, back, 0, 0, false}}, settling("back", back, deepMost, deepMost)...),
 		},
 		{
 			name: fmt.Sprintf("429 for %s, Retry-After %d", patience, retryAfter), agents: *agents, within: interval,
