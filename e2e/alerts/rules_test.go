@@ -20,6 +20,7 @@ type rule struct {
 	Alert       string            `yaml:"alert,omitempty"`
 	Expr        string            `yaml:"expr"`
 	For         string            `yaml:"for,omitempty"`
+	KeepFiring  string            `yaml:"keep_firing_for,omitempty"`
 	Labels      map[string]string `yaml:"labels,omitempty"`
 	Annotations map[string]string `yaml:"annotations,omitempty"`
 }
@@ -108,19 +109,26 @@ func TestTheFilesNoticeABrokenRule(t *testing.T) {
 	for _, broken := range []struct {
 		// rule is the name of an alert or a recording rule.
 		rule string
-		// from becomes to in the expression of each rule of the name. Where it is
-		// empty, to is what the rule waits.
+		// from becomes to in the expression of each rule of the name, and in how long
+		// it keeps firing. Where it is empty, to is what the rule waits.
 		from, to string
 		// file and test are who must notice.
 		file, test string
 	}{
-		{"agent:lifeline_failing:bool", `and on (cluster, job, instance) lifeline_check_status{status="fail"} == 1`, "", "scope", "An agent without a round, or whose last is old, says nothing of its pod."},
+		{"agent:lifeline_failing:bool", "and on (cluster, namespace, pod, job, instance)\n  (lifeline_check_status{status=\"fail\"} or last_over_time(lifeline_check_status{status=\"fail\"}[2m])) == 1", "", "scope", "An agent without a round, or whose last is old, says nothing of its pod."},
 		{"agent:lifeline_failing:bool", "by (cluster, node, namespace", "by (cluster, node, job, namespace", "scope", "An agent that two jobs scrape counts once."},
 		{"agent:lifeline_failing:bool", "by (cluster, node", "by (node", "scope", "Two clusters have a Prometheus in common, and nodes and pods of the same names."},
+		{"agent:lifeline_failing:bool", "[2m]", "[29s]", "scope", "Every ninth scrape is lost, and alerts fire all the same."},
+		{"agent:lifeline_failing:bool", "[2m]", "[59s]", "scope", "The agent of a node that fails is replaced within a minute."},
+		{"agent:lifeline_failing:bool", "on (cluster, namespace, pod, job, instance)", "on (cluster, job, instance)", "scope", "Two pods of a node have the same instance, of which one fails and the other has had no round."},
+		{"agent:lifeline_cause:first", "agent:lifeline_cause:first unless", "vector(1) unless", "scope", "Every ninth scrape is lost, and alerts fire all the same."},
+		{"agent:lifeline_cause:first", "unless on (cluster, namespace, pod, instance) lifeline_check_status", "", "scope", "A cause that gave way to another is not looked back for."},
 		{"agent:lifeline_cause:first", "and on (cluster, node, namespace, pod, instance) agent:lifeline_failing:bool == 1", "", "scope", "A pod that is only warned of its manifest speaks for its node."},
 		{"cluster_node:lifeline_failing:bool", "token-not-mounted-automount-false|", "", "scope", "A pod whose manifest is wrong is the only one on its node, and of it alone."},
 		{"cluster_node:lifeline_failing:bool", "env-.+|", "", "scope", "The manifest of every pod is wrong, of which no node and no cluster is at fault."},
 		{"cluster_node:lifeline_failing:bool", "min by", "max by", "scope", "One of two agents on a node fails, and that is the pod."},
+		{"cluster:lifeline_nodes:count", "or agent:lifeline_down:bool", "", "scope", "Prometheus comes to scrape none but the agent of the node that fails."},
+		{"LifelineClusterFailing", "5m", "0s", "scope", "Two of four nodes fail, and a third for half of every seven minutes."},
 		{"LifelineClusterFailing", "> 0.5", ">= 0.5", "scope", "One of two nodes fails, which is not more than half of them."},
 		{"LifelineClusterFailing", "", "5m", "scope", "Agents notice the beginning and the end of an outage one after the other."},
 		{"LifelineNodeFailing", `unless on (cluster) ALERTS{alertname="LifelineClusterFailing", alertstate="firing"}`, "", "scope", "Both of two nodes fail."},
@@ -132,17 +140,22 @@ func TestTheFilesNoticeABrokenRule(t *testing.T) {
 		{"LifelinePodFailing", "", "0s", "scope", "Something fails for too short a time."},
 		{"LifelineTokenRotationStalled", `unless on (cluster) ALERTS{alertname="LifelineClusterFailing", alertstate="firing"}`, "", "rotation", "An outage of the API keeps every kubelet from rotating, and is told of alone."},
 		{"LifelineTokenRotationStalled", `unless on (cluster, node) ALERTS{alertname="LifelineNodeFailing", alertstate="firing"}`, "", "rotation", "An outage of one node is told of alone for that node."},
-		{"LifelineTokenRotationStalled", "", "0s", "rotation", "After the outage kubelet has five minutes for what it missed."},
+		{"LifelineTokenRotationStalled", "", "0s", "rotation", "After the alert of an outage kubelet has five minutes for what it missed."},
 		{"LifelineCAExpiring", "< 0.05", "< 0.06", "certificates", "The CA comes to have less than a twentieth of its lifetime left."},
 		{"LifelineCAExpiring", `unless on (cluster) ALERTS{alertname="LifelineCAExpiring", severity="critical", alertstate="firing"}`, "", "certificates", "The CA comes to have less than a hundredth left, and something fires all the while."},
 		{"LifelineServingCertificateExpiring", "min_over_time(cluster:lifeline_serving_certificate_lifetime_left:ratio[10m])", "cluster:lifeline_serving_certificate_lifetime_left:ratio", "certificates", "One of several API servers has an old certificate, and the only agent meets it now and then."},
 		{"agent:lifeline_down:bool", "or agent:lifeline_down:bool", "", "down", "An agent cannot be scraped for hours, and then again."},
-		{"agent:lifeline_down:bool", "and on (cluster, job, instance) (present_over_time(lifeline_healthy[1h]) or agent:lifeline_down:bool)", "", "down", "A target that never was an agent is none of Lifeline's business."},
-		{"agent:lifeline_down:bool", "on (cluster, job, instance)", "on (job, instance)", "down", "In one of two clusters something else is down, at the address of an agent in the other."},
+		{"agent:lifeline_down:bool", "and on (cluster, namespace, pod, job, instance) (present_over_time(lifeline_healthy[1h]) or agent:lifeline_down:bool)", "", "down", "A target that never was an agent is none of Lifeline's business."},
+		{"agent:lifeline_down:bool", "on (cluster, namespace, pod, job, instance)", "on (cluster, job, instance)", "down", "Something else is down on the node of an agent, and both have the same instance."},
+		{"agent:lifeline_down:bool", "on (cluster, namespace, pod, job, instance)", "on (job, instance)", "down", "In one of two clusters something else is down, at the address of an agent in the other."},
 		{"LifelineAgentStale", "changes(lifeline_rounds_total[5m]) == 0", "lifeline_rounds_total", "stale", "The clock of a node is an hour behind, or an hour ahead."},
-		{"LifelineAgentStale", "unless on (cluster, job, instance) time() - lifeline_last_round_timestamp_seconds <= 3 * lifeline_interval_seconds", "", "stale", "An interval is longer than what is looked back."},
+		{"LifelineAgentStale", "unless on (cluster, namespace, pod, job, instance) time() - lifeline_last_round_timestamp_seconds <= 3 * lifeline_interval_seconds", "", "stale", "An interval is longer than what is looked back."},
+		{"LifelineAgentStale", "on (cluster, namespace, pod, job, instance)", "on (cluster, job, instance)", "stale", "Of two agents with the same instance one ends no round any more."},
 		{"agent:lifeline_flapping:bool", "3.5", "2.5", "flapping", "Three times within an hour are not enough."},
 		{"LifelineFlapping", `unless on (cluster) ALERTS{alertname="LifelineFlapping", scope="cluster", alertstate="firing"}`, "", "flapping", "Agents on more than half of the nodes flap, and that is the cluster."},
+		{"agent:lifeline_flapping:bool", "- resets(lifeline_episodes_total[1h])", "", "flapping", "Through one outage an agent is started anew four times, and the outage ends."},
+		{"LifelineFlapping", `unless on (cluster, node) ALERTS{alertname="LifelineNodeFailing", alertstate="firing"}`, "", "flapping", "A node that flapped fails for good, and that is what is told."},
+		{"LifelineFlapping", `unless on (cluster) ALERTS{alertname="LifelineClusterFailing", alertstate="firing"}`, "", "flapping", "A cluster that flapped fails for good, and that is what is told."},
 		{"cluster:lifeline_authenticates:ratio", `status=~"ok|warn"`, `status!="fail"`, "fleet", "Two of four agents fail, each in another way, and one is warned."},
 	} {
 		t.Run(broken.rule+" with "+broken.to+" for "+broken.from, func(t *testing.T) {
@@ -159,8 +172,9 @@ func TestTheFilesNoticeABrokenRule(t *testing.T) {
 						one.For, found = broken.to, true
 						continue
 					}
-					found = found || strings.Contains(one.Expr, broken.from)
+					found = found || strings.Contains(one.Expr+one.KeepFiring, broken.from)
 					one.Expr = strings.ReplaceAll(one.Expr, broken.from, broken.to)
+					one.KeepFiring = strings.ReplaceAll(one.KeepFiring, broken.from, broken.to)
 				}
 			}
 			if !found {

@@ -213,7 +213,7 @@ func (s suite) rulesFile(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rules := regexp.MustCompile(`(?m)^ +for: \d+m$`).ReplaceAllStringFunc(string(content), func(line string) string {
+	rules := regexp.MustCompile(`(?m)^ +(?:keep_firing_)?for: \d+m$`).ReplaceAllStringFunc(string(content), func(line string) string {
 		key, value, _ := strings.Cut(line, ": ")
 		waits, err := time.ParseDuration(value)
 		if err != nil {
@@ -347,7 +347,8 @@ func (o *observatory) active(ctx context.Context, state promv1.AlertState) (map[
 // quiet waits until there is no alert, not even one that does not fire yet.
 func (o *observatory) quiet(ctx context.Context, t *testing.T) {
 	t.Helper()
-	eventually(ctx, t, time.Minute, func() error {
+	// An alert may outlast its cause, and for less than the longest wait.
+	eventually(ctx, t, o.longestWait(ctx, t)+time.Minute, func() error {
 		active, err := o.active(ctx, "")
 		if err == nil && len(active) > 0 {
 			err = fmt.Errorf("there are still %+v", slices.Collect(maps.Keys(active)))
