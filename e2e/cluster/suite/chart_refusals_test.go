@@ -27,7 +27,9 @@ func chartRefusals(ctx context.Context, t *testing.T, s suite) {
 		}
 	}
 	for _, test := range []struct {
-		name   string
+		name string
+		// given are values that are right by themselves.
+		given  map[string]any
 		values map[string]any
 		// says is what the refusal must say of a value, that it is at its path
 		// where there is nothing for it.
@@ -70,12 +72,75 @@ func chartRefusals(ctx context.Context, t *testing.T, s suite) {
 			},
 		},
 		{
+			name: "peers, constraints and labels that Kubernetes refuses",
+			values: map[string]any{
+				"networkPolicy.from": []any{map[string]any{
+					"ipBlock": map[string]any{"cidr": "192.0.2.0/28"}, "podSelector": map[string]any{},
+				}},
+				"networkPolicy.dns.to": []any{map[string]any{"ipBlock": map[string]any{"cidr": "192.0.2.1"}}},
+				"topologySpreadConstraints": []any{
+					map[string]any{"maxSkew": 1, "minDomains": 2, "topologyKey": "", "whenUnsatisfiable": "ScheduleAnyway"},
+				},
+				"metrics.podMonitor.labels":     map[string]string{"release": "a b"},
+				"metrics.serviceMonitor.labels": map[string]string{"a b": "release"},
+				"metrics.prometheusRule.labels": map[string]string{"release": "-"},
+				"metrics.dashboard.labels":      map[string]string{"release": strings.Repeat("a", 64)},
+				"podLabels":                     map[string]string{"/team": "platform"},
+				"nodeSelector":                  map[string]string{"pool": "a/b"},
+			},
+			says: map[string]string{
+				"networkPolicy.from":        "at '/networkPolicy/from/0'",
+				"networkPolicy.dns.to":      "at '/networkPolicy/dns/to/0/ipBlock/cidr'",
+				"topologySpreadConstraints": "at '/topologySpreadConstraints/0/whenUnsatisfiable'",
+			},
+		},
+		{
+			name: "a constraint that is there twice", given: map[string]any{"kind": "Deployment"},
+			values: map[string]any{"topologySpreadConstraints": []any{spread(), spread()}},
+			says:   map[string]string{"topologySpreadConstraints": "topologyKey kubernetes.io/hostname and whenUnsatisfiable ScheduleAnyway twice"},
+		},
+		{
+			name:   "a DaemonSet that puts new pods beside the old ones, on one port and with some missing",
+			values: map[string]any{"hostNetwork": true, "updateStrategy.rollingUpdate": map[string]any{"maxSurge": 1}},
+			says: map[string]string{
+				"hostNetwork":                  "must be 0 for a DaemonSet with hostNetwork",
+				"updateStrategy.rollingUpdate": "updateStrategy.rollingUpdate.maxUnavailable of a DaemonSet must be 0 beside it, and is 1",
+			},
+		},
+		{
+			name: "a DaemonSet that replaces no pod", values: map[string]any{"updateStrategy.rollingUpdate": map[string]any{"maxUnavailable": 0}},
+			says: map[string]string{"updateStrategy.rollingUpdate": "maxSurge is 0 and updateStrategy.rollingUpdate.maxUnavailable is 0: one must be above zero"},
+		},
+		{
+			name: "a Deployment that replaces no pod", given: map[string]any{"kind": "Deployment"},
+			values: map[string]any{"updateStrategy.rollingUpdate": map[string]any{"maxSurge": "0%", "maxUnavailable": 0}},
+			says:   map[string]string{"updateStrategy.rollingUpdate": "maxSurge is 0% and updateStrategy.rollingUpdate.maxUnavailable is 0: one must be above zero"},
+		},
+		{
+			name: "a budget for all pods", given: map[string]any{"kind": "Deployment", "replicas": 2, "podDisruptionBudget.enabled": true},
+			values: map[string]any{"podDisruptionBudget.maxUnavailable": "51%"},
+			says:   map[string]string{"podDisruptionBudget.maxUnavailable": "podDisruptionBudget.maxUnavailable is 51%: it must be fewer than all of the 2 replicas"},
+		},
+		{
+			name: "scrapes too rare for the alerts, or twice",
+			values: map[string]any{
+				"metrics.podMonitor.enabled": true, "metrics.podMonitor.interval": "1d", "metrics.serviceMonitor.interval": "2m1s",
+				"podAnnotations": map[string]string{"prometheus.io/scrape": "true"},
+			},
+			says: map[string]string{
+				"metrics.podMonitor.enabled":      "metrics.podMonitor.enabled are set",
+				"metrics.podMonitor.interval":     "metrics.podMonitor.interval is 1d",
+				"metrics.serviceMonitor.interval": "metrics.serviceMonitor.interval is 2m1s",
+				"podAnnotations":                  "prometheus.io/scrape of podAnnotations",
+			},
+		},
+		{
 			name: "an interval out of its range", values: map[string]any{"config.interval": "61m"},
 			says: map[string]string{"config.interval": "config.interval is 61m"},
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			message := r.refuse(ctx, t, test.values)
+			message := r.refuse(ctx, t, test.given, test.values)
 			for _, path := range slices.Sorted(maps.Keys(test.values)) {
 				want := test.says[path]
 				if want == "" {

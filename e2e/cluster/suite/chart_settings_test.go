@@ -18,7 +18,7 @@ func deploymentSettings(t *testing.T, s suite) []setting {
 	t.Helper()
 	settings := []setting{
 		{"kind", "Deployment", func(l live) any { return l.kinds() }, nil},
-		{"replicas", 2, func(l live) any { return len(l.pods) }, nil},
+		{"replicas", 3, func(l live) any { return len(l.pods) }, nil},
 		{"updateStrategy.type", "Recreate", func(l live) any { return l.workloads[0].Spec["strategy"] }, map[string]string{"type": "Recreate"}},
 		{"image.repository", s.repository, func(l live) any { return l.container().Image }, s.repository + ":" + s.tag},
 		{"image.tag", s.tag, func(l live) any { return l.container().Image }, s.repository + ":" + s.tag},
@@ -89,7 +89,7 @@ func deploymentSettings(t *testing.T, s suite) []setting {
 			func(l live) any {
 				return []any{l.at("PodDisruptionBudget", "status", "expectedPods"), l.at("PodDisruptionBudget", "spec", "unhealthyPodEvictionPolicy")}
 			},
-			[]any{2, "AlwaysAllow"},
+			[]any{3, "AlwaysAllow"},
 		},
 		{"podDisruptionBudget.maxUnavailable", 2, func(l live) any { return l.at("PodDisruptionBudget", "status", "disruptionsAllowed") }, nil},
 	}
