@@ -27,7 +27,7 @@ import (
 )
 
 var (
-	agents = flag.Int("agents", 30, "how many agents there are")
+	agents = flag.Int("agents", 20, "how many agents there are")
 	gone   = flag.Duration("gone", time.Minute, "for how long the API server is gone where it is")
 )
 
@@ -82,7 +82,7 @@ func scenes() []scene {
 	)
 	back, halves := start+*gone, start+patience
 	// Over is by then what was under way as the API server went.
-	alone := start + time.Second
+	alone := start + interval
 	// What takes long, or is no goal but has to be known, is played with fewer.
 	few := min(*agents, max(*agents/10, 1000))
 	return []scene{

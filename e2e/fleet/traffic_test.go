@@ -72,9 +72,9 @@ func (c *count) within(from, to time.Duration) (sum summary) {
 	return sum
 }
 
-// peakOverMean is 1 where there is nothing.
+// peakOverMean is 1 where there is next to nothing.
 func (s summary) peakOverMean() float64 {
-	if s.peak == 0 {
+	if s.mean < 1 {
 		return 1
 	}
 	return float64(s.peak) / s.mean
