@@ -46,13 +46,15 @@ type PrometheusOptions struct {
 	// Scrape is the part of its configuration that begins with scrape_configs. It
 	// finds the API server and its credentials as in a pod.
 	Scrape string
+	// Every is from one scrape of an agent to the next, and how long one may take.
+	Every time.Duration
 	// Rules is a file of rules.
 	Rules string
 }
 
 // StartPrometheus starts Prometheus on the first node of an own cluster, and
-// returns its API when it is ready. It looks at everything once a second. Its log
-// is beside those of the components; it ends with the cluster or with
+// returns its API when it is ready. It evaluates rules once a second. Its log is
+// beside those of the components; it ends with the cluster or with
 // StopPrometheus.
 func (c *Cluster) StartPrometheus(ctx context.Context, options PrometheusOptions) (promv1.API, error) {
 	prometheusAPI, err := c.startPrometheus(ctx, options)
@@ -70,7 +72,8 @@ func (c *Cluster) startPrometheus(ctx context.Context, options PrometheusOptions
 		return nil, err
 	}
 	file := filepath.Join(c.folder, "prometheus.yml")
-	configuration := fmt.Sprintf("global: {scrape_interval: 1s, evaluation_interval: 1s}\nrule_files: [%q]\n%s", options.Rules, options.Scrape)
+	configuration := fmt.Sprintf("global: {scrape_interval: %[1]s, scrape_timeout: %[1]s, evaluation_interval: 1s}\nrule_files: [%[2]q]\n%[3]s",
+		options.Every, options.Rules, options.Scrape)
 	if err := os.WriteFile(file, []byte(configuration), 0o600); err != nil {
 		return nil, err
 	}

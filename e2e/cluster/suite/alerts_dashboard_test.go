@@ -65,7 +65,7 @@ func (s suite) dashboard(t *testing.T) dashboard {
 func (o *observatory) dashboardWorks(ctx context.Context, t *testing.T) {
 	board := o.dashboard(t)
 	// Grafana chooses these by the time that is shown, and the pod is chosen by hand.
-	variables := map[string]string{"__interval": "1s", "__rate_interval": "15s", "__range": "5m", "pod": o.agents["broken"].Name}
+	variables := map[string]string{"__interval": "1s", "__rate_interval": "1m", "__range": "5m", "pod": o.agents["broken"].Name}
 	for _, variable := range board.Templating.List {
 		if variable.Type != "query" {
 			continue

@@ -149,7 +149,7 @@ func (s suite) observe(ctx context.Context, t *testing.T) *observatory {
 	for _, pod := range daemons {
 		o.agents[pod.Node] = pod
 	}
-	o.prometheus, err = s.StartPrometheus(ctx, cluster.PrometheusOptions{Scrape: s.scrapeConfiguration(t), Rules: s.rulesFile(t)})
+	o.prometheus, err = s.StartPrometheus(ctx, cluster.PrometheusOptions{Scrape: s.scrapeConfiguration(t), Every: pace(), Rules: s.rulesFile(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,7 +190,9 @@ func (s suite) scrapeConfiguration(t *testing.T) string {
 	return "scrape_configs:\n" + configuration
 }
 
-// pace is the agents' interval, with -long that which they have by default.
+// pace is the agents' interval, with -long that which they have by default, and
+// Prometheus's. To ask them more often would be to give up on a busy one sooner, and an
+// alert waits anew after a scrape that was missed.
 func pace() time.Duration {
 	if *long {
 		return ordinary
@@ -273,7 +275,7 @@ func (o *observatory) happen(ctx context.Context, t *testing.T, together []incid
 		want[one.want] = true
 	}
 
-	waits := o.longestWait(ctx, t) + 2*pace() + 10*time.Second
+	waits := o.longestWait(ctx, t) + 3*pace() + 10*time.Second
 	eventually(ctx, t, waits, func() error {
 		firing, err := o.active(ctx, promv1.AlertStateFiring)
 		for one := range want {
