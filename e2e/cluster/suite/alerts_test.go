@@ -202,7 +202,7 @@ func pace() time.Duration {
 
 // hurried is a minute of what an alert waits for. Without -long it is shorter, as the
 // agents' intervals are.
-const hurried = 5 * time.Second
+const hurried = 4 * time.Second
 
 // rulesFile has the rules that are shipped, to the letter with -long.
 func (s suite) rulesFile(t *testing.T) string {
@@ -268,31 +268,41 @@ func (o *observatory) happen(ctx context.Context, t *testing.T, together []incid
 	for _, one := range together {
 		agent := o.agents[one.agent]
 		if one.because != "" {
-			recordings[one.agent] = record(ctx, t, agent)
+			// A look that a busy agent lets wait is no matter here.
+			recordings[one.agent] = recordEvery(ctx, t, agent, 500*time.Millisecond)
 		}
 		entries = append(entries, entry{incident: one, injected: time.Now()})
 		cures = append(cures, one.inject(ctx, t, o.suite, agent))
 		want[one.want] = true
 	}
 
-	waits := o.longestWait(ctx, t) + 3*pace() + 10*time.Second
-	eventually(ctx, t, waits, func() error {
+	lasts := o.longestWait(ctx, t) + 2*pace() + 5*time.Second
+	eventually(ctx, t, lasts+30*time.Second, func() error {
 		firing, err := o.active(ctx, promv1.AlertStateFiring)
-		for one := range want {
-			if _, ok := firing[one]; !ok && err == nil {
-				err = fmt.Errorf("%+v does not fire; there are %+v", one, slices.Collect(maps.Keys(firing)))
+		if err != nil {
+			return err
+		}
+		for _, one := range together {
+			found, ok := firing[one.want]
+			if !ok {
+				return fmt.Errorf("%+v does not fire; there are %+v", one.want, slices.Collect(maps.Keys(firing)))
+			}
+			// Which may change: where a server is frozen for minutes, the kernel no longer
+			// takes connections for it.
+			if text := string(found.Annotations["description"]); !strings.Contains(text, one.because) {
+				return fmt.Errorf("the description of %+v does not name %s: %s", one.want, one.because, text)
 			}
 		}
-		return err
+		return nil
 	})
 	// Of a narrower scope there must be none, however long one would wait.
-	pause(ctx, t, time.Until(entries[0].injected.Add(waits)))
+	pause(ctx, t, time.Until(entries[0].injected.Add(lasts)))
 	firing, err := o.active(ctx, promv1.AlertStateFiring)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, one := range together {
-		isReadable(t, firing[one.want], one.because)
+		isReadable(t, firing[one.want])
 	}
 	mended := time.Now()
 	o.firing = append(o.firing, mended)
@@ -313,7 +323,8 @@ func (o *observatory) happen(ctx context.Context, t *testing.T, together []incid
 	for i := range entries {
 		entries[i].mended, entries[i].period = mended, told[entries[i].want]
 		if rounds := recordings[entries[i].agent]; rounds != nil {
-			entries[i].hears(rounds.stop(t))
+			rounds.end()
+			entries[i].hears(rounds.seen())
 		}
 	}
 	return entries
@@ -360,7 +371,7 @@ func (o *observatory) quiet(ctx context.Context, t *testing.T) {
 }
 
 // isReadable looks at what a person who is woken reads.
-func isReadable(t *testing.T, one promv1.Alert, because string) {
+func isReadable(t *testing.T, one promv1.Alert) {
 	t.Helper()
 	for _, annotation := range []model.LabelName{"summary", "description", "runbook_url"} {
 		text := string(one.Annotations[annotation])
@@ -368,9 +379,6 @@ func isReadable(t *testing.T, one promv1.Alert, because string) {
 			t.Errorf("the annotation %s of %s is %q", annotation, one.Labels, text)
 		}
 		t.Logf("%s: %s: %s", one.Labels[model.AlertNameLabel], annotation, text)
-	}
-	if text := string(one.Annotations["description"]); !strings.Contains(text, because) {
-		t.Errorf("the description of %s does not name %s: %s", one.Labels, because, text)
 	}
 }
 
