@@ -115,7 +115,8 @@ func failedLookup(lookup checks.Lookup, facts *checks.Facts) []problem {
 	case outcomes.failures[checks.TimedOut] > 0:
 		return silent(fmt.Sprintf("%s did not answer within %s", servers, seconds(lookup.Seconds)), "no answer")
 	default:
-		return likely(checks.DNSUnreachable, fmt.Sprintf("%s cannot be reached: %s", servers, first(outcomes.message, "no query was made")), first(outcomes.message, "no query was made"))
+		met := first(outcomes.message, "no query was made")
+		return likely(checks.DNSUnreachable, fmt.Sprintf("%s cannot be reached: %s", servers, met), met)
 	}
 }
 
