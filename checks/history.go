@@ -13,6 +13,9 @@ type History struct {
 	// when a response last came; zero where that never was.
 	ConnectedAt time.Time `json:"connectedAt,omitzero"`
 	AnsweredAt  time.Time `json:"answeredAt,omitzero"`
+	// SilentHandshakes is how many rounds connected and were then told nothing in
+	// the TLS handshake, since one that met anything but silence.
+	SilentHandshakes int `json:"silentHandshakes,omitempty"`
 	// Clock is the latest comparison with the API server's; nil where it never
 	// told its time.
 	Clock *ClockReading `json:"clock,omitempty"`

@@ -324,7 +324,8 @@ func tlsCauses() []Entry {
 			Title:  "The API server takes connections and does not answer",
 			Means: "All that this pod sends is acknowledged, whatever its size, and no TLS message comes back: the kernel of the control-plane node " +
 				"works and the API server's process does not. It is stopped, starved of CPU or memory, or waits for its storage. " +
-				"Applications say \"TLS handshake timeout\".",
+				"After a while the kernel has as many connections for it as it keeps, and no other comes about. " +
+				"Applications say \"TLS handshake timeout\", and \"i/o timeout\" then.",
 			Confirm: []string{
 				"Whether it answers others:",
 				"kubectl get --raw /livez --request-timeout=10s",

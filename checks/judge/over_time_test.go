@@ -235,6 +235,8 @@ func TestWhatComesAndGoesIsToldByTheRoundsBefore(t *testing.T) {
 		{"a silence between rounds that had to send segments again", both(connectFails(checks.TimedOut), both(lately("+++-++-"), again(4, 5))), checks.NetworkPacketLoss, true},
 		{"a silence between rounds of which few had to", both(connectFails(checks.TimedOut), both(lately("-++-+++-++"), again(1, 2))), checks.TCPTimeout, true},
 		{"a silence after rounds that had to", both(connectFails(checks.TimedOut), both(lately("+++++--"), again(1, 2, 3))), checks.TCPTimeout, false},
+		{"a silence after rounds that connected and were told nothing", both(connectFails(checks.TimedOut), both(lately("++----"), func(f *checks.Facts) { f.History.SilentHandshakes = 3 })), checks.TLSTimeoutServerOverloaded, false},
+		{"a silence after one such round", both(connectFails(checks.TimedOut), both(lately("++----"), func(f *checks.Facts) { f.History.SilentHandshakes = 1 })), checks.TCPTimeout, false},
 		{"a nameserver that is said to be unreachable, alone", unresolved(broken(checks.HostUnreachable)), checks.DNSUnreachable, false},
 		{"a silence long after such a round", both(connectFails(checks.TimedOut), lately("+++-+"), func(f *checks.Facts) {
 			f.History.Lately[3].Failure = checks.HostUnreachable

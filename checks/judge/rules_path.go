@@ -9,6 +9,9 @@ import (
 	"github.com/kube-lifeline/lifeline/checks"
 )
 
+// enoughSilentHandshakes one after the other are more than what lost packets make.
+const enoughSilentHandshakes = 2
+
 // pathRules are about packets that get lost.
 func pathRules() []rule {
 	timeout := []checks.Reason{checks.TCPTimeout}
@@ -19,6 +22,7 @@ func pathRules() []rule {
 		{reason: checks.TLSTimeoutMTUBlackHole, certainty: checks.Certain, refines: handshake[:1], evidence: worksClamped},
 		{reason: checks.TLSTimeoutLargeClientHello, certainty: checks.Likely, refines: handshake, evidence: worksWithSmallHello},
 		{reason: checks.TLSTimeoutServerOverloaded, certainty: checks.Likely, refines: []checks.Reason{checks.TLSHandshakeTimeout}, evidence: serverIsSilent},
+		{reason: checks.TLSTimeoutServerOverloaded, certainty: checks.Likely, refines: timeout, evidence: queueIsFull},
 		{reason: checks.TCPTimeoutKubeProxyNotProgrammed, certainty: checks.Likely, refines: timeout, explains: []checks.Reason{checks.DNSTimeout, checks.DNSUnreachable}, evidence: onlyServicesAreSilent},
 		{reason: checks.TCPTimeoutNetworkPolicy, certainty: checks.Likely, refines: timeout, evidence: onlyTheAPIIsSilent},
 		{reason: checks.TCPTimeoutNetworkPolicy, certainty: checks.Likely, refines: timeout, explains: []checks.Reason{checks.DNSTimeout, checks.DNSUnreachable, checks.DNSServfailCoreDNSUnsynced}, evidence: allIsSilent},
@@ -113,6 +117,17 @@ func serverIsSilent(facts *checks.Facts) []string {
 		}
 	}
 	return []string{"Large and small, the ClientHello arrives and is acknowledged by the kernel of the other side, and the program there says nothing."}
+}
+
+// queueIsFull: a kernel makes connections for a program that does not take them,
+// and drops what begins another once it has as many as the program may have
+// (listen(2), somaxconn).
+func queueIsFull(facts *checks.Facts) []string {
+	if facts.History == nil || facts.History.SilentHandshakes < enoughSilentHandshakes {
+		return nil
+	}
+	return []string{fmt.Sprintf("Before, %d rounds connected, the last at %s, and the program there said nothing; its queue of connections is full by now, so that no other comes about.",
+		facts.History.SilentHandshakes, moment(facts.History.ConnectedAt))}
 }
 
 // onlyServicesAreSilent: what answers is not behind a Service.

@@ -42,6 +42,7 @@ func (c *clock) read(told, at time.Time) {
 type past struct {
 	rounds                  uint64
 	connectedAt, answeredAt time.Time
+	silentHandshakes        int
 	clock                   *checks.ClockReading
 	lately                  []checks.PastRound
 }
@@ -52,12 +53,13 @@ func (p *past) history(clock clock) *checks.History {
 		return nil
 	}
 	return &checks.History{
-		Rounds:      p.rounds,
-		ConnectedAt: p.connectedAt,
-		AnsweredAt:  p.answeredAt,
-		Clock:       p.clock,
-		Lately:      slices.Clone(p.lately),
-		ClockJumps:  slices.Clone(clock.jumps),
+		Rounds:           p.rounds,
+		ConnectedAt:      p.connectedAt,
+		AnsweredAt:       p.answeredAt,
+		SilentHandshakes: p.silentHandshakes,
+		Clock:            p.clock,
+		Lately:           slices.Clone(p.lately),
+		ClockJumps:       slices.Clone(clock.jumps),
 	}
 }
 
@@ -91,6 +93,12 @@ func (p *past) latest() checks.PastRound {
 func (p *past) note(at time.Time, last checks.Exchange) {
 	if last.Stage != checks.StageResolve && last.Stage != checks.StageConnect {
 		p.connectedAt = at
+	}
+	switch silent := last.Failure != nil && last.Failure.Kind == checks.TimedOut; {
+	case silent && last.Stage == checks.StageTLS:
+		p.silentHandshakes++
+	case !silent || last.Stage != checks.StageConnect:
+		p.silentHandshakes = 0
 	}
 	if last.Response == nil {
 		return

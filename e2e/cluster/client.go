@@ -4,6 +4,7 @@ package cluster
 
 import (
 	"context"
+	"net"
 	"net/http"
 	"os/exec"
 	"strings"
@@ -56,9 +57,13 @@ func (h *host) run(ctx context.Context, in, program string, arguments ...string)
 // from this machine for somebody's cluster. It connects anew for every request and
 // gives up after five seconds.
 func (h *host) Client() *http.Client {
-	transport := &http.Transport{DisableKeepAlives: true}
-	if h.namespaces != nil {
-		transport.DialContext = h.namespaces.dial
+	return &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true, DialContext: h.Dial}}
+}
+
+// Dial connects to an address from where Client asks.
+func (h *host) Dial(ctx context.Context, network, address string) (net.Conn, error) {
+	if h.namespaces == nil {
+		return new(net.Dialer).DialContext(ctx, network, address)
 	}
-	return &http.Client{Timeout: 5 * time.Second, Transport: transport}
+	return h.namespaces.dial(ctx, network, address)
 }

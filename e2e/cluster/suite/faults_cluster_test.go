@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -47,6 +48,7 @@ func clusterFaults() []fault {
 
 		// The API server.
 		{name: "the API server is frozen", inject: frozen, first: "tls-timeout-server-overloaded", unready: true, unhealthy: true},
+		{name: "the API server is frozen and its queue is full", rare: true, inject: frozenWithFullQueue, first: "tls-timeout-server-overloaded", unready: true, unhealthy: true},
 		{name: "the API server is gone", inject: gone, first: "tcp-refused", unready: true, unhealthy: true},
 		{name: "the API server is gone and CoreDNS was restarted", rare: true, inject: goneWithCoreDNS, first: "tcp-refused", unready: true, unhealthy: true},
 		{name: "the API server does not know the tokens' key", inject: otherTokenKey, first: "http-401-unattributed", unready: true, unhealthy: true},
@@ -154,6 +156,32 @@ func frozen(_ context.Context, t *testing.T, s suite, _ cluster.Pod) func(contex
 		t.Fatal(err)
 	}
 	return func(context.Context) error { return s.Thaw("kube-apiserver") }
+}
+
+// frozenWithFullQueue is what a frozen server comes to in minutes on a busy cluster:
+// the kernel takes no connection any more for a program that takes none.
+func frozenWithFullQueue(ctx context.Context, t *testing.T, s suite, p cluster.Pod) func(context.Context) error {
+	t.Helper()
+	const most = 10_000
+	thaw := frozen(ctx, t, s, p)
+	pause(ctx, t, 3*interval)
+	var queue []net.Conn
+	for len(queue) < most {
+		limited, cancel := context.WithTimeout(ctx, 300*time.Millisecond)
+		connection, err := s.Dial(limited, "tcp", cluster.ServerAddress+":443")
+		cancel()
+		if err != nil {
+			break
+		}
+		queue = append(queue, connection)
+	}
+	t.Logf("the queue was full after %d connections", len(queue))
+	return func(ctx context.Context) error {
+		for _, connection := range queue {
+			_ = connection.Close()
+		}
+		return thaw(ctx)
+	}
 }
 
 func gone(_ context.Context, t *testing.T, s suite, _ cluster.Pod) func(context.Context) error {
