@@ -115,7 +115,7 @@ func TestPacketLossIsNamedForWhatItBringsAbout(t *testing.T) {
 		{"a connection that took a second, and one segment", both(slowly, nameservers(well), freshly(worked(1), worked(0))), checks.HTTPLatencyHigh, checks.Warn},
 		{"a connection that took a second, one segment, and datagrams", both(slowly, nameservers(lossy), freshly(worked(1), worked(0))), checks.NetworkPacketLoss, checks.Warn},
 		{"no connection, and some that do with segments sent again", both(connectFails(checks.TimedOut), nameservers(well), freshly(worked(2), unconnected, worked(1))), checks.NetworkPacketLoss, checks.Fail},
-		{"no connection, and some that do without", both(connectFails(checks.TimedOut), nameservers(well), freshly(worked(0), unconnected, worked(0))), checks.TCPIntermittentOneEndpoint, checks.Fail},
+		{"no connection, and some that do without", both(connectFails(checks.TimedOut), nameservers(well), freshly(worked(0), unconnected, worked(0), unconnected)), checks.TCPIntermittentOneEndpoint, checks.Fail},
 		{"no connection at all", both(connectFails(checks.TimedOut), nameservers(well), freshly(unconnected, unconnected)), checks.TCPTimeoutNetworkPolicy, checks.Fail},
 		{"no handshake, and others with segments sent again", both(handshakeTimeout, nameservers(well), shaken(done, hello(2, 0), done), segments), checks.NetworkPacketLoss, checks.Fail},
 		{"no handshake of full size", both(handshakeTimeout, nameservers(well), shaken(done, hello(2, 0), done), freshly(unconnected, unconnected)), checks.TLSTimeoutMTUBlackHole, checks.Fail},

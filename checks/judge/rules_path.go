@@ -154,8 +154,13 @@ func onlyServicesAreSilent(facts *checks.Facts) []string {
 	return []string{fmt.Sprintf("No Service answers, %s neither, while the node does (%s).", strings.Join(services, " and "), strings.Join(others, ", "))}
 }
 
-// onlyTheAPIIsSilent: other addresses are reached from here.
+// onlyTheAPIIsSilent: other addresses are reached from here, and no connection to
+// the API server met anything but silence. One that did tells that packets get
+// through, or that the probes were made of another failing.
 func onlyTheAPIIsSilent(facts *checks.Facts) []string {
+	if slices.ContainsFunc(deepPath(facts).Fresh, func(fresh checks.FreshConnection) bool { return !hadNoAnswer(fresh) }) {
+		return nil
+	}
 	for _, control := range deepPath(facts).Controls {
 		if control.What == checks.ControlDNSOverTCP && control.Failure == nil {
 			return []string{fmt.Sprintf("Another Service is reached meanwhile: %s took a connection within %s.", control.Address, seconds(control.Seconds))}
@@ -190,6 +195,12 @@ func allIsSilent(facts *checks.Facts) []string {
 		}
 	}
 	return []string{fmt.Sprintf("Nothing else answers this pod either: %s.", enumerate(silent))}
+}
+
+// hadNoAnswer tells a connection to which nothing was said, as where the first
+// packet gets lost. It is the same where only the handshake was left unanswered.
+func hadNoAnswer(fresh checks.FreshConnection) bool {
+	return fresh.Leaf == "" && fresh.Failure != nil && fresh.Failure.Kind == checks.TimedOut
 }
 
 // answering are the nameservers that answered the pulse.

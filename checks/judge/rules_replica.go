@@ -7,8 +7,13 @@ import (
 	"github.com/kube-lifeline/lifeline/checks"
 )
 
-// enoughRetries that passed are more than chance makes of twenty rounds.
-const enoughRetries = 2
+const (
+	// enoughRetries that passed are more than chance makes of twenty rounds.
+	enoughRetries = 2
+	// enoughSilent connections of six that had no answer are more than the one that
+	// a path makes which loses a packet now and then.
+	enoughSilent = 2
+)
 
 // replicaRules are about API servers that do not behave alike.
 func replicaRules() []rule {
@@ -77,16 +82,19 @@ func someReject(facts *checks.Facts) []string {
 
 func someConnect(facts *checks.Facts) []string {
 	path := deepPath(facts)
-	connected, failed := 0, 0
+	connected, failed, silent := 0, 0, 0
 	for _, fresh := range path.Fresh {
 		switch {
 		case fresh.Leaf != "" || fresh.Status != 0:
 			connected++
+		case hadNoAnswer(fresh):
+			silent++
+			failed++
 		case fresh.Failure != nil:
 			failed++
 		}
 	}
-	if connected == 0 || failed == 0 {
+	if connected == 0 || failed == 0 || silent == failed && silent < enoughSilent {
 		return nil
 	}
 	return []string{fmt.Sprintf("Of %d connections one after the other %d came to nothing and %d were good.", connected+failed, failed, connected)}

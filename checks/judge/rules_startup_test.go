@@ -37,7 +37,7 @@ func TestANewPodWithoutAWayIsGivenTime(t *testing.T) {
 		{"it has connected before", both(silent, newPod(30*seconds, 5*seconds), func(f *checks.Facts) { f.History.ConnectedAt = noon.Add(-20 * seconds) }), checks.TCPTimeout},
 		{"a deep probe has connected", both(silent, newPod(10*seconds, 5*seconds), deepened(func(d *checks.DeepFacts) {
 			d.Path.Fresh = []checks.FreshConnection{{Leaf: "a", Status: 200}, {Failure: &checks.Failure{Kind: checks.TimedOut}}}
-		})), checks.TCPIntermittentOneEndpoint},
+		})), checks.TCPTimeout},
 		{"refused", both(connectFails(checks.Refused), newPod(10*seconds, 5*seconds)), checks.TCPRefused},
 		{"saved by a release that does not tell when the process began", both(silent, newPod(10*seconds, 5*seconds), func(f *checks.Facts) { f.Process.StartedAt = time.Time{} }), checks.TCPTimeout},
 	} {

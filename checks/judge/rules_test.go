@@ -131,12 +131,15 @@ func TestRulesNameTheCauseByWhatDeepProbesSaw(t *testing.T) {
 		{"a server that acknowledges and says nothing", both(handshakeTimeout, hellos(hello(0, 0), hello(0, 0), hello(0, 0))), checks.TLSTimeoutServerOverloaded},
 		{"a server that neither acknowledges", both(handshakeTimeout, hellos(hello(1, 0), hello(2, 0), hello(3, 0))), checks.TLSHandshakeTimeout},
 		{"a handshake that only small segments bring to its end, and others of full size too", both(handshakeTimeout, hellos(done, hello(2, 0), done), func(f *checks.Facts) {
-			f.Deep.Path.Fresh = []checks.FreshConnection{unconnected, good}
+			f.Deep.Path.Fresh = []checks.FreshConnection{unconnected, good, unconnected}
 		}), checks.TCPIntermittentOneEndpoint},
 		{"handshakes that all end well by now", both(handshakeTimeout, hellos(done, done, done)), checks.TLSHandshakeTimeout},
 		{"a handshake of which nothing more is known", handshakeTimeout, checks.TLSHandshakeTimeout},
 
 		{"only the API is silent", both(connectFails(checks.TimedOut), controls(control("dns-over-tcp", "10.96.0.10:53", ""))), checks.TCPTimeoutNetworkPolicy},
+		{"only the API is silent, and was not to others a while ago", both(connectFails(checks.TimedOut), controls(control("dns-over-tcp", "10.96.0.10:53", "")), func(f *checks.Facts) {
+			f.Deep.Path.Fresh = []checks.FreshConnection{{Failure: &checks.Failure{Kind: checks.Refused}}, {Failure: &checks.Failure{Kind: checks.Refused}}}
+		}), checks.TCPTimeout},
 		{"only Services are silent", both(connectFails(checks.TimedOut), timedOut, controls(
 			control("dns-over-tcp", "10.96.0.10:53", checks.TimedOut), control("node", "10.244.0.1:443", checks.Refused))), checks.TCPTimeoutKubeProxyNotProgrammed},
 		{"only the API is silent, and a policy lets DNS out over UDP alone", both(connectFails(checks.TimedOut), controls(
@@ -146,7 +149,7 @@ func TestRulesNameTheCauseByWhatDeepProbesSaw(t *testing.T) {
 		{"all is silent but the node, which has no route on", both(connectFails(checks.TimedOut), timedOut, controls(
 			control("dns-over-tcp", "10.96.0.10:53", checks.TimedOut), control("node", "10.244.0.1:443", checks.HostUnreachable))), checks.TCPTimeout},
 		{"one of two API servers shakes no hand", both(handshakeTimeout, hellos(hello(0, 0), hello(0, 0), hello(0, 0)), func(f *checks.Facts) {
-			f.Deep.Path.Fresh = []checks.FreshConnection{good, {Failure: &checks.Failure{Kind: checks.TimedOut}}, good}
+			f.Deep.Path.Fresh = []checks.FreshConnection{good, unconnected, good, unconnected}
 		}), checks.TCPIntermittentOneEndpoint},
 
 		{"all TCP is refused, and UDP answered", both(connectFails(checks.Refused), refusing(answer("10.96.0.1"), checks.Refused)), checks.TCPRefusedSidecarNotReady},
@@ -163,13 +166,15 @@ func TestRulesNameTheCauseByWhatDeepProbesSaw(t *testing.T) {
 		{"one of two certificates is not accepted", both(presented(issuer, issuer.serving(func(c *x509.Certificate) { c.NotAfter = noon.AddDate(0, 0, -1) })), fresh(good, untrusted, good)), checks.CertDiffersByReplica},
 		{"one of two certificates is not accepted, and the round met the other", fresh(good, untrusted, good), checks.CertDiffersByReplica},
 		{"some API servers reject the token, and the round met another", fresh(good, rejected, good), checks.TokenIntermittentByAPIServer},
-		{"some API servers are not reached, and the round met another", fresh(good, unconnected, good), checks.TCPIntermittentOneEndpoint},
+		{"some API servers are not reached, and the round met another", fresh(good, unconnected, good, unconnected), checks.TCPIntermittentOneEndpoint},
 		{"every certificate is not accepted", both(presented(issuer, issuer.serving(func(c *x509.Certificate) { c.NotAfter = noon.AddDate(0, 0, -1) })), fresh(untrusted, untrusted)), checks.CertServingExpired},
 		{"some API servers reject the token", both(answeredWith(401, message("Unauthorized"), unfairly), fresh(good, rejected, good)), checks.TokenIntermittentByAPIServer},
 		{"all API servers reject the token", both(answeredWith(401, message("Unauthorized"), unfairly), fresh(rejected, rejected)), checks.HTTP401Unattributed},
 		{"some API servers reject a Secret's token", both(answeredWith(401, message("Unauthorized"), unfairly), ofSecret, fresh(good, rejected, good)), checks.TokenIntermittentByAPIServer},
 		{"all API servers reject a Secret's token", both(answeredWith(401, message("Unauthorized"), unfairly), ofSecret, fresh(rejected, rejected)), checks.TokenLegacyInvalidated},
-		{"some API servers are not reached", both(connectFails(checks.TimedOut), fresh(good, unconnected, good)), checks.TCPIntermittentOneEndpoint},
+		{"some API servers are not reached", both(connectFails(checks.TimedOut), fresh(good, unconnected, good, unconnected)), checks.TCPIntermittentOneEndpoint},
+		{"one connection of some is not answered", both(connectFails(checks.TimedOut), fresh(good, unconnected, good)), checks.TCPTimeout},
+		{"one connection of some is refused", both(connectFails(checks.Refused), fresh(good, checks.FreshConnection{Failure: &checks.Failure{Kind: checks.Refused}}, good)), checks.TCPIntermittentOneEndpoint},
 
 		{"a nameserver of which one backend fails", both(unresolved(query("SERVFAIL")), nameservers(checks.NameserverFacts{
 			Address: dnsAddress, UDP: rcode("SERVFAIL"), TCP: answer("10.96.0.1"), Version: texts("1.1.0"), Paired: &checks.PairedFacts{Pairs: 20, Failing: 9},
