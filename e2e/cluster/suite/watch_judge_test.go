@@ -52,7 +52,7 @@ func judgeWatch(events []event, agents []*watched) []remark {
 	var remarks []remark
 	for _, a := range agents {
 		for i, v := range a.verdicts {
-			if v.cause == "" && v.status != "fail" {
+			if v.saysNothing() {
 				continue
 			}
 			at, found := judgeVerdict(events, a, v)
@@ -101,14 +101,27 @@ func judgeVerdict(events []event, a *watched, v verdict) (at int, found finding)
 	return at, found
 }
 
+func (v verdict) saysNothing() bool { return v.cause == "" && v.status != "fail" }
+
 func countFalse(remarks []remark) int {
 	count := 0
 	for _, r := range remarks {
-		if r.finding != isTrue && r.finding != isSymptom {
+		if !r.finding.holds() {
 			count++
 		}
 	}
 	return count
+}
+
+func (f finding) holds() bool { return f == isTrue || f == isSymptom }
+
+// untrue are the reports, of those that were seen, that said what was not so.
+func (a *watched) untrue(events []event) []report {
+	return slices.DeleteFunc(slices.Clone(a.rounds.seen()), func(r report) bool {
+		v := r.verdict()
+		_, found := judgeVerdict(events, a, v)
+		return v.saysNothing() || found.holds()
+	})
 }
 
 // watchTable has a line for every remark, and for each thing that happened one

@@ -74,6 +74,11 @@ func watchCluster(ctx context.Context, t *testing.T, s suite) {
 	t.Logf("a token was rotated: %t", s.written(ctx, t, rotated) != token)
 	remarks := judgeWatch(events, agents)
 	t.Log(watchTable(events, agents, remarks))
+	for _, a := range agents {
+		for _, r := range a.untrue(events) {
+			t.Logf("%s said in round %d, at %s: %s", a.name, r.Round, r.Time.Format(time.TimeOnly), r.summary())
+		}
+	}
 	if untrue := countFalse(remarks); untrue > 0 {
 		t.Errorf("watched for %s: %d things were said that were not so", time.Since(began).Round(time.Second), untrue)
 	}
