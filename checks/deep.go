@@ -111,7 +111,7 @@ type DeepPathFacts struct {
 	Clamped    *Handshake `json:"clamped,omitempty"`
 	// Fresh are up to six connections, one after the other, each with a GET of
 	// /api, which tell replicas apart. They are fewer where the server is slow,
-	// where the first two do not connect, and after an answer that asks to wait;
+	// where the first three have no answer, and after an answer that asks to wait;
 	// there are none where the pulse's answer asked so (Retry-After, RFC 9110
 	// section 10.2.3).
 	Fresh []FreshConnection `json:"fresh,omitempty"`

@@ -16,14 +16,16 @@ import (
 // None is begun that could not have its whole time.
 func (r *round) freshConnections(ctx context.Context, target target) []checks.FreshConnection {
 	var made []checks.FreshConnection
-	connected := false
-	for len(made) < freshConnections && r.timeForStep(ctx) {
-		if len(made) == enoughUnconnected && !connected {
-			break
-		}
+	connected, unconnected := false, 0
+	for len(made) < freshConnections && (connected || unconnected < enoughUnconnected) && r.timeForStep(ctx) {
 		fresh, exchange := r.fresh(ctx, target)
 		made = append(made, fresh)
-		connected = connected || exchange.Stage != checks.StageConnect
+		switch {
+		case exchange.Stage != checks.StageConnect:
+			connected = true
+		case fresh.Failure != nil && fresh.Failure.Kind != checks.Refused:
+			unconnected++
+		}
 		if asksToWait(exchange.Response) {
 			break
 		}

@@ -84,7 +84,7 @@ func TestAServerThatProvesNothingIsSentNothing(t *testing.T) {
 	}
 }
 
-func TestAnAddressThatDoesNotConnectIsTriedTwice(t *testing.T) {
+func TestAnAddressThatRefusesIsTriedAsOftenAsAnother(t *testing.T) {
 	listener, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -93,7 +93,7 @@ func TestAnAddressThatDoesNotConnectIsTriedTwice(t *testing.T) {
 	_ = listener.Close()
 	r, facts := deepPod(t, newIssuer(t), closed, handshakeMet(checks.TimedOut))
 	path := r.deepPath(t.Context(), facts, true)
-	if got, want := len(path.Fresh), enoughUnconnected; got != want {
+	if got, want := len(path.Fresh), freshConnections; got != want {
 		t.Errorf("got %d fresh connections, want %d", got, want)
 	}
 	if got := path.FullHello; got.Connected || got.TCP != nil || got.Failure == nil || got.Failure.Kind != checks.Refused {

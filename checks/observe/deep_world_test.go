@@ -37,7 +37,7 @@ func TestDeepProbesTellWhatThePulseLeavesOpen(t *testing.T) {
 		"tls-plaintext-or-wrong-port": {fresh: every, kind: checks.Plaintext, failedQuestions: 1},
 		"cert-serving-expired":        {fresh: every, kind: checks.Untrusted, failedQuestions: 1},
 		"ca-file-missing":             {fresh: every, kind: checks.Untrusted, failedQuestions: 1},
-		"tcp-refused":                 {fresh: 2, kind: checks.Refused, failedQuestions: 1},
+		"tcp-refused":                 {fresh: every, kind: checks.Refused, failedQuestions: 1},
 	} {
 		t.Run(fault, func(t *testing.T) {
 			t.Parallel()

@@ -127,7 +127,7 @@ func TestSilenceOnConnectingIsToldInTime(t *testing.T) {
 	var path *checks.DeepPathFacts
 	var running sync.WaitGroup
 	running.Go(func() { within(t, r.step()+300*time.Millisecond, func() { r.tryControls(t.Context(), controls) }) })
-	within(t, 2*r.step()+300*time.Millisecond, func() { path = r.deepPath(t.Context(), facts, true) })
+	within(t, enoughUnconnected*r.step()+300*time.Millisecond, func() { path = r.deepPath(t.Context(), facts, true) })
 	running.Wait()
 	if got, want := len(path.Fresh), enoughUnconnected; got != want {
 		t.Errorf("got %d fresh connections, want %d", got, want)
