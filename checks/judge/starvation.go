@@ -15,6 +15,10 @@ const starvedShare = 0.25
 // connection that is kept, needs on a processor.
 const turnsOfStep = 3
 
+// enoughProcessor is how many seconds of a processor are plenty for whatever a round
+// waits for: ten times what a whole one takes.
+const enoughProcessor = 0.04
+
 // withoutStarvedProbes leaves deep probes out that tell of the processor more
 // than of the network.
 func withoutStarvedProbes(facts *checks.Facts) *checks.Facts {
@@ -44,7 +48,7 @@ func excused(v verdict, facts *checks.Facts) verdict {
 	var kept []problem
 	excuse := -1
 	for _, problem := range v.problems {
-		if !problem.isOfTime(starved, facts.Process.LongestWaitSeconds) {
+		if !problem.isOfTime(starved, facts.Process) {
 			kept = append(kept, problem)
 			continue
 		}
@@ -60,15 +64,19 @@ func excused(v verdict, facts *checks.Facts) verdict {
 }
 
 // isOfTime tells whether there would be no such problem, had the process not
-// waited for a processor: for a share of its time, and the longest for so many
-// seconds at once. What came late came late by the waits. What never came would
-// have been seen between two of them, had it come: silence that lasted for longer
-// than all turns with such a wait before each is silence.
-func (p problem) isOfTime(starved, longest float64) bool {
-	if p.turns > 0 {
-		return float64(p.turns)*longest > p.waited
+// waited for a processor for a share of its time. What came late came late by the
+// waits. What never came would have been seen between two of them, had it come:
+// silence that lasted for longer than all turns with the longest wait before each is
+// silence, unless so little of a processor is allowed that a turn may take several.
+func (p problem) isOfTime(starved float64, process checks.ProcessFacts) bool {
+	if p.turns == 0 {
+		return p.waited*(1-starved) < p.enough
 	}
-	return p.waited*(1-starved) < p.enough
+	if float64(p.turns)*process.LongestWaitSeconds > p.waited {
+		return true
+	}
+	allowed := process.Processor
+	return allowed != nil && allowed.Limit > 0 && p.waited*allowed.Limit < enoughProcessor
 }
 
 func starvation(facts *checks.Facts, instead problem) problem {

@@ -44,6 +44,8 @@ func TestWantOfAProcessorIsNotTakenForASlowNetwork(t *testing.T) {
 		{"a connection for which there was a processor now and then", both(silentAPI(checks.StageConnect), inPieces(4, 0.2, 5.1)), want{checks.Fail, checks.TCPTimeout}},
 		{"an answer for which there was a processor now and then", both(silentAPI(checks.StageResponse), inPieces(4, 0.2, 5.1)), want{checks.Fail, checks.HTTPResponseTimeout}},
 		{"an answer for which there was a processor once a second", both(silentAPI(checks.StageResponse), inPieces(4, 1, 5.1)), want{checks.Warn, checks.AgentStarved}},
+		{"an answer for which there was a processor now and then, and hardly any of it", both(silentAPI(checks.StageResponse), inPieces(4, 0.2, 5.1), func(f *checks.Facts) { f.Process.Processor.Limit = 0.005 }), want{checks.Warn, checks.AgentStarved}},
+		{"an answer for which there was a processor now and then, without a limit", both(silentAPI(checks.StageResponse), inPieces(4, 0.2, 5.1), func(f *checks.Facts) { f.Process.Processor.Limit = 0 }), want{checks.Fail, checks.HTTPResponseTimeout}},
 		{"a refusal in a starved round", both(brokenAt(checks.StageConnect, checks.Refused), starved(4, 5.1)), want{checks.Fail, checks.TCPRefused}},
 		{"a silent answer in a starved round", both(silentAPI(checks.StageResponse), starved(4, 5.1)), want{checks.Warn, checks.AgentStarved}},
 		{"a status in a starved round", both(answeredWith(500, func(*checks.Response) {}), starved(4, 5.1)), want{checks.Fail, checks.HTTP500Internal}},
