@@ -151,6 +151,7 @@ func TestTheFilesNoticeABrokenRule(t *testing.T) {
 		{"LifelineAgentStale", "changes(lifeline_rounds_total[5m]) == 0", "lifeline_rounds_total", "stale", "The clock of a node is an hour behind, or an hour ahead."},
 		{"LifelineAgentStale", "unless on (cluster, namespace, pod, job, instance) time() - lifeline_last_round_timestamp_seconds <= 3 * lifeline_interval_seconds", "", "stale", "An interval is longer than what is looked back."},
 		{"LifelineAgentStale", "on (cluster, namespace, pod, job, instance)", "on (cluster, job, instance)", "stale", "Of two agents with the same instance one ends no round any more."},
+		{"LifelineAgentStale", "unless on (cluster, namespace, pod, job, instance) up == 0", "", "stale", "An agent that ended one round cannot be scraped any more."},
 		{"agent:lifeline_flapping:bool", "3.5", "2.5", "flapping", "Three times within an hour are not enough."},
 		{"LifelineFlapping", `unless on (cluster) ALERTS{alertname="LifelineFlapping", scope="cluster", alertstate="firing"}`, "", "flapping", "Agents on more than half of the nodes flap, and that is the cluster."},
 		{"agent:lifeline_flapping:bool", "- resets(lifeline_episodes_total[1h])", "", "flapping", "Through one outage an agent is started anew four times, and the outage ends."},
