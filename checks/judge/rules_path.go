@@ -158,7 +158,7 @@ func onlyServicesAreSilent(facts *checks.Facts) []string {
 // the API server met anything but silence. One that did tells that packets get
 // through, or that the probes were made of another failing.
 func onlyTheAPIIsSilent(facts *checks.Facts) []string {
-	if slices.ContainsFunc(deepPath(facts).Fresh, func(fresh checks.FreshConnection) bool { return !hadNoAnswer(fresh) }) {
+	if connectedSince(facts) || slices.ContainsFunc(deepPath(facts).Fresh, func(fresh checks.FreshConnection) bool { return !isUnconnected(fresh) }) {
 		return nil
 	}
 	for _, control := range deepPath(facts).Controls {
@@ -179,7 +179,7 @@ func onlyTheAPIIsSilent(facts *checks.Facts) []string {
 // a policy denies all egress, or where the pod's own cable is cut.
 func allIsSilent(facts *checks.Facts) []string {
 	path := deepPath(facts)
-	if len(path.Controls) == 0 || len(answering(facts)) > 0 || someShookHands(path) {
+	if len(path.Controls) == 0 || len(answering(facts)) > 0 || someShookHands(path) || connectedSince(facts) {
 		return nil
 	}
 	var silent []string
@@ -197,10 +197,16 @@ func allIsSilent(facts *checks.Facts) []string {
 	return []string{fmt.Sprintf("Nothing else answers this pod either: %s.", enumerate(silent))}
 }
 
-// hadNoAnswer tells a connection to which nothing was said, as where the first
-// packet gets lost. It is the same where only the handshake was left unanswered.
-func hadNoAnswer(fresh checks.FreshConnection) bool {
-	return fresh.Leaf == "" && fresh.Failure != nil && fresh.Failure.Kind == checks.TimedOut
+// isUnconnected tells a connection that did not come about for want of an answer, as
+// where its first packet gets lost.
+func isUnconnected(fresh checks.FreshConnection) bool {
+	return fresh.Leaf == "" && fresh.TCP == nil && fresh.Failure != nil && fresh.Failure.Kind == checks.TimedOut
+}
+
+// connectedSince tells that a round connected after the deep probes were made, so that
+// the silence which those met had an end.
+func connectedSince(facts *checks.Facts) bool {
+	return facts.Deep != nil && facts.History != nil && facts.History.ConnectedAt.After(facts.Deep.Time)
 }
 
 // answering are the nameservers that answered the pulse.

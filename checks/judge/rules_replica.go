@@ -10,9 +10,12 @@ import (
 const (
 	// enoughRetries that passed are more than chance makes of twenty rounds.
 	enoughRetries = 2
-	// enoughSilent connections of six that had no answer are more than the one that
-	// a path makes which loses a packet now and then.
-	enoughSilent = 2
+	// enoughUnconnected connections of six are more than the one that a path makes
+	// which loses a packet now and then. Where there is one, enoughMissed rounds of
+	// the latest tell as much, on a path that has lost nothing else meanwhile.
+	enoughUnconnected = 2
+	enoughMissed      = 2
+	missedWithin      = 8
 )
 
 // replicaRules are about API servers that do not behave alike.
@@ -82,22 +85,36 @@ func someReject(facts *checks.Facts) []string {
 
 func someConnect(facts *checks.Facts) []string {
 	path := deepPath(facts)
-	connected, failed, silent := 0, 0, 0
+	connected, failed, unconnected := 0, 0, 0
 	for _, fresh := range path.Fresh {
 		switch {
 		case fresh.Leaf != "" || fresh.Status != 0:
 			connected++
-		case hadNoAnswer(fresh):
-			silent++
+		case isUnconnected(fresh):
+			unconnected++
 			failed++
 		case fresh.Failure != nil:
 			failed++
 		}
 	}
-	if connected == 0 || failed == 0 || silent == failed && silent < enoughSilent {
+	byChance := unconnected == failed && unconnected < enoughUnconnected && missedLately(facts) < enoughMissed
+	if connected == 0 || failed == 0 || byChance {
 		return nil
 	}
 	return []string{fmt.Sprintf("Of %d connections one after the other %d came to nothing and %d were good.", connected+failed, failed, connected)}
+}
+
+// missedLately is how many of the latest rounds did not connect for want of an
+// answer; none where another had to send segments again.
+func missedLately(facts *checks.Facts) int {
+	rounds := apiRounds(facts)
+	rounds = rounds[max(0, len(rounds)-missedWithin):]
+	if slices.ContainsFunc(rounds, func(round checks.PastRound) bool { return round.Retransmits > 0 }) {
+		return 0
+	}
+	return count(rounds, func(round checks.PastRound) bool {
+		return round.Stage == checks.StageConnect && round.Failure == checks.TimedOut
+	})
 }
 
 // retriesPass: time and again two connections right after one another end

@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"net/netip"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -140,6 +141,10 @@ func TestRulesNameTheCauseByWhatDeepProbesSaw(t *testing.T) {
 		{"only the API is silent, and was not to others a while ago", both(connectFails(checks.TimedOut), controls(control("dns-over-tcp", "10.96.0.10:53", "")), func(f *checks.Facts) {
 			f.Deep.Path.Fresh = []checks.FreshConnection{{Failure: &checks.Failure{Kind: checks.Refused}}, {Failure: &checks.Failure{Kind: checks.Refused}}}
 		}), checks.TCPTimeout},
+		{"only the API is silent, and a round connected since", both(connectFails(checks.TimedOut), controls(control("dns-over-tcp", "10.96.0.10:53", "")), func(f *checks.Facts) {
+			f.Deep.Time = noon.Add(-time.Minute)
+			f.History = &checks.History{Rounds: 9, ConnectedAt: noon.Add(-time.Second)}
+		}), checks.TCPTimeout},
 		{"only Services are silent", both(connectFails(checks.TimedOut), timedOut, controls(
 			control("dns-over-tcp", "10.96.0.10:53", checks.TimedOut), control("node", "10.244.0.1:443", checks.Refused))), checks.TCPTimeoutKubeProxyNotProgrammed},
 		{"only the API is silent, and a policy lets DNS out over UDP alone", both(connectFails(checks.TimedOut), controls(
@@ -173,6 +178,9 @@ func TestRulesNameTheCauseByWhatDeepProbesSaw(t *testing.T) {
 		{"some API servers reject a Secret's token", both(answeredWith(401, message("Unauthorized"), unfairly), ofSecret, fresh(good, rejected, good)), checks.TokenIntermittentByAPIServer},
 		{"all API servers reject a Secret's token", both(answeredWith(401, message("Unauthorized"), unfairly), ofSecret, fresh(rejected, rejected)), checks.TokenLegacyInvalidated},
 		{"some API servers are not reached", both(connectFails(checks.TimedOut), fresh(good, unconnected, good, unconnected)), checks.TCPIntermittentOneEndpoint},
+		{"one connection of some is not answered, as another round was not", both(connectFails(checks.TimedOut), fresh(good, unconnected, good), lately("+++-+++")), checks.TCPIntermittentOneEndpoint},
+		{"one connection of some is not answered, as another round was not on a path that loses more", both(connectFails(checks.TimedOut), fresh(good, unconnected, good), both(lately("+++-+++"), again(5))), checks.TCPTimeout},
+		{"one connection of some stands, and is told nothing", both(connectFails(checks.TimedOut), fresh(good, checks.FreshConnection{TCP: &checks.TCPFacts{}, Failure: unconnected.Failure}, good)), checks.TCPIntermittentOneEndpoint},
 		{"one connection of some is not answered", both(connectFails(checks.TimedOut), fresh(good, unconnected, good)), checks.TCPTimeout},
 		{"one connection of some is refused", both(connectFails(checks.Refused), fresh(good, checks.FreshConnection{Failure: &checks.Failure{Kind: checks.Refused}}, good)), checks.TCPIntermittentOneEndpoint},
 
