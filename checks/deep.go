@@ -23,8 +23,10 @@ type DeepFacts struct {
 	DNS  *DeepDNSFacts  `json:"dns,omitempty"`
 	Path *DeepPathFacts `json:"path,omitempty"`
 	API  *DeepAPIFacts  `json:"api,omitempty"`
-	// Panics are what the code of a probe failed with, by its name: dns, path
-	// or api.
+	// Proxy is nil where requests for the API server go by none.
+	Proxy *DeepProxyFacts `json:"proxy,omitempty"`
+	// Panics are what the code of a probe failed with, by its name: dns, path,
+	// api or proxy.
 	Panics map[string]string `json:"panics,omitempty"`
 }
 
@@ -207,6 +209,45 @@ type DeepAPIFacts struct {
 	// Failures are why requests had no whole answer, by their name: version,
 	// ready, wrongToken or self.
 	Failures map[string]*Failure `json:"failures,omitempty"`
+}
+
+// DeepProxyFacts are what became of the way to the API server by the proxy that
+// Go's clients take there. Neither the password of the proxy nor the token is sent
+// to it.
+type DeepProxyFacts struct {
+	// Proxy is as in EnvironmentDetails, where it is ProxyForAPI.
+	Proxy string `json:"proxy"`
+	// Lookup is of the proxy's name; nil where it is given by its address.
+	Lookup *Lookup `json:"lookup,omitempty"`
+	// Tunnel leads to what the environment names, and ByName to ServiceName, by
+	// which no TLS is spoken. Both are nil where the proxy's name has no address,
+	// and ByName where the proxy speaks no plain HTTP, too.
+	Tunnel *Tunnel `json:"tunnel,omitempty"`
+	ByName *Tunnel `json:"byName,omitempty"`
+}
+
+// Tunnel is what came of asking a proxy for one by CONNECT, RFC 9110 section 9.3.6.
+// Nothing is said over it but a TLS handshake.
+type Tunnel struct {
+	// Target is the host and port that it is to lead to, Address what was dialled
+	// of the proxy.
+	Target  string         `json:"target"`
+	Address netip.AddrPort `json:"address,omitzero"`
+	// Stage is connect where the proxy was not connected to, or only that was
+	// tried, without a Failure, since it speaks no plain HTTP; response where it
+	// did not answer, or otherwise than with 200; tls where the handshake did not
+	// end well; and done where ca.crt proves the server at the end of Tunnel, and
+	// where ByName was opened.
+	Stage Stage `json:"stage"`
+	// Status is that of the answer, 0 where there was none, and StatusText what
+	// stands behind it.
+	Status     int    `json:"status,omitempty"`
+	StatusText string `json:"statusText,omitempty"`
+	// Issuer is of the certificate at the end of the tunnel where ca.crt does not
+	// prove it.
+	Issuer  string   `json:"issuer,omitempty"`
+	Failure *Failure `json:"failure,omitempty"`
+	Seconds float64  `json:"seconds"`
 }
 
 // Self is the answer to a SelfSubjectReview.

@@ -1,8 +1,12 @@
 package checks
 
 import (
+	"net"
 	"net/netip"
+	"net/url"
 	"strings"
+
+	"golang.org/x/net/http/httpproxy"
 )
 
 // EnvironmentFacts are what the process environment and the namespace file say
@@ -39,6 +43,21 @@ type EnvironmentDetails struct {
 	// ProxyForAPI is the proxy that a client which honours the environment
 	// would send its requests to the API server by.
 	ProxyForAPI string `json:"proxyForAPI,omitempty"`
+}
+
+// ProxyForAPI is the proxy that Go's clients send requests for the API server by
+// (golang.org/x/net http/httpproxy); it is nil where they connect directly. The
+// value of HTTPS_PROXY is an argument since that of the facts has no password.
+func ProxyForAPI(env *EnvironmentFacts, httpsProxy string) *url.URL {
+	if httpsProxy == "" || env.ServiceHost == "" {
+		return nil
+	}
+	config := httpproxy.Config{HTTPSProxy: httpsProxy, NoProxy: env.NoProxy}
+	proxy, err := config.ProxyFunc()(&url.URL{Scheme: "https", Host: net.JoinHostPort(env.ServiceHost, env.ServicePort)})
+	if err != nil {
+		return nil
+	}
+	return proxy
 }
 
 // IsHostName tells a DNS name that a certificate can name (RFC 1123) from an

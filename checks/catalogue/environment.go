@@ -124,9 +124,11 @@ func environment() []Entry {
 			Title:  "HTTPS_PROXY catches the requests to the API server",
 			Means: "A proxy is set in the environment and NO_PROXY does not name the API server's address, so clients " +
 				"that honour the environment, the official ones among them, send their requests through the proxy. " +
-				"They then fail with \"proxyconnect tcp\", with a bare \"Forbidden\" or \"Service Unavailable\", or with " +
-				"the certificate of an inspecting proxy. Suffixes such as .svc or .cluster.local never match an IP " +
-				"address, and kubernetes.default.svc does not end in .cluster.local.",
+				"Where it does not carry them, so that the check fails, they end in \"proxyconnect tcp\", in a bare \"Forbidden\" " +
+				"or \"Service Unavailable\", or at the certificate of an inspecting proxy; where it does, the check warns, since " +
+				"the API is then gone whenever the proxy is. Deep probes see which of the two it is by asking for a tunnel to the " +
+				"API server every five to ten minutes, without the proxy's password and without the token. Suffixes such as .svc or " +
+				".cluster.local never match an IP address, and kubernetes.default.svc does not end in .cluster.local.",
 			Confirm: []string{
 				"The proxy variables of the pod's manifest:",
 				environmentOfPod + " | grep -i proxy",

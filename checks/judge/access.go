@@ -30,16 +30,23 @@ func judgeAccess(facts *checks.Facts) []checks.Access {
 			path      string
 			obstacles []obstacle
 			answer    way
+			proxy     func(*checks.Facts) detour
+			// beyond is what stands for the answer behind a proxy.
+			beyond way
 		}{
-			{checks.GoClient, []obstacle{noAddress, noTokenForGo, noBundleForGo, proxyOfGo}, byAddress},
-			{checks.PythonClient, []obstacle{noAddress, noTokenForPython, noBundleForOpenSSL, proxyOfPython}, withStrictPython(asOpenSSL(byAddress))},
-			{checks.REST, []obstacle{noTokenForShell, noBundleForOpenSSL, proxyOfCurl}, asOpenSSL(byServiceName)},
+			{checks.GoClient, []obstacle{noAddress, noTokenForGo, noBundleForGo}, byAddress, proxyOfGo, byAddress},
+			{checks.PythonClient, []obstacle{noAddress, noTokenForPython, noBundleForOpenSSL}, withStrictPython(asOpenSSL(byAddress)), proxyOfPython, withStrictPython(asOpenSSL(byAddress))},
+			{checks.REST, []obstacle{noTokenForShell, noBundleForOpenSSL}, asOpenSSL(byServiceName), proxyOfCurl, asOpenSSL(byProvenName)},
 		} {
 			if why := firstObstacle(facts, client.obstacles); why != "" {
 				add(client.path, true, false, why)
 				continue
 			}
-			known, works, why := client.answer(facts)
+			answer := client.answer
+			if taken := client.proxy(facts); taken.proxy != "" {
+				answer = taken.way(client.beyond)
+			}
+			known, works, why := answer(facts)
 			add(client.path, known, works, why)
 		}
 	}
@@ -220,6 +227,21 @@ func byServiceName(facts *checks.Facts) (known, works bool, why string) {
 	}
 	works, why = answeredTo(facts, attempt, fmt.Sprintf("https://%s/api (%s)", checks.ServiceName, attempt.Last().Address))
 	return true, works, why
+}
+
+// byProvenName: who goes by a proxy leaves it to that one where the name leads, and
+// the certificate there has to prove the name all the same.
+func byProvenName(facts *checks.Facts) (known, works bool, why string) {
+	known, works, why = byAddress(facts)
+	if !works {
+		return known, works, why
+	}
+	if handshake := lastHandshake(facts.API.ServiceHost); handshake != nil {
+		if why := nameUnproven(facts, handshake); why != "" {
+			return true, false, why
+		}
+	}
+	return known, works, why
 }
 
 // nameUnproven says of a chain that proves the address why it does not prove

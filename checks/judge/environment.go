@@ -4,10 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"net/url"
 	"strconv"
-
-	"golang.org/x/net/http/httpproxy"
 
 	"github.com/kube-lifeline/lifeline/checks"
 )
@@ -17,7 +14,7 @@ func judgeEnvironment(facts *checks.Facts) verdict {
 	details := &checks.EnvironmentDetails{EnvironmentFacts: *env, ProxyForAPI: proxyForAPI(env)}
 	v := verdict{details: details, seconds: env.Seconds}
 	v.problems = append(v.problems, serviceVariables(env)...)
-	v.problems = append(v.problems, proxyVariables(details)...)
+	v.problems = append(v.problems, proxyVariables(facts, details)...)
 	v.problems = append(v.problems, namespaceFile(facts)...)
 	v.well = fmt.Sprintf("The environment names the API server as %s.", net.JoinHostPort(env.ServiceHost, env.ServicePort))
 	return v
@@ -68,27 +65,29 @@ func isHost(host string) bool {
 	return checks.IsHostName(host)
 }
 
-// proxyForAPI follows the rule that Go's clients go by (golang.org/x/net
-// http/httpproxy); it is empty where they would connect directly.
+// proxyForAPI is empty where Go's clients connect directly.
 func proxyForAPI(env *checks.EnvironmentFacts) string {
-	if env.HTTPSProxy == "" || env.ServiceHost == "" {
-		return ""
-	}
-	config := httpproxy.Config{HTTPSProxy: env.HTTPSProxy, NoProxy: env.NoProxy}
-	proxy, err := config.ProxyFunc()(&url.URL{Scheme: "https", Host: net.JoinHostPort(env.ServiceHost, env.ServicePort)})
-	if err != nil || proxy == nil {
+	proxy := checks.ProxyForAPI(env, env.HTTPSProxy)
+	if proxy == nil {
 		return ""
 	}
 	return proxy.Redacted()
 }
 
-func proxyVariables(env *checks.EnvironmentDetails) []problem {
+// proxyVariables warns of a proxy in the way; one that the deep probes did not get
+// through fails.
+func proxyVariables(facts *checks.Facts, env *checks.EnvironmentDetails) []problem {
 	if env.ProxyForAPI == "" {
 		return nil
 	}
-	return []problem{warning(checks.EnvHTTPProxyInterceptsAPI,
+	found := warning(checks.EnvHTTPProxyInterceptsAPI,
 		fmt.Sprintf("Clients that honour HTTPS_PROXY send requests for the API server %s to the proxy %s, since NO_PROXY (%q) does not leave it out.", env.ServiceHost, env.ProxyForAPI, env.NoProxy),
-		"NO_PROXY to cover "+env.ServiceHost, fmt.Sprintf("NO_PROXY=%q", env.NoProxy)).likely()}
+		"NO_PROXY to cover "+env.ServiceHost, fmt.Sprintf("NO_PROXY=%q", env.NoProxy)).likely()
+	if passage := throughProxy(facts); passage.told != "" {
+		found.Message += " " + passage.told
+		found.Status, found.certainty = passage.status, passage.certainty
+	}
+	return []problem{found}
 }
 
 // namespaceFile judges the file that kubectl and clientcmd read. Where the

@@ -20,7 +20,8 @@ func environmentRules() []rule {
 		{reason: checks.EnvServiceHostOverridden, certainty: checks.Likely, explains: unreachable, evidence: leadsElsewhere},
 		{reason: checks.EnvServicePortOverridden, certainty: checks.Likely, explains: unreachable, evidence: leadsToAnotherPort},
 		{reason: checks.EnvServiceHostStale, certainty: checks.Likely, refines: []checks.Reason{checks.DNSAnswerDisagreesWithEnv}, explains: []checks.Reason{checks.TCPRefused, checks.TCPTimeout, checks.TCPHostUnreachable}, evidence: answersByName},
-		{reason: checks.EnvHTTPProxyInterceptsAPI, certainty: checks.Likely, explains: []checks.Reason{checks.KProxyUpstreamError}, evidence: kubectlProxyGoesByProxy},
+		{reason: checks.EnvHTTPProxyInterceptsAPI, certainty: checks.Certain, explains: []checks.Reason{checks.KProxyUpstreamError}, evidence: kubectlProxyGoesByProxy(checks.Certain)},
+		{reason: checks.EnvHTTPProxyInterceptsAPI, certainty: checks.Likely, explains: []checks.Reason{checks.KProxyUpstreamError}, evidence: kubectlProxyGoesByProxy(checks.Likely)},
 	}
 }
 
@@ -69,15 +70,18 @@ func answersByName(facts *checks.Facts) []string {
 		last.Address, last.Response.Status, facts.Environment.ServiceHost)}
 }
 
-// kubectlProxyGoesByProxy: net/http words an HTTP proxy that fails so.
-func kubectlProxyGoesByProxy(facts *checks.Facts) []string {
-	env := facts.Environment
-	if facts.KubectlProxy == nil || env == nil || proxyForAPI(env) == "" {
-		return nil
+// kubectlProxyGoesByProxy: net/http words an HTTP proxy that fails so. It makes
+// nothing surer or less sure of what the deep probes met.
+func kubectlProxyGoesByProxy(certainty checks.Certainty) func(*checks.Facts) []string {
+	return func(facts *checks.Facts) []string {
+		env := facts.Environment
+		if facts.KubectlProxy == nil || env == nil || proxyForAPI(env) == "" || (throughProxy(facts).certainty == checks.Certain) != (certainty == checks.Certain) {
+			return nil
+		}
+		response := facts.KubectlProxy.Attempt.Last().Response
+		if response == nil || !strings.Contains(response.BodyStart, "proxyconnect") {
+			return nil
+		}
+		return []string{"The kubectl proxy heeds it too, and does not get through it."}
 	}
-	response := facts.KubectlProxy.Attempt.Last().Response
-	if response == nil || !strings.Contains(response.BodyStart, "proxyconnect") {
-		return nil
-	}
-	return []string{"The kubectl proxy heeds it too, and does not get through it."}
 }

@@ -61,6 +61,43 @@ func TestEachFaultStopsTheWaysThatItIsOn(t *testing.T) {
 	}
 }
 
+// TestDeepProbesTellWhichProxyIsAWay goes by those of the sandbox, without asking the
+// API server more than one that answers is.
+func TestDeepProbesTellWhichProxyIsAWay(t *testing.T) {
+	for fault, want := range map[string]struct {
+		status checks.Status
+		works  string
+	}{
+		"env-http-proxy-intercepts-api": {checks.Fail, "kubectl-proxy"},
+		"env-http-proxy-refuses":        {checks.Fail, "kubectl-proxy"},
+		"env-http-proxy-inspects-tls":   {checks.Fail, "kubectl-proxy"},
+		"env-http-proxy-carries":        {checks.Warn, "go-client python-client rest kubectl-proxy"},
+	} {
+		t.Run(fault, func(t *testing.T) {
+			t.Parallel()
+			pretend, observer := start(t)
+			if err := pretend.Inject(fault); err != nil {
+				t.Fatal(err)
+			}
+			look(pretend, observer)
+			observer.KubectlProxyURL = pretend.KubectlProxyURL()
+			facts := observer.Observe(t.Context())
+			facts.Deep = observer.DeepDNS(t.Context(), facts)
+			report := judge.Judge(facts, nil)
+			var works []string
+			for _, way := range report.Access {
+				if way.Works {
+					works = append(works, way.Path)
+				}
+			}
+			if got := strings.Join(works, " "); report.Status != want.status || got != want.works {
+				t.Errorf("got %s and these work: %q, want %s and %q\n%s%+v", report.Status, got, want.status, want.works, summary(report), report.Access)
+			}
+			tellsNoToken(t, pretend.Pod().TokenFile(), facts.Deep)
+		})
+	}
+}
+
 // TestTheNameIsTriedWhereItAloneIsProven has the certificate name the Service
 // and not its address, which DNS gives for the name as well.
 func TestTheNameIsTriedWhereItAloneIsProven(t *testing.T) {

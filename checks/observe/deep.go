@@ -26,7 +26,8 @@ func (o *Observer) Deep(ctx context.Context, facts *checks.Facts) *checks.DeepFa
 }
 
 // DeepDNS makes those deep probes that ask nothing of the API server, for where it
-// answers as it should.
+// answers as it should. A proxy on the way to it is tried all the same, by one
+// handshake.
 func (o *Observer) DeepDNS(ctx context.Context, facts *checks.Facts) *checks.DeepFacts {
 	return o.deep(ctx, facts, false)
 }
@@ -62,6 +63,7 @@ func (o *Observer) deep(ctx context.Context, facts *checks.Facts, asksAPI bool) 
 				deep.API = r.deepAPI(ctx, facts)
 			}
 		}),
+		probe("proxy", func() { deep.Proxy = r.deepProxy(ctx, facts) }),
 	)
 	waited := waiting.stop()
 	deep.WaitedSeconds, deep.LongestWaitSeconds = waited.total.Seconds(), waited.longest.Seconds()

@@ -48,6 +48,13 @@ func (r *round) lookups(ctx context.Context) *checks.DNSFacts {
 	return facts
 }
 
+// lookup looks another name up, within the time limit of ctx.
+func (r *round) lookup(ctx context.Context, name string) checks.Lookup {
+	_, conf := readFile(r.pod.ResolvConf, maxResolvConf)
+	_, hosts := readFile(r.pod.Hosts, maxHosts)
+	return newResolver(parseResolvConf(string(conf)), string(hosts), r).lookup(ctx, name)
+}
+
 // needsLookup tells whether the API server cannot be found without DNS.
 func (r *round) needsLookup() bool {
 	return !isAddress(r.serviceHost()) && (r.wants(checks.TLS) || r.wants(checks.API))

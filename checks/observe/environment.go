@@ -17,22 +17,14 @@ const (
 
 func (r *round) environment() *checks.EnvironmentFacts {
 	start := time.Now()
-	raw := func(names ...string) string {
-		for _, name := range names {
-			if value := r.pod.Environment[name]; value != "" {
-				return value
-			}
-		}
-		return ""
-	}
-	variable := func(names ...string) string { return clip(raw(names...), maxMessage) }
+	variable := func(name string) string { return clip(r.variable(name), maxMessage) }
 	facts := &checks.EnvironmentFacts{
 		ServicePortHTTPS: variable("KUBERNETES_SERVICE_PORT_HTTPS"),
 		ServiceHost:      variable("KUBERNETES_SERVICE_HOST"),
 		ServicePort:      variable("KUBERNETES_SERVICE_PORT"),
 		ServiceAddress:   variable("KUBERNETES_PORT_443_TCP_ADDR"),
-		HTTPSProxy:       clip(withoutSecrets(raw("HTTPS_PROXY", "https_proxy")), maxMessage),
-		NoProxy:          clip(raw("NO_PROXY", "no_proxy"), maxNoProxy),
+		HTTPSProxy:       clip(withoutSecrets(r.httpsProxy()), maxMessage),
+		NoProxy:          clip(r.variable("NO_PROXY", "no_proxy"), maxNoProxy),
 		ProxyVariables:   proxyVariables(r.pod.Environment),
 	}
 	var content []byte
@@ -41,6 +33,20 @@ func (r *round) environment() *checks.EnvironmentFacts {
 	facts.Seconds = time.Since(start).Seconds()
 	return facts
 }
+
+// variable is the first of the names that has a value, as it stands in the
+// environment.
+func (r *round) variable(names ...string) string {
+	for _, name := range names {
+		if value := r.pod.Environment[name]; value != "" {
+			return value
+		}
+	}
+	return ""
+}
+
+// httpsProxy may hold a password.
+func (r *round) httpsProxy() string { return r.variable("HTTPS_PROXY", "https_proxy") }
 
 // proxyVariables are the variables by which some client goes through a proxy.
 func proxyVariables(environment map[string]string) map[string]string {

@@ -109,7 +109,7 @@ func deepReport(ctx context.Context, observer *observe.Observer, facts *checks.F
 	for range 3 {
 		facts.Deep = observer.Deep(ctx, facts)
 		report = judge.Judge(facts, nil)
-		if firstCause(report) == fault.First() {
+		if firstCause(report) == fault.First() && report.Status == fault.Status {
 			break
 		}
 	}

@@ -41,8 +41,8 @@ type Observer struct {
 	// UserAgent is sent to the API server. Default "lifeline".
 	UserAgent string
 	// Dial connects over TCP: to the API server, and to what deep probes compare it
-	// with. Whoever it leads to has to prove itself by ca.crt as ever. Default that
-	// of the zero [net.Dialer].
+	// with and to a proxy on the way. Whoever it leads to has to prove itself by ca.crt
+	// as ever. Default that of the zero [net.Dialer].
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Log hears of retries. Nothing does by default.
 	Log retryablehttp.LeveledLogger

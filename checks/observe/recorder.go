@@ -39,7 +39,7 @@ func (r *recorder) RoundTrip(request *http.Request) (*http.Response, error) {
 	response, seen, err := r.transport.roundTrip(request)
 	exchange := r.exchange(seen)
 	if err != nil {
-		exchange.Failure = r.failure(err)
+		exchange.Failure = r.round.failure(err)
 		if exchange.TLS != nil && exchange.Stage == checks.StageTLS {
 			exchange.TLS.Failure = exchange.Failure
 		}
@@ -50,7 +50,7 @@ func (r *recorder) RoundTrip(request *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	err = r.readResponse(&exchange, response)
-	exchange.Failure = r.failure(err)
+	exchange.Failure = r.round.failure(err)
 	exchange.TCP = r.dialer.tcp()
 	r.exchanges = append(r.exchanges, exchange)
 	if err != nil {
@@ -59,13 +59,14 @@ func (r *recorder) RoundTrip(request *http.Request) (*http.Response, error) {
 	return response, nil
 }
 
-func (r *recorder) failure(err error) *checks.Failure {
+// failure is that of an exchange of HTTP.
+func (r *round) failure(err error) *checks.Failure {
 	told := failure(err)
 	if told == nil {
 		return nil
 	}
 	// A parser quotes what it cannot parse of a response.
-	told.Message = clip(r.round.scrub(err.Error()), maxMessage)
+	told.Message = clip(r.scrub(err.Error()), maxMessage)
 	switch {
 	case errors.Is(err, errBodyTooLarge), errors.Is(err, errHeadTooLarge):
 		told.Kind = checks.TooLarge

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"os"
 	"strings"
 	"sync"
@@ -74,14 +75,29 @@ func bearer(token string) http.Header {
 	return header
 }
 
-func (c *client) send(ctx context.Context, url string, header http.Header) (response, error) {
+func (c *client) send(ctx context.Context, address string, header http.Header) (response, error) {
 	transport, err := c.transport()
 	if err != nil {
 		return response{}, err
 	}
 	transport.DisableKeepAlives = true
 	defer transport.CloseIdleConnections()
-	return c.over(ctx, transport, url, header)
+	return c.over(ctx, transport, address, header)
+}
+
+// proxied makes one request through a proxy.
+func (c *client) proxied(ctx context.Context, proxy, path string) (response, error) {
+	transport, err := c.transport()
+	if err != nil {
+		return response{}, err
+	}
+	defer transport.CloseIdleConnections()
+	address, err := url.Parse(proxy)
+	if err != nil {
+		return response{}, err
+	}
+	transport.Proxy, transport.DisableKeepAlives = http.ProxyURL(address), true
+	return c.over(ctx, transport, c.base+path, http.Header{})
 }
 
 // twice makes two requests, the second over the connection of the first. The
@@ -113,10 +129,10 @@ func (c *client) transport() (*http.Transport, error) {
 	}, nil
 }
 
-func (c *client) over(ctx context.Context, transport *http.Transport, url string, header http.Header) (response, error) {
+func (c *client) over(ctx context.Context, transport *http.Transport, address string, header http.Header) (response, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return response{}, err
 	}

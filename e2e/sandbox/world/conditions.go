@@ -26,6 +26,7 @@ type conditions struct {
 	api       apiConditions
 	// kubectlProxy is of the sidecar, with plain HTTP for a protocol.
 	kubectlProxy apiConditions
+	httpProxy    httpProxyConditions
 }
 
 const (

@@ -63,6 +63,7 @@ func symptoms(t *testing.T, w *world.World, timeout time.Duration) map[string]st
 		"GET /readyz again":   func() string { return againInWords(client.twice(ctx, "/readyz", "")) },
 		"GET /readyz":         func() string { return responseInWords(client.get(ctx, "/readyz", "")) },
 		"kubectl proxy":       func() string { return proxyInWords(client) },
+		"by HTTPS_PROXY":      func() string { return proxiedInWords(client) },
 		"at 127.0.0.2":        func() string { return responseInWords(elsewhere.get(ctx, "/readyz", "")) },
 	}
 	seen := make(map[string]string)
@@ -89,8 +90,8 @@ func environmentInWords(pod checks.Pod) string {
 	if pod.Environment["KUBERNETES_SERVICE_PORT"] == "" {
 		words += ", no port"
 	}
-	if proxy := pod.Environment["HTTPS_PROXY"]; proxy != "" {
-		words += ", HTTPS_PROXY=" + proxy
+	if pod.Environment["HTTPS_PROXY"] != "" {
+		words += ", HTTPS_PROXY is set"
 	}
 	return words
 }
@@ -248,6 +249,14 @@ func proxyInWords(c *client) string {
 		return "none"
 	}
 	return responseInWords(c.send(context.Background(), base+"/api", http.Header{}))
+}
+
+func proxiedInWords(c *client) string {
+	proxy := c.pod.Environment["HTTPS_PROXY"]
+	if proxy == "" {
+		return "none"
+	}
+	return responseInWords(c.proxied(context.Background(), proxy, "/readyz"))
 }
 
 func bodyInWords(body string) string {

@@ -45,6 +45,7 @@ type World struct {
 	nameserver   *nameserver
 	api          *apiServer
 	kubectlProxy *apiServer
+	httpProxy    *apiServer
 	sidecar      credential
 	besideProxy  bool
 
@@ -130,6 +131,13 @@ func (w *World) start(ctx context.Context) error {
 	if w.kubectlProxy, err = startAPIServer(ctx, handler, certificate, w.withKubectlProxy(conditions.kubectlProxy)); err != nil {
 		return err
 	}
+	proxying, err := w.asServer(conditions.httpProxy)
+	if err != nil {
+		return err
+	}
+	if w.httpProxy, err = startAPIServer(ctx, handler, certificate, proxying); err != nil {
+		return err
+	}
 	return w.match(conditions)
 }
 
@@ -149,6 +157,9 @@ func (w *World) Close() error {
 	}
 	if w.kubectlProxy != nil {
 		failures = append(failures, w.kubectlProxy.close())
+	}
+	if w.httpProxy != nil {
+		failures = append(failures, w.httpProxy.close())
 	}
 	if w.ownDirectory {
 		failures = append(failures, os.RemoveAll(w.directory))
@@ -183,6 +194,7 @@ func (w *World) Environment() map[string]string {
 	if address := environment[kubectlProxyVariable]; address != "" {
 		environment[kubectlProxyVariable] = w.atItsPort(address)
 	}
+	environment["HTTPS_PROXY"] = w.atProxyPort(environment["HTTPS_PROXY"])
 	maps.DeleteFunc(environment, func(_, value string) bool { return value == "" })
 	return environment
 }
@@ -212,6 +224,11 @@ func (w *World) match(conditions conditions) error {
 	certificate, err := w.certificates.servingCertificate(conditions.serving)
 	if err == nil {
 		err = errors.Join(w.api.change(certificate, conditions.api), w.kubectlProxy.change(certificate, w.withKubectlProxy(conditions.kubectlProxy)))
+	}
+	try(err)
+	proxying, err := w.asServer(conditions.httpProxy)
+	if err == nil {
+		err = w.httpProxy.change(certificate, proxying)
 	}
 	try(err)
 	try(w.writeAccount(conditions))
