@@ -2,6 +2,7 @@ package rounds
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -25,7 +26,8 @@ const (
 
 // episode is a time in which something is wrong. It has the deep probes made as
 // it begins, when something else goes wrong, and every five to ten minutes while a
-// check fails; a warning may last for months and has them once. Where the API server
+// check fails; a warning may last for months and has them once, but for that of a
+// proxy, since only they see whether it carries what it catches. Where the API server
 // answers as it should they leave it alone, and are made once more when the symptom
 // has lasted for a while: nameservers that are being replaced answer now as the old
 // and now as the new.
@@ -112,7 +114,7 @@ func (e *episode) goOn(ctx context.Context, facts *checks.Facts, symptom string,
 	switch {
 	case e.running != "":
 		return
-	case e.isDue(report.Status):
+	case e.isDue(report.Status == checks.Fail || answers(report) && goesByProxy(report)):
 		e.settled = e.settled && symptom == e.probedFor
 	case answers(report) && e.hasSettled():
 		e.settled, e.settledAt = true, time.Now()
@@ -125,14 +127,16 @@ func (e *episode) goOn(ctx context.Context, facts *checks.Facts, symptom string,
 	e.probing.Go(func() { e.probed <- probe(ctx, facts) })
 }
 
-func (e *episode) isDue(status checks.Status) bool {
+// isDue tells that the symptom is another one, or that it has lasted since the latest
+// probes where they are to be made again and again.
+func (e *episode) isDue(again bool) bool {
 	if len(e.begun) == burst && time.Since(e.begun[0]) < burstIntervals*e.interval {
 		return false
 	}
 	if e.symptom != e.probedFor {
 		return time.Since(e.changed) >= e.putOff(e.changed.Sub(e.began)-promptIntervals*e.interval)
 	}
-	return status == checks.Fail && time.Since(e.begun[len(e.begun)-1]) >= deepEvery+e.putOff(deepEvery)
+	return again && time.Since(e.begun[len(e.begun)-1]) >= deepEvery+e.putOff(deepEvery)
 }
 
 // putOff is this agent's share of a time, in which a fleet's probes are spread.
@@ -155,6 +159,13 @@ func answers(report *checks.Report) bool {
 		}
 	}
 	return true
+}
+
+// goesByProxy tells that requests for the API server go by a proxy.
+func goesByProxy(report *checks.Report) bool {
+	result, _ := report.Result(checks.Environment)
+	return result.Reason == checks.EnvHTTPProxyInterceptsAPI ||
+		slices.ContainsFunc(result.Others, func(other checks.Problem) bool { return other.Reason == checks.EnvHTTPProxyInterceptsAPI })
 }
 
 // symptom is what the gravest of the checks say, before the deep probes have made

@@ -17,6 +17,8 @@ type staged struct {
 	start time.Time
 	// status is that of the environment check at a time since the start.
 	status func(since time.Duration) checks.Status
+	// proxy is on the way to the API server, where there is one.
+	proxy string
 	// takes is how long the deep probes take.
 	takes time.Duration
 	// probed are the times since the start at which they began.
@@ -26,7 +28,7 @@ type staged struct {
 }
 
 func (s *staged) Observe(context.Context) *checks.Facts {
-	environment := &checks.EnvironmentFacts{ServiceHost: "10.96.0.1", ServicePort: "443", Namespace: "shop"}
+	environment := &checks.EnvironmentFacts{ServiceHost: "10.96.0.1", ServicePort: "443", Namespace: "shop", HTTPSProxy: s.proxy}
 	switch s.status(time.Since(s.start)) {
 	case checks.Fail:
 		environment.ServiceHost = ""
@@ -64,31 +66,34 @@ func TestDeepProbesAreMadeAtTheStartOfAnEpisodeAndSeldomAfter(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		status func(time.Duration) checks.Status
+		proxy  string
 		takes  time.Duration
 		want   []time.Duration
 		// most is in the place of want where the times do not matter.
 		most int
 	}{
-		{"a pod that is well", between(0, 0, checks.Fail), 0, nil, 0},
-		{"a failing that lasts", between(0, time.Hour, checks.Fail), time.Second, []time.Duration{0, 0, 7 * time.Minute}, 0},
-		{"a warning that lasts", between(0, time.Hour, checks.Warn), time.Second, []time.Duration{0, 0}, 0},
+		{"a pod that is well", between(0, 0, checks.Fail), "", 0, nil, 0},
+		{"a failing that lasts", between(0, time.Hour, checks.Fail), "", time.Second, []time.Duration{0, 0, 7 * time.Minute}, 0},
+		{"a warning that lasts", between(0, time.Hour, checks.Warn), "", time.Second, []time.Duration{0, 0}, 0},
+		{"a proxy on the way", between(0, 0, checks.Fail), "http://10.1.1.1:3128", time.Second, []time.Duration{0, 0, 7 * time.Minute}, 0},
+		{"a proxy on the way beside another warning", between(0, time.Hour, checks.Warn), "http://10.1.1.1:3128", time.Second, []time.Duration{0, 0, 7 * time.Minute}, 0},
 		{"two episodes", func(since time.Duration) checks.Status {
 			if since < 30*time.Second || since >= 90*time.Second && since < 2*time.Minute {
 				return checks.Fail
 			}
 			return checks.OK
-		}, time.Second, []time.Duration{0, 0, 90 * time.Second}, 0},
+		}, "", time.Second, []time.Duration{0, 0, 90 * time.Second}, 0},
 		{"a failing that comes and goes with every round", func(since time.Duration) checks.Status {
 			if int(since/(10*time.Second))%2 == 0 {
 				return checks.Fail
 			}
 			return checks.OK
-		}, time.Second, nil, 15},
-		{"probes that take longer than a round", between(0, time.Hour, checks.Fail), 9 * time.Second, []time.Duration{0, 0, 7 * time.Minute}, 0},
+		}, "", time.Second, nil, 15},
+		{"probes that take longer than a round", between(0, time.Hour, checks.Fail), "", 9 * time.Second, []time.Duration{0, 0, 7 * time.Minute}, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				observer := &staged{start: time.Now(), status: test.status, takes: test.takes}
+				observer := &staged{start: time.Now(), status: test.status, proxy: test.proxy, takes: test.takes}
 				ctx, cancel := context.WithTimeout(t.Context(), 13*time.Minute)
 				defer cancel()
 				Loop{Observer: observer, Publisher: &reports{}, Interval: 10 * time.Second, Limit: time.Minute}.Run(ctx)

@@ -15,7 +15,7 @@ import (
 type Observer interface {
 	Observe(ctx context.Context) *checks.Facts
 	Deep(ctx context.Context, facts *checks.Facts) *checks.DeepFacts
-	// DeepDNS is Deep without what it asks of the API server.
+	// DeepDNS is Deep without what it asks of the API server itself.
 	DeepDNS(ctx context.Context, facts *checks.Facts) *checks.DeepFacts
 }
 
