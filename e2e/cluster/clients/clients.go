@@ -19,6 +19,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -50,7 +51,8 @@ const (
 	// to say why it gave up.
 	slack = 5 * time.Second
 
-	goPackage = "github.com/kube-lifeline/lifeline/e2e/cluster/clients/gocall"
+	goPackage    = "github.com/kube-lifeline/lifeline/e2e/cluster/clients/gocall"
+	carryPackage = "github.com/kube-lifeline/lifeline/e2e/cluster/clients/carry"
 	// Not the first python3 in PATH, which need not be Debian's.
 	python = "/usr/bin/python3"
 	// A proxy that the pod's environment names is not for the loopback address.
@@ -76,13 +78,18 @@ func Build(ctx context.Context, folder string) (goClient string, err error) {
 			return "", fmt.Errorf("look for Debian's package %s, which the clients need: %w: %s", needs.pkg, err, bytes.TrimSpace(out))
 		}
 	}
-	goClient = filepath.Join(folder, "gocall")
-	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", goClient, goPackage)
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build the Go client: %w: %s", err, out)
+	return build(ctx, folder, goPackage)
+}
+
+// build builds a program that runs in any container and returns its file.
+func build(ctx context.Context, folder, of string) (file string, err error) {
+	file = filepath.Join(folder, path.Base(of))
+	command := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", file, of)
+	command.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := command.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build %s: %w: %s", path.Base(of), err, out)
 	}
-	return goClient, nil
+	return file, nil
 }
 
 // Ask has every client ask the API once, all of them at the same time and each

@@ -23,3 +23,16 @@ const ProxyContainer = `{"name": "kubectl-proxy", "image": "` + proxyImage + `",
 func ImportProxy(ctx context.Context, c *cluster.Cluster) error {
 	return c.Import(ctx, c.KubectlImage(proxyImage))
 }
+
+// CarryImage is that of a proxy which opens a tunnel to wherever it is asked by
+// CONNECT. Its argument is the address to listen on. It comes with ImportCarry.
+const CarryImage = "lifeline.test/carry:1"
+
+// ImportCarry builds the program of CarryImage in the folder and imports it.
+func ImportCarry(ctx context.Context, c *cluster.Cluster, folder string) error {
+	program, err := build(ctx, folder, carryPackage)
+	if err != nil {
+		return err
+	}
+	return c.Import(ctx, cluster.Image{Name: CarryImage, Program: program, User: "65532:65532"})
+}

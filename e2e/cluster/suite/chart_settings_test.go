@@ -129,17 +129,17 @@ func configSettings() []setting {
 			func(l live) any { return l.report.verdicts()["kubectl-proxy"] }, "fail: kproxy-down",
 		},
 		{
-			// The agent warns of a proxy that it finds in its environment.
+			// The agent warns of an address that is another one than kubelet's.
 			"extraEnv",
 			[]any{
-				map[string]string{"name": "HTTPS_PROXY", "value": "http://127.0.0.1:9"},
+				map[string]string{"name": "KUBERNETES_PORT_443_TCP_ADDR", "value": "10.96.0.2"},
 				map[string]any{"name": "NODE_ADDRESS", "valueFrom": map[string]any{"fieldRef": map[string]any{"fieldPath": "status.hostIP"}}},
 			},
 			func(l live) any {
 				last := l.container().Env[len(l.container().Env)-1]
 				return []string{last.Name, last.ValueFrom.FieldRef.FieldPath, l.report.verdicts()["environment"]}
 			},
-			[]string{"NODE_ADDRESS", "status.hostIP", "warn: env-http-proxy-intercepts-api"},
+			[]string{"NODE_ADDRESS", "status.hostIP", "warn: env-service-host-overridden"},
 		},
 	}
 }

@@ -5,6 +5,7 @@ package suite_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -12,8 +13,10 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/kube-lifeline/lifeline/e2e/cluster"
+	"github.com/kube-lifeline/lifeline/e2e/cluster/clients"
 )
 
 // serviceAccountFolder is where every client looks (client-go rest/config.go).
@@ -38,9 +41,10 @@ func podFaults() []fault {
 		{name: "the host and port speak plain HTTP", alter: environment("KUBERNETES_SERVICE_HOST", "127.0.0.1", "KUBERNETES_SERVICE_PORT", "8080"), first: "env-service-host-overridden", unready: true, unhealthy: true},
 		{name: "the host is a name that there is not", rare: true, alter: environment("KUBERNETES_SERVICE_HOST", "api.example.invalid"), first: "env-service-host-unresolvable", unready: true, unhealthy: true},
 		{name: "the port is a word", rare: true, alter: environment("KUBERNETES_SERVICE_PORT", "https"), first: "env-service-port-invalid", unready: true, unhealthy: true},
-		{name: "HTTPS_PROXY is dead", alter: environment("HTTPS_PROXY", "http://127.0.0.1:3128"), first: "env-http-proxy-intercepts-api", unhealthy: true, own: "run kubectl proxy beside the agent", differs: oldPython},
+		{name: "HTTPS_PROXY is dead", alter: environment("HTTPS_PROXY", "http://127.0.0.1:3128"), first: "env-http-proxy-intercepts-api", unready: true, unhealthy: true, own: "run kubectl proxy beside the agent", differs: oldPython},
 		{name: "HTTPS_PROXY is dead but NO_PROXY has the service range", alter: environment("HTTPS_PROXY", "http://127.0.0.1:3128", "NO_PROXY", "10.96.0.0/16,.svc")},
-		{name: "HTTPS_PROXY is dead and NO_PROXY has only the names", rare: true, alter: environment("HTTPS_PROXY", "http://127.0.0.1:3128", "NO_PROXY", ".svc,.cluster.local"), first: "env-http-proxy-intercepts-api", unhealthy: true, own: "run kubectl proxy beside the agent", differs: oldPython},
+		{name: "HTTPS_PROXY is dead and NO_PROXY has only the names", rare: true, alter: environment("HTTPS_PROXY", "http://127.0.0.1:3128", "NO_PROXY", ".svc,.cluster.local"), first: "env-http-proxy-intercepts-api", unready: true, unhealthy: true, own: "run kubectl proxy beside the agent", differs: oldPython},
+		{name: "HTTPS_PROXY carries what it catches", rare: true, objects: carrier("10.96.0.64"), alter: environment("HTTPS_PROXY", "http://10.96.0.64:3128"), first: "env-http-proxy-intercepts-api", own: "give a Service its address"},
 
 		// DNS.
 		{name: "packets to port 53 are dropped", inject: filter(cluster.Before, "udp dport 53 drop", "tcp dport 53 drop"), first: "dns-egress-policy-blocks-53", unhealthy: true},
@@ -141,7 +145,7 @@ func podFaults() []fault {
 			objects: otherAuthority, alter: mount(projected(token("vault"), bundleFile(), namespaceFile())),
 		},
 		{
-			name: "HTTPS_PROXY is dead and the nameserver is not the cluster's", rare: true, first: "dns-nxdomain-foreign-resolver", unhealthy: true,
+			name: "HTTPS_PROXY is dead and the nameserver is not the cluster's", rare: true, first: "env-http-proxy-intercepts-api", unready: true, unhealthy: true,
 			own: "run kubectl proxy beside the agent", differs: oldPython, objects: foreignDNS("10.96.0.58"),
 			alter: func(p *corev1.Pod) {
 				environment("HTTPS_PROXY", "http://127.0.0.1:3128")(p)
@@ -202,6 +206,37 @@ func environment(variables ...string) func(*corev1.Pod) {
 				p.Spec.Containers[i].Env = append(p.Spec.Containers[i].Env, corev1.EnvVar{Name: variables[j], Value: variables[j+1]})
 			}
 		}
+	}
+}
+
+// carrier is a proxy behind a Service of that address, which opens every tunnel.
+func carrier(address string) objectsOf {
+	return func(ctx context.Context, t *testing.T, s suite, namespace string) []any {
+		t.Helper()
+		if err := clients.ImportCarry(ctx, s.Cluster, t.TempDir()); err != nil {
+			t.Fatal(err)
+		}
+		const port = 3128
+		metadata := metav1.ObjectMeta{Namespace: namespace, Name: "carry", Labels: map[string]string{"app": "carry"}}
+		s.apply(ctx, t,
+			corev1.Service{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Service"}, ObjectMeta: metadata, Spec: corev1.ServiceSpec{
+				ClusterIP: address, Selector: metadata.Labels, Ports: []corev1.ServicePort{{Port: port}},
+			}},
+			corev1.Pod{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"}, ObjectMeta: metadata, Spec: corev1.PodSpec{
+				TerminationGracePeriodSeconds: new(int64(0)),
+				Containers: []corev1.Container{{
+					Name: "carry", Image: clients.CarryImage, ImagePullPolicy: corev1.PullNever, Args: []string{fmt.Sprintf(":%d", port)},
+					SecurityContext: restricted(),
+					ReadinessProbe: &corev1.Probe{PeriodSeconds: 1, ProbeHandler: corev1.ProbeHandler{
+						TCPSocket: &corev1.TCPSocketAction{Port: intstr.FromInt32(port)},
+					}},
+				}},
+			}},
+		)
+		if _, err := s.Kubectl(ctx, "wait", "--for=condition=Ready", "--timeout=1m", "--namespace="+namespace, "pod/carry"); err != nil {
+			t.Fatal(err)
+		}
+		return nil
 	}
 }
 

@@ -179,7 +179,16 @@ func (f fault) try(ctx context.Context, t *testing.T, s suite, manifest *corev1.
 	return f.judge(ctx, t, s, p, rounds, began, ended, r)
 }
 
-func (f fault) isTold(r report) bool { return r.Round > 0 && r.first() == f.first }
+// isTold tells that the report begins with the cause, and that a check which gates
+// readiness is at fault where the pod is to be unready: that may take the deep probes.
+func (f fault) isTold(r report) bool {
+	gated := !f.unready
+	for _, check := range r.Checks {
+		gates := slices.Contains([]string{"environment", "token", "ca", "tls", "api"}, check.Name)
+		gated = gated || gates && (check.Status == "fail" || check.Status == "skip")
+	}
+	return r.Round > 0 && r.first() == f.first && gated
+}
 
 // look waits for the fault to be told and compares what probes are answered, and
 // what clients meet, with what is to be expected under it.
