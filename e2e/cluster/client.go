@@ -67,3 +67,21 @@ func (h *host) Dial(ctx context.Context, network, address string) (net.Conn, err
 	}
 	return h.namespaces.dial(ctx, network, address)
 }
+
+// Listen listens for connections at an address of the node, given by number.
+func (n *Node) Listen(ctx context.Context, address string) (listener net.Listener, err error) {
+	err = n.namespaces.within(1, func() (err error) {
+		listener, err = new(net.ListenConfig).Listen(ctx, "tcp", address)
+		return err
+	})
+	return listener, err
+}
+
+// ListenPacket is Listen for datagrams.
+func (n *Node) ListenPacket(ctx context.Context, address string) (connection net.PacketConn, err error) {
+	err = n.namespaces.within(1, func() (err error) {
+		connection, err = new(net.ListenConfig).ListenPacket(ctx, "udp", address)
+		return err
+	})
+	return connection, err
+}

@@ -6,9 +6,11 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/base64"
+	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"math/big"
@@ -32,7 +34,17 @@ func newAuthority(folder, commonName string) (*authority, error) {
 		return nil, err
 	}
 	a := &authority{folder: folder}
-	template := &x509.Certificate{
+	template := authorityTemplate(commonName)
+	var err error
+	if a.key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
+		return nil, err
+	}
+	a.certificate, err = a.sign("ca", template, template, &a.key.PublicKey)
+	return a, err
+}
+
+func authorityTemplate(commonName string) *x509.Certificate {
+	return &x509.Certificate{
 		Subject:               pkix.Name{CommonName: commonName},
 		NotAfter:              time.Now().AddDate(10, 0, 0),
 		KeyUsage:              x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment | x509.KeyUsageCertSign,
@@ -40,12 +52,16 @@ func newAuthority(folder, commonName string) (*authority, error) {
 		IsCA:                  true,
 		DNSNames:              []string{"kubernetes"},
 	}
-	var err error
-	if a.key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
+}
+
+// below makes an authority that this one signs and that writes into its folder.
+func (a *authority) below(commonName string) (*authority, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
 		return nil, err
 	}
-	a.certificate, err = a.sign("ca", template, template, &a.key.PublicKey)
-	return a, err
+	certificate, err := a.sign("intermediate", authorityTemplate(commonName), a.certificate, &key.PublicKey)
+	return &authority{folder: a.folder, certificate: certificate, key: key}, err
 }
 
 // issueTokenKey writes a key pair that signs the tokens of service accounts, as
@@ -63,6 +79,35 @@ func (a *authority) issueTokenKey(name string) error {
 		return err
 	}
 	return a.writeKey(name, key)
+}
+
+// signToken makes a JWT (RFC 7519) by the key NAME.key.
+func (a *authority) signToken(name string, claims map[string]any) (string, error) {
+	content, err := os.ReadFile(a.path(name + ".key"))
+	if err != nil {
+		return "", err
+	}
+	block, _ := pem.Decode(content)
+	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		return "", err
+	}
+	payload, err := json.Marshal(claims)
+	if err != nil {
+		return "", err
+	}
+	encode := base64.RawURLEncoding.EncodeToString
+	signed := encode([]byte(`{"alg":"ES256"}`)) + "." + encode(payload)
+	digest := sha256.Sum256([]byte(signed))
+	r, s, err := ecdsa.Sign(rand.Reader, parsed.(*ecdsa.PrivateKey), digest[:])
+	if err != nil {
+		return "", err
+	}
+	// RFC 7518 section 3.4.
+	signature := make([]byte, 64)
+	r.FillBytes(signature[:32])
+	s.FillBytes(signature[32:])
+	return signed + "." + encode(signature), nil
 }
 
 // issueClient writes a client's certificate as NAME.crt and NAME.key.

@@ -3,6 +3,7 @@
 package cluster
 
 import (
+	"crypto/tls"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -23,6 +24,9 @@ type ServingCertificate struct {
 	// Issuer is the common name of a new authority that nobody knows and that
 	// signs in the place of the cluster's own, which is called "kubernetes".
 	Issuer string
+	// Intermediate is the common name of a new authority that the cluster's own
+	// signs, that signs in its place and of which the server sends nothing.
+	Intermediate string
 }
 
 // ServingNames are the names and addresses that the API server's certificate
@@ -52,6 +56,12 @@ func (c *Cluster) issueServing(name string, certificate ServingCertificate) erro
 		// The API server watches the folder that it got its certificate from.
 		signer = &authority{folder: c.authority.folder, certificate: unknown.certificate, key: unknown.key}
 	}
+	if certificate.Intermediate != "" {
+		var err error
+		if signer, err = c.authority.below(certificate.Intermediate); err != nil {
+			return fmt.Errorf("make an authority below the cluster's: %w", err)
+		}
+	}
 	if err := signer.issueServing(name, certificate); err != nil {
 		return fmt.Errorf("issue a serving certificate: %w", err)
 	}
@@ -65,6 +75,31 @@ func (c *Cluster) IssueTokenKey(name string) (private, public string, err error)
 		return "", "", fmt.Errorf("make a key for tokens: %w", err)
 	}
 	return c.authority.path(name + ".key"), c.authority.path(name + ".pub"), nil
+}
+
+// SignToken signs claims as the API server does those of a token, whatever they say.
+func (c *Cluster) SignToken(claims map[string]any) (string, error) {
+	token, err := c.authority.signToken("service-account", claims)
+	if err != nil {
+		return "", fmt.Errorf("sign a token: %w", err)
+	}
+	return token, nil
+}
+
+// ReissueAuthority is the certificate of the cluster's own authority, in PEM, of
+// another time.
+func (c *Cluster) ReissueAuthority(notBefore, notAfter time.Time) ([]byte, error) {
+	template := authorityTemplate(c.authority.certificate.Subject.CommonName)
+	template.NotBefore, template.NotAfter = notBefore, notAfter
+	if _, err := c.authority.sign("ca-reissued", template, template, &c.authority.key.PublicKey); err != nil {
+		return nil, fmt.Errorf("issue the authority's certificate anew: %w", err)
+	}
+	return os.ReadFile(c.authority.path("ca-reissued.crt"))
+}
+
+// ServingPair is the certificate and the key of the API server.
+func (c *Cluster) ServingPair() (tls.Certificate, error) {
+	return tls.LoadX509KeyPair(c.authority.path(apiServer+".crt"), c.authority.path(apiServer+".key"))
 }
 
 // NewAuthority makes a certificate authority of that name, which signs nothing,

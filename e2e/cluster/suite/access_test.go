@@ -18,11 +18,15 @@ import (
 type cell struct {
 	client clients.Answer
 	told   access
-	// differs is why the two are known not to be the same; empty where they must.
+	// differs is why the two are known not to be the same, or nothing is told; empty
+	// where they must.
 	differs string
 }
 
 func (c cell) agrees() bool {
+	if c.told.Path == "" {
+		return c.differs != ""
+	}
 	return c.client.Path == c.told.Path && (c.client.Works == c.told.Works) == (c.differs == "")
 }
 
@@ -30,6 +34,9 @@ func (c cell) String() string {
 	words := map[bool]string{true: "works", false: "fails"}
 	if c.agrees() && c.differs == "" {
 		return words[c.client.Works]
+	}
+	if c.agrees() && c.told.Path == "" {
+		return fmt.Sprintf("%s, not told (%s)", words[c.client.Works], c.differs)
 	}
 	if c.agrees() {
 		return fmt.Sprintf("%s, told %s (%s)", words[c.client.Works], words[c.told.Works], c.differs)

@@ -46,6 +46,9 @@ func clusterFaults() []fault {
 		{name: "the cluster's CA was made anew", inject: serving(cluster.ServingCertificate{Issuer: "kubernetes"}), first: "ca-rotated-same-name", unready: true, unhealthy: true},
 		{name: "somebody else's CA signs", rare: true, inject: serving(cluster.ServingCertificate{Issuer: "Corporate TLS inspection"}), first: "ca-mitm-or-wrong-endpoint", unready: true, unhealthy: true},
 
+		{name: "somebody else's CA signs what has expired", rare: true, inject: serving(cluster.ServingCertificate{Issuer: "Corporate TLS inspection", NotBefore: ago(48), NotAfter: ago(1)}), first: "ca-mitm-or-wrong-endpoint", unready: true, unhealthy: true},
+		{name: "the authority between the cluster's and the serving certificate is not sent", rare: true, inject: serving(cluster.ServingCertificate{Intermediate: "kubernetes issuing 2"}), first: "ca-missing-intermediate", unready: true, unhealthy: true},
+
 		// The API server.
 		{name: "the API server is frozen", inject: frozen, first: "tls-timeout-server-overloaded", unready: true, unhealthy: true},
 		{name: "the API server is frozen and its queue is full", rare: true, inject: frozenWithFullQueue, first: "tls-timeout-server-overloaded", unready: true, unhealthy: true},
@@ -58,6 +61,10 @@ func clusterFaults() []fault {
 		{name: "the API server knows no anonymous users", rare: true, inject: restarted("--anonymous-auth=false")},
 		{name: "system:discovery is taken away", inject: withoutDiscovery, first: "http-403-discovery-rbac-removed"},
 
+		{name: "the API server denies everything", rare: true, inject: restarted("--authorization-mode=AlwaysDeny"), first: "http-403-discovery-rbac-removed"},
+		{name: "the API server asks an authorizer that says nothing", rare: true, inject: silentAuthorizer, first: "http-response-timeout", unready: true, unhealthy: true},
+		{name: "the API server has HTTP 2 switched off", rare: true, inject: restarted("--disable-http2-serving")},
+		{name: "etcd is frozen", rare: true, inject: unnoticed(frozenEtcd)},
 		{name: "the API server is for another audience", rare: true, inject: restarted("--api-audiences=https://other.example"), first: "http-401-unattributed", unready: true, unhealthy: true},
 
 		// One API server of two.
@@ -67,6 +74,7 @@ func clusterFaults() []fault {
 		{name: "what one API server of two sends is dropped", rare: true, inject: both(another(cluster.APIServer{}), filterTo(cluster.After, "ip saddr "+cluster.SecondAddress+" drop")), first: "tcp-intermittent-one-endpoint", wavers: true},
 		{name: "the certificate of one API server of two has expired", rare: true, inject: another(cluster.APIServer{Certificate: cluster.ServingCertificate{NotBefore: ago(48), NotAfter: ago(1)}}), first: "cert-differs-by-replica", wavers: true},
 		{name: "the certificate of one API server of two lacks the service's address", rare: true, inject: another(cluster.APIServer{Certificate: cluster.ServingCertificate{Names: []string{"kubernetes", "kubernetes.default.svc", cluster.SecondAddress}}}), first: "cert-differs-by-replica", wavers: true},
+		{name: "one API server of two goes by another policy", rare: true, inject: anotherWithPolicy, first: "http-403-discovery-rbac-removed", wavers: true},
 		{name: "one API server of two does not know the tokens' key", rare: true, inject: anotherWithTokenKey, first: "token-intermittent-by-apiserver", wavers: true},
 
 		// Two at once.
@@ -148,6 +156,32 @@ func serving(certificate cluster.ServingCertificate) injection {
 		}
 		return func(context.Context) error { return s.Serve(cluster.ServingCertificate{}) }
 	}
+}
+
+func frozenEtcd(_ context.Context, t *testing.T, s suite, _ cluster.Pod) func(context.Context) error {
+	t.Helper()
+	if err := s.Freeze("etcd"); err != nil {
+		t.Fatal(err)
+	}
+	return func(context.Context) error { return s.Thaw("etcd") }
+}
+
+// silentAuthorizer has the API server ask a webhook, to which packets vanish, before
+// it looks at its own roles. Administrators are let in without.
+func silentAuthorizer(ctx context.Context, t *testing.T, s suite, p cluster.Pod) func(context.Context) error {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "authorizer.kubeconfig")
+	const content = `apiVersion: v1
+kind: Config
+clusters: [{name: authorizer, cluster: {server: "https://192.0.2.1", insecure-skip-tls-verify: true}}]
+users: [{name: user, user: {}}]
+contexts: [{name: context, context: {cluster: authorizer, user: user}}]
+current-context: context
+`
+	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return restarted("--authorization-mode=Webhook,Node,RBAC", "--authorization-webhook-config-file="+file, "--authorization-webhook-version=v1")(ctx, t, s, p)
 }
 
 func frozen(_ context.Context, t *testing.T, s suite, _ cluster.Pod) func(context.Context) error {
@@ -259,6 +293,17 @@ func anotherWithTokenKey(ctx context.Context, t *testing.T, s suite, p cluster.P
 		t.Fatal(err)
 	}
 	return another(cluster.APIServer{Flags: []string{"--service-account-signing-key-file=" + private, "--service-account-key-file=" + public}})(ctx, t, s, p)
+}
+
+// anotherWithPolicy lets everybody ask whether it is ready, and the pods nothing.
+func anotherWithPolicy(ctx context.Context, t *testing.T, s suite, p cluster.Pod) func(context.Context) error {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "policy.jsonl")
+	const content = `{"apiVersion": "abac.authorization.kubernetes.io/v1beta1", "kind": "Policy", "spec": {"group": "system:unauthenticated", "nonResourcePath": "/readyz", "readonly": true}}`
+	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return another(cluster.APIServer{Flags: []string{"--authorization-mode=ABAC", "--authorization-policy-file=" + file}})(ctx, t, s, p)
 }
 
 // both makes one fault after the other, and ends the second first.

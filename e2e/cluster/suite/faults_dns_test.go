@@ -4,10 +4,14 @@ package suite_test
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -118,4 +122,146 @@ func nodeAddress(address string) objectsOf {
 		t.Cleanup(func() { change(context.WithoutCancel(ctx), "delete") })
 		return nil
 	}
+}
+
+// lateDNS is the cluster's DNS at an address of the nodes, which answers so much later.
+func lateDNS(address string, late time.Duration) objectsOf {
+	return func(ctx context.Context, t *testing.T, s suite, namespace string) []any {
+		t.Helper()
+		nodeAddress(address)(ctx, t, s, namespace)
+		for _, node := range s.Nodes() {
+			answer := func(query []byte) []byte {
+				reply := askDNS(ctx, node, query)
+				wait(ctx, late)
+				return reply
+			}
+			relayDatagrams(ctx, t, node, address, answer)
+			relayStreams(ctx, t, node, address, answer)
+		}
+		return nil
+	}
+}
+
+// cutDNS is the cluster's DNS at an address of the nodes, of which every answer is
+// marked as cut. Nothing listens there for TCP.
+func cutDNS(address string) objectsOf {
+	return func(ctx context.Context, t *testing.T, s suite, namespace string) []any {
+		t.Helper()
+		nodeAddress(address)(ctx, t, s, namespace)
+		for _, node := range s.Nodes() {
+			relayDatagrams(ctx, t, node, address, func(query []byte) []byte {
+				const flags, truncated = 2, 1 << 1 // RFC 1035 section 4.1.1.
+				reply := askDNS(ctx, node, query)
+				if len(reply) > flags {
+					reply[flags] |= truncated
+				}
+				return reply
+			})
+		}
+		return nil
+	}
+}
+
+// askDNS asks the cluster's DNS from a node and returns nothing where it is silent.
+func askDNS(ctx context.Context, node *cluster.Node, query []byte) []byte {
+	connection, err := node.Dial(ctx, "udp", cluster.DNSAddress+":53")
+	if err != nil {
+		return nil
+	}
+	defer connection.Close()
+	_ = connection.SetDeadline(time.Now().Add(5 * time.Second))
+	if _, err := connection.Write(query); err != nil {
+		return nil
+	}
+	reply := make([]byte, 1<<16)
+	n, err := connection.Read(reply)
+	if err != nil {
+		return nil
+	}
+	return reply[:n]
+}
+
+// relayDatagrams answers what is sent to port 53 of the node's address until the test
+// ends.
+func relayDatagrams(ctx context.Context, t *testing.T, node *cluster.Node, address string, answer func(query []byte) []byte) {
+	t.Helper()
+	connection, err := node.ListenPacket(ctx, address+":53")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var relaying sync.WaitGroup
+	relaying.Go(func() {
+		for {
+			query := make([]byte, 1<<16)
+			n, from, err := connection.ReadFrom(query)
+			if err != nil {
+				return
+			}
+			relaying.Go(func() { _, _ = connection.WriteTo(answer(query[:n]), from) })
+		}
+	})
+	t.Cleanup(func() {
+		_ = connection.Close()
+		relaying.Wait()
+	})
+}
+
+// relayStreams is relayDatagrams for one query of each connection over TCP.
+func relayStreams(ctx context.Context, t *testing.T, node *cluster.Node, address string, answer func(query []byte) []byte) {
+	t.Helper()
+	listener, err := node.Listen(ctx, address+":53")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var relaying sync.WaitGroup
+	relaying.Go(func() {
+		for {
+			connection, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			relaying.Go(func() {
+				defer connection.Close()
+				_ = connection.SetDeadline(time.Now().Add(5 * time.Second))
+				var length uint16
+				if binary.Read(connection, binary.BigEndian, &length) != nil {
+					return
+				}
+				query := make([]byte, length)
+				if _, err := io.ReadFull(connection, query); err != nil {
+					return
+				}
+				reply := answer(query)
+				_, _ = connection.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(reply))), reply...))
+			})
+		}
+	})
+	t.Cleanup(func() {
+		_ = listener.Close()
+		relaying.Wait()
+	})
+}
+
+// frozenNameserver stops the only pod of the nameserver in the middle of what it
+// does: its kernel takes packets and connections, and nobody answers.
+func frozenNameserver(ctx context.Context, t *testing.T, s suite, p cluster.Pod) func(context.Context) error {
+	t.Helper()
+	container, err := s.Container(ctx, p.Namespace, "dns-0", "coredns")
+	if err != nil {
+		t.Fatal(err)
+	}
+	signal := func(ctx context.Context, name string) error {
+		// Each pod has a network of its own.
+		out, err := container.Run(ctx, "sh", "-c", `for process in $(pidof coredns); do
+			[ "$(readlink /proc/$process/ns/net)" != "$(readlink /proc/self/ns/net)" ] || kill -"$1" "$process"
+		done`, "sh", name)
+		if err == nil && out.Code != 0 {
+			err = fmt.Errorf("send %s to CoreDNS: %s", name, out.Complaint)
+		}
+		return err
+	}
+	if err := signal(ctx, "STOP"); err != nil {
+		t.Fatal(err)
+	}
+	return func(ctx context.Context) error { return signal(ctx, "CONT") }
 }

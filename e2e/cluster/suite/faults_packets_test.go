@@ -4,8 +4,16 @@ package suite_test
 
 import (
 	"context"
+	"crypto/tls"
+	"errors"
 	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -126,6 +134,107 @@ func unnoticed(fault injection) injection {
 		}
 		within(ctx, t, 10*interval, p, func(r report) bool { return r.Round > before.Round+1 })
 		return cure
+	}
+}
+
+// withinPod runs a line of words in the pod's own network, as root, and another that
+// undoes it.
+func withinPod(do, undo string) injection {
+	return func(ctx context.Context, t *testing.T, s suite, p cluster.Pod) func(context.Context) error {
+		t.Helper()
+		if _, err := s.inNetworkOf(ctx, p, strings.Fields(do)...); err != nil {
+			t.Fatal(err)
+		}
+		return func(ctx context.Context) error {
+			_, err := s.inNetworkOf(ctx, p, strings.Fields(undo)...)
+			return err
+		}
+	}
+}
+
+func (s suite) inNetworkOf(ctx context.Context, p cluster.Pod, command ...string) (string, error) {
+	container, err := s.Container(ctx, p.Namespace, p.Name, "lifeline")
+	if err != nil {
+		return "", err
+	}
+	out, err := container.Run(ctx, command[0], command[1:]...)
+	if err == nil && out.Code != 0 {
+		err = fmt.Errorf("%s: %s", strings.Join(command, " "), out.Complaint)
+	}
+	return string(out.Out), err
+}
+
+// ownTable is a table of nftables in the pod's own network, as a sidecar's init
+// container leaves one.
+func ownTable(chain string) injection {
+	return withinPod("nft table ip own { "+chain+"; }", "nft delete table ip own")
+}
+
+func withoutDefaultRoute(ctx context.Context, t *testing.T, s suite, p cluster.Pod) func(context.Context) error {
+	t.Helper()
+	route, err := s.inNetworkOf(ctx, p, "ip", "route", "show", "default")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return withinPod("ip route delete "+route, "ip route add "+route)(ctx, t, s, p)
+}
+
+// leadTo has the node lead what the pod sends to Service kubernetes to another address
+// and port, as rules do that somebody forgot.
+func leadTo(target string) injection {
+	return func(ctx context.Context, t *testing.T, s suite, p cluster.Pod) func(context.Context) error {
+		t.Helper()
+		node := s.nodeOf(t, p)
+		table := "ip elsewhere-" + strings.ReplaceAll(p.Address, ".", "-")
+		if _, err := node.Run(ctx, "nft", fmt.Sprintf("table %s { chain before { type nat hook prerouting priority mangle; ip saddr %s ip daddr %s tcp dport 443 dnat to %s; }; }",
+			table, p.Address, cluster.ServerAddress, target)); err != nil {
+			t.Fatal(err)
+		}
+		return func(ctx context.Context) error {
+			_, err := node.Run(ctx, "nft", "delete table "+table)
+			return err
+		}
+	}
+}
+
+// balanced has the pod led to a load balancer that answers every second request
+// itself, since it holds that there is no server for it.
+func balanced(ctx context.Context, t *testing.T, s suite, p cluster.Pod) func(context.Context) error {
+	t.Helper()
+	pair, err := s.ServingPair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	node := s.nodeOf(t, p)
+	listener, err := node.Listen(ctx, node.Address+":0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	behind := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "https", Host: cluster.NodeAddress + ":6443"})
+	behind.Transport = &http.Transport{DialContext: node.Dial, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true}
+	behind.ErrorLog = log.New(io.Discard, "", 0)
+	var requests atomic.Int64
+	server := &http.Server{
+		ErrorLog:  behind.ErrorLog,
+		TLSConfig: &tls.Config{Certificates: []tls.Certificate{pair}},
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if requests.Add(1)%2 == 0 {
+				behind.ServeHTTP(w, r)
+				return
+			}
+			w.Header().Set("Server", "nginx")
+			http.Error(w, "<html><h1>503 Service Temporarily Unavailable</h1></html>", http.StatusServiceUnavailable)
+		}),
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- server.ServeTLS(listener, "", "") }()
+	back := leadTo(listener.Addr().String())(ctx, t, s, p)
+	return func(ctx context.Context) error {
+		err := errors.Join(back(ctx), server.Close())
+		if stopped := <-ended; !errors.Is(stopped, http.ErrServerClosed) {
+			err = errors.Join(err, stopped)
+		}
+		return err
 	}
 }
 

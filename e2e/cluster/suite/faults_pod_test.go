@@ -40,6 +40,8 @@ func podFaults() []fault {
 		{name: "the host and port are kubelet's", alter: environment("KUBERNETES_SERVICE_HOST", cluster.NodeAddress, "KUBERNETES_SERVICE_PORT", "10250"), first: "env-service-host-overridden", unready: true, unhealthy: true},
 		{name: "the host and port speak plain HTTP", alter: environment("KUBERNETES_SERVICE_HOST", "127.0.0.1", "KUBERNETES_SERVICE_PORT", "8080"), first: "env-service-host-overridden", unready: true, unhealthy: true},
 		{name: "the host is a name that there is not", rare: true, alter: environment("KUBERNETES_SERVICE_HOST", "api.example.invalid"), first: "env-service-host-unresolvable", unready: true, unhealthy: true},
+		{name: "the host is a URL", rare: true, alter: environment("KUBERNETES_SERVICE_HOST", "https://"+cluster.ServerAddress), first: "env-service-host-invalid", unready: true, unhealthy: true},
+		{name: "the host is of a family that the pod has not", rare: true, alter: environment("KUBERNETES_SERVICE_HOST", "fd00:10:96::1"), first: "env-service-host-overridden", unready: true, unhealthy: true},
 		{name: "the port is a word", rare: true, alter: environment("KUBERNETES_SERVICE_PORT", "https"), first: "env-service-port-invalid", unready: true, unhealthy: true},
 		{name: "HTTPS_PROXY is dead", alter: environment("HTTPS_PROXY", "http://127.0.0.1:3128"), first: "env-http-proxy-intercepts-api", unready: true, unhealthy: true, own: "run kubectl proxy beside the agent", differs: oldPython},
 		{name: "HTTPS_PROXY is dead but NO_PROXY has the service range", alter: environment("HTTPS_PROXY", "http://127.0.0.1:3128", "NO_PROXY", "10.96.0.0/16,.svc")},
@@ -83,6 +85,45 @@ func podFaults() []fault {
 		{name: "the nameserver is not the cluster's", objects: foreignDNS("10.96.0.53"), alter: resolver("10.96.0.53", clusterSearch...), own: "give a Service its address", first: "dns-nxdomain-foreign-resolver", unhealthy: true},
 		{name: "one of two nameservers is not the cluster's", rare: true, objects: foreignDNS("10.96.0.54"), alter: resolver("10.96.0.54", append([]string{cluster.DNSAddress}, clusterSearch...)...), own: "give a Service its address", first: "dns-mixed-nameservers", unhealthy: true},
 		{
+			name: "resolv.conf has words that no resolver knows", rare: true, alter: ownResolvConf,
+			objects: configMap("resolver", "resolv.conf", strings.Join([]string{
+				"# by hand", "nameserver dns.corp.example", "nameserver " + cluster.DNSAddress, "nameserver " + cluster.DNSAddress, "search cluster.local",
+				"options ndots:1 timeout:1 attempts:1 rotate edns0 trust-ad single-request-reopen no-such-option", "sortlist 10.0.0.0", "~~ end ~~",
+			}, "\n")),
+		},
+		{
+			name: "names are first asked for as they are and nobody answers for those", rare: true, first: "dns-servfail-upstream", unhealthy: true,
+			objects: nameserver("10.96.0.64", "cluster.local:53 in-addr.arpa:53 {\nforward . "+cluster.DNSAddress+"\n}\n.:53 {\nforward . 192.0.2.53\n}"),
+			alter:   withOneDot(resolver("10.96.0.64", clusterSearch...)), own: "let packets to nowhere vanish",
+		},
+		{
+			name: "DNS says that no name has AAAA and that there is no such name", rare: true, first: "dns-aaaa-broken", own: "give a Service its address",
+			objects: nameserver("10.96.0.65", ".:53 {\ntemplate IN AAAA . {\nrcode NXDOMAIN\n}\nforward . "+cluster.DNSAddress+"\n}"), alter: resolver("10.96.0.65", clusterSearch...),
+		},
+		{
+			name: "DNS has a dead address beside the right one", rare: true, first: "dns-answer-disagrees-with-env", own: "give a Service its address",
+			objects: nameserver("10.96.0.66", ".:53 {\ntemplate IN A . {\nmatch ^kubernetes[.]default[.]svc[.]cluster[.]local[.]$\nanswer \"{{ .Name }} 5 IN A 172.30.0.9\"\nanswer \"{{ .Name }} 5 IN A "+cluster.ServerAddress+"\"\nfallthrough\n}\nforward . "+cluster.DNSAddress+"\n}"),
+			alter:   resolver("10.96.0.66", clusterSearch...),
+		},
+		{
+			name: "the nameserver's process stands still", rare: true, first: "dns-timeout", unhealthy: true,
+			objects: nameserver("10.96.0.67", forwarding), alter: resolver("10.96.0.67", clusterSearch...), inject: frozenNameserver,
+		},
+		{
+			name: "DNS answers late", rare: true, first: "dns-slow", unhealthy: true, own: "give its node an address",
+			objects: lateDNS("172.30.0.53", 450*time.Millisecond), alter: resolver("172.30.0.53", clusterSearch...),
+			differs: map[string]string{"rest": "it waits for longer than a round may take"},
+		},
+		{
+			name: "answers of DNS are cut and TCP is refused", rare: true, first: "dns-tcp-blocked-udp-ok", unhealthy: true, own: "give its node an address",
+			objects: cutDNS("172.30.0.54"), alter: resolver("172.30.0.54", clusterSearch...),
+		},
+		{
+			name: "queries with EDNS are dropped", rare: true, inject: filter(cluster.Before, "udp dport 53 @th,144,16 1 drop"), first: "dns-timeout", unhealthy: true,
+			differs: map[string]string{"rest": "glibc asks without"},
+		},
+		{name: "DNS is allowed three packets a second", rare: true, inject: filter(cluster.Before, "udp dport 53 limit rate over 3/second burst 3 packets drop"), first: "network-packet-loss", wavers: true},
+		{
 			name: "the hosts file has another address", first: "dns-hosts-file-override",
 			alter: func(p *corev1.Pod) {
 				p.Spec.HostAliases = []corev1.HostAlias{{IP: "127.0.0.1", Hostnames: []string{"kubernetes.default.svc"}}}
@@ -106,6 +147,21 @@ func podFaults() []fault {
 		{name: "the token is that of a pod that is gone", rare: true, objects: tokenOfAnotherPod(true), alter: mount(files()), first: "token-pod-mismatch", unready: true, unhealthy: true},
 		{name: "the namespace file is another pod's", rare: true, objects: configMap("elsewhere", "namespace", "elsewhere"), alter: mount(projected(token(""), authority(), configMapFile("elsewhere", "namespace"))), first: "token-namespace-file-mismatch"},
 		{name: "kube-root-ca.crt is deleted", rare: true, inject: unnoticed(deleted("configmap/kube-root-ca.crt"))},
+
+		{
+			name: "the token was copied once and has expired", rare: true, first: "token-expired", unready: true, unhealthy: true, alter: mount(files()),
+			objects: signedToken(func(claims map[string]any) { claims["exp"] = ago(1).Unix() }),
+		},
+		{
+			name: "the token is issued by a clock that is ahead", rare: true, first: "token-not-yet-valid-after-clock-jump", unready: true, unhealthy: true, alter: mount(files()),
+			objects: signedToken(func(claims map[string]any) {
+				claims["iat"], claims["nbf"] = time.Now().Add(10*time.Minute).Unix(), time.Now().Add(10*time.Minute).Unix()
+			}),
+		},
+		{
+			name: "the files are for root alone", rare: true, first: "token-permission-denied", unready: true, unhealthy: true, alter: mount(filesForRoot()),
+			objects: secretFiles(func(token string) string { return token }), differs: map[string]string{"go-client": asRoot, "python-client": asRoot, "rest": asRoot},
+		},
 
 		{name: "the token is one of a Secret that is marked as invalid", rare: true, objects: invalidLegacyToken, alter: mount(corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: "legacy"}}), first: "token-legacy-invalidated", unready: true, unhealthy: true},
 		{name: "the token is one of a Secret that is gone", rare: true, objects: goneLegacyToken, alter: mount(files()), first: "token-legacy-invalidated", unready: true, unhealthy: true},
@@ -171,6 +227,9 @@ func podFaults() []fault {
 		{name: "ca.crt holds no certificate", objects: bundle("-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----\n"), alter: mount(projected(token(""), bundleFile(), namespaceFile())), first: "ca-file-empty-or-not-pem", unready: true, unhealthy: true},
 		{name: "ca.crt is of another cluster", objects: otherAuthority, alter: mount(projected(token(""), bundleFile(), namespaceFile())), first: "ca-rotated-same-name", unready: true, unhealthy: true},
 		{name: "ca.crt has a damaged certificate beside the good one", rare: true, objects: damagedBundle, alter: mount(projected(token(""), bundleFile(), namespaceFile())), first: "ca-bundle-partially-parsed", unhealthy: true, own: "run kubectl proxy beside the agent"},
+		{name: "ca.crt has forty authorities and the right one is the last", rare: true, objects: manyAuthorities, alter: mount(projected(token(""), bundleFile(), namespaceFile())), first: "ca-weaker-trust-than-expected"},
+		{name: "ca.crt has the line ends of Windows and a key in it", rare: true, objects: withKeyAndLineEnds, alter: mount(projected(token(""), bundleFile(), namespaceFile())), first: "ca-bundle-partially-parsed"},
+		{name: "ca.crt has expired and the token is for another audience", rare: true, objects: expiredAuthority, alter: mount(projected(token("vault"), bundleFile(), namespaceFile())), first: "ca-expired", own: "sign with its key", unready: true, unhealthy: true},
 		{name: "the volume has no namespace", alter: mount(projected(token(""), authority())), first: "env-namespace-file-missing"},
 
 		// The agent itself.
@@ -193,6 +252,21 @@ func podFaults() []fault {
 		{name: "connections to the API are reset at the first data", rare: true, inject: filter(cluster.After, "tcp dport 6443 meta length > 200 reject with tcp reset"), first: "tls-eof-or-reset", unready: true, unhealthy: true},
 		{name: "packets to all Services are prohibited", rare: true, inject: filter(cluster.Before, "ip daddr 10.96.0.0/16 reject with icmp admin-prohibited"), first: "tcp-host-unreachable-firewall", unready: true, unhealthy: true},
 		{name: "packets to all Services are dropped", rare: true, inject: filter(cluster.Before, "ip daddr 10.96.0.0/16 drop"), first: "tcp-timeout-kube-proxy-not-programmed", unready: true, unhealthy: true},
+		{name: "packets are lost, half of them", rare: true, inject: lose(50, ""), first: "network-packet-loss", wavers: true},
+		{name: "what the pod sends after the handshake is dropped", rare: true, inject: filter(cluster.After, "tcp dport 6443 @th,256,8 23 drop"), first: "http-response-timeout", unready: true, unhealthy: true},
+		{name: "the ends of connections to the API are dropped", rare: true, inject: unnoticed(both(filter(cluster.After, "tcp dport 6443 tcp flags & (fin | rst) != 0 drop"), filterTo(cluster.After, "tcp sport 6443 tcp flags & (fin | rst) != 0 drop")))},
+		{name: "the pod's device has an MTU of 500", rare: true, inject: unnoticed(withinPod("ip link set eth0 mtu 500", "ip link set eth0 mtu 1500"))},
+		{name: "the pod has no default route", rare: true, inject: withoutDefaultRoute, first: "tcp-network-unreachable", unready: true, unhealthy: true},
+		{
+			name: "the pod's own filter drops what it sends", rare: true, first: "tcp-timeout-networkpolicy", unready: true, unhealthy: true,
+			inject: ownTable("chain out { type filter hook output priority filter; oifname lo accept; tcp sport 8080 accept; drop; }"),
+		},
+		{
+			name: "the pod's connections are led to a sidecar that is not there", rare: true, first: "tcp-refused-sidecar-not-ready", unready: true, unhealthy: true,
+			inject: ownTable("chain out { type nat hook output priority -100; oifname lo accept; tcp sport 8080 accept; meta l4proto tcp redirect to :15001; }"),
+		},
+		{name: "the Service leads to kubelet", rare: true, inject: leadTo(cluster.NodeAddress + ":10250"), first: "ca-mitm-or-wrong-endpoint", unready: true, unhealthy: true},
+		{name: "a load balancer has no server for every second request", rare: true, inject: balanced, first: "http-502-503-lb", wavers: true},
 		{name: "every connection that the pod begins is dropped", rare: true, inject: filter(cluster.After, "ct state new drop"), first: "tcp-timeout-networkpolicy", unready: true, unhealthy: true},
 	}
 }
@@ -282,6 +356,25 @@ func resolver(first string, more ...string) func(*corev1.Pod) {
 				p.Spec.DNSConfig.Searches = append(p.Spec.DNSConfig.Searches, word)
 			}
 		}
+	}
+}
+
+// withOneDot has resolvers ask for a name with a dot in it as it is first.
+func withOneDot(alter func(*corev1.Pod)) func(*corev1.Pod) {
+	return func(p *corev1.Pod) {
+		alter(p)
+		p.Spec.DNSConfig.Options = []corev1.PodDNSConfigOption{{Name: "ndots", Value: new("1")}}
+	}
+}
+
+// ownResolvConf puts a file of the ConfigMap "resolver" in the place of kubelet's.
+func ownResolvConf(p *corev1.Pod) {
+	p.Spec.Volumes = append(p.Spec.Volumes, corev1.Volume{Name: "resolver", VolumeSource: corev1.VolumeSource{
+		ConfigMap: &corev1.ConfigMapVolumeSource{LocalObjectReference: corev1.LocalObjectReference{Name: "resolver"}},
+	}})
+	for i := range p.Spec.Containers {
+		p.Spec.Containers[i].VolumeMounts = append(p.Spec.Containers[i].VolumeMounts,
+			corev1.VolumeMount{Name: "resolver", MountPath: "/etc/resolv.conf", SubPath: "resolv.conf", ReadOnly: true})
 	}
 }
 
