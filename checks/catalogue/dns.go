@@ -265,7 +265,7 @@ func dnsServers() []Entry {
 		{
 			Reason: checks.DNSAAAABroken,
 			Title:  "Queries for AAAA fail where those for A succeed",
-			Means: "The IPv4 address comes and the question for an IPv6 one ends in an error or in silence, where an empty " +
+			Means: "The IPv4 address comes and the question for an IPv6 one ends in an error, in a denial of the name or in silence, where an empty " +
 				"answer is due. getaddrinfo asks for both and waits for both, so lookups are slow or fail altogether. A " +
 				"forwarder, a template in the Corefile or a middlebox mistreats AAAA.",
 			Confirm: []string{

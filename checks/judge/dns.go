@@ -314,6 +314,10 @@ func partialFailures(lookup checks.Lookup) []problem {
 		return []problem{warning(checks.DNSNameserverFailing,
 			fmt.Sprintf("The nameserver %s does not answer well (%s), so each lookup waits for it before the next is asked.", query.Nameserver, outcome(query)), "an answer from every nameserver", outcome(query)).likely().afterSilence(query.Failure, query.Seconds, turnsOfQuery)}
 	}
+	if query := denied(lookup); query != nil {
+		return []problem{warning(checks.DNSAAAABroken,
+			fmt.Sprintf("%s has an address of %s for A, and says for AAAA that there is no such name (NXDOMAIN), which holds for all types: musl takes it so and finds nothing.", query.Nameserver, query.Name), "an empty answer for AAAA", query.Rcode)}
+	}
 	for _, query := range lookup.Queries {
 		of := asked{query.Nameserver, query.Type}
 		switch {
@@ -325,6 +329,20 @@ func partialFailures(lookup checks.Lookup) []problem {
 		default:
 			return []problem{warning(checks.DNSNameserverFailing,
 				fmt.Sprintf("The nameserver %s answered only when it was asked again; the first question met: %s.", query.Nameserver, outcome(query)), "an answer at the first question", outcome(query)).likely().afterSilence(query.Failure, query.Seconds, turnsOfQuery)}
+		}
+	}
+	return nil
+}
+
+// denied is a query for AAAA of which the nameserver denies the name that it has an
+// address of (RFC 4074 section 4.2).
+func denied(lookup checks.Lookup) *checks.Query {
+	for i := range lookup.Queries {
+		query := &lookup.Queries[i]
+		if query.Type == "AAAA" && isUnknown(query) && slices.ContainsFunc(lookup.Queries, func(other checks.Query) bool {
+			return other.Name == query.Name && other.Nameserver == query.Nameserver && len(other.Addresses) > 0
+		}) {
+			return query
 		}
 	}
 	return nil

@@ -158,6 +158,10 @@ func TestDNSThatResolves(t *testing.T) {
 		{"by the hosts file", func(f *checks.Facts) { f.DNS.Lookup.FromHosts = true }, want{checks.Warn, checks.DNSHostsFileOverride}},
 		{"slowly", func(f *checks.Facts) { f.DNS.Lookup.Seconds = 1.2 }, want{checks.Warn, checks.DNSSlow}},
 		{"without AAAA", func(f *checks.Facts) { f.DNS.Lookup.Queries[1].Rcode = "SERVFAIL" }, want{checks.Warn, checks.DNSAAAABroken}},
+		{"with a denial of the name for AAAA", func(f *checks.Facts) { f.DNS.Lookup.Queries[1].Rcode = "NXDOMAIN" }, want{checks.Warn, checks.DNSAAAABroken}},
+		{"with a denial of the name for AAAA by another nameserver", func(f *checks.Facts) {
+			f.DNS.Lookup.Queries[1].Rcode, f.DNS.Lookup.Queries[1].Nameserver = "NXDOMAIN", elsewhere
+		}, want{checks.OK, ""}},
 		{"after a lost packet, at once", asking(func(q []checks.Query) []checks.Query { q[0].Unanswered = 1; return q }), want{checks.OK, ""}},
 		{"after a lost packet, late", both(asking(func(q []checks.Query) []checks.Query { q[0].Unanswered = 1; return q }), func(f *checks.Facts) {
 			f.DNS.Lookup.Seconds = 0.83
@@ -169,7 +173,7 @@ func TestDNSThatResolves(t *testing.T) {
 			return append(noReply(dnsAddress, "AAAA"), q...)
 		}), want{checks.Warn, checks.DNSSlow}},
 		{"with one answer for AAAA and one lost", asking(func(q []checks.Query) []checks.Query {
-			other := query("NXDOMAIN", func(q *checks.Query) { q.Type = "AAAA" })
+			other := query("NOERROR", func(q *checks.Query) { q.Type = "AAAA" })
 			return append(append(noReply(dnsAddress, "AAAA"), other), q[:1]...)
 		}), want{checks.Warn, checks.DNSSlow}},
 		{"with one datagram for AAAA, which was lost", asking(func(q []checks.Query) []checks.Query {
