@@ -134,7 +134,10 @@ func (r resolver) bothFamilies(ctx context.Context, name string) ([]checks.Query
 	queries := append(ipv4, ipv6...)
 	var addresses []netip.Addr
 	for _, query := range queries {
-		addresses = append(addresses, query.Addresses...)
+		// Resolvers make nothing of a reply that was cut but ask again over TCP.
+		if !query.Truncated || query.Transport == tcp {
+			addresses = append(addresses, query.Addresses...)
+		}
 	}
 	return queries, addresses
 }

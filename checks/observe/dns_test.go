@@ -210,6 +210,21 @@ func TestALookupAsksAsAnApplicationDoes(t *testing.T) {
 	}
 }
 
+func TestWhatIsLeftOfAReplyThatWasCutIsNoAnswer(t *testing.T) {
+	server := serveDNS(t, "127.0.0.1", func(w dns.ResponseWriter, asked *dns.Msg) {
+		reply := clusterReply(asked)
+		reply.Truncated = true
+		_ = w.WriteMsg(reply)
+	}, nil)
+	lookup := lookUp(t, "nameserver 127.0.0.1\nsearch cluster.local\noptions ndots:5 attempts:1\n", server.Port(), time.Second)
+	if len(lookup.Addresses) > 0 {
+		t.Errorf("got the addresses %v, want none, since nobody answers over TCP", lookup.Addresses)
+	}
+	if last := lookup.Queries[len(lookup.Queries)-1]; last.Transport != tcp || last.Failure == nil {
+		t.Errorf("got %+v last, want a query over TCP that failed", last)
+	}
+}
+
 func TestEveryNameserverHasItsTurnWithinTheTimeLimit(t *testing.T) {
 	port, servers := startNameservers(t, map[string]func(*dns.Msg) *dns.Msg{"127.0.0.1": silent, "127.0.0.2": silent, "127.0.0.3": silent})
 	began := time.Now()
