@@ -97,7 +97,7 @@ type Query struct {
 // DNSDetails are the details of the dns check.
 type DNSDetails struct {
 	DNSFacts
-	// AgreesWithEnvironment tells whether the name leads to the address of
+	// AgreesWithEnvironment tells whether the name leads, in its family alone, to the address of
 	// KUBERNETES_SERVICE_HOST; nil where either is not known.
 	AgreesWithEnvironment *bool `json:"agreesWithEnvironment,omitempty"`
 }

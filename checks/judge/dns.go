@@ -387,7 +387,8 @@ func outcome(query checks.Query) string {
 	return query.Rcode
 }
 
-// agreement tells whether the name leads to the address of the environment.
+// agreement tells whether the name leads to the address of the environment and to no
+// other of its family.
 func agreement(facts *checks.Facts) *bool {
 	if facts.Environment == nil || len(facts.DNS.Lookup.Addresses) == 0 {
 		return nil
@@ -396,6 +397,9 @@ func agreement(facts *checks.Facts) *bool {
 	if err != nil {
 		return nil
 	}
-	agrees := slices.Contains(facts.DNS.Lookup.Addresses, host.Unmap())
+	host = host.Unmap()
+	// Clients take now this and now that one of several addresses.
+	another := func(address netip.Addr) bool { return address != host && address.Is4() == host.Is4() }
+	agrees := slices.Contains(facts.DNS.Lookup.Addresses, host) && !slices.ContainsFunc(facts.DNS.Lookup.Addresses, another)
 	return &agrees
 }

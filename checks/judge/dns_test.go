@@ -162,6 +162,10 @@ func TestDNSThatResolves(t *testing.T) {
 		{"with a denial of the name for AAAA by another nameserver", func(f *checks.Facts) {
 			f.DNS.Lookup.Queries[1].Rcode, f.DNS.Lookup.Queries[1].Nameserver = "NXDOMAIN", elsewhere
 		}, want{checks.OK, ""}},
+		{"to another address beside the environment's", func(f *checks.Facts) { f.DNS.Lookup.Addresses = append(f.DNS.Lookup.Addresses, elsewhere) }, want{checks.Warn, checks.DNSAnswerDisagreesWithEnv}},
+		{"to an address of the other family beside the environment's", func(f *checks.Facts) {
+			f.DNS.Lookup.Addresses = append(f.DNS.Lookup.Addresses, netip.MustParseAddr("fd00::1"))
+		}, want{checks.OK, ""}},
 		{"after a lost packet, at once", asking(func(q []checks.Query) []checks.Query { q[0].Unanswered = 1; return q }), want{checks.OK, ""}},
 		{"after a lost packet, late", both(asking(func(q []checks.Query) []checks.Query { q[0].Unanswered = 1; return q }), func(f *checks.Facts) {
 			f.DNS.Lookup.Seconds = 0.83
