@@ -147,7 +147,8 @@ func dnsServers() []Entry {
 				"then says \"i/o timeout\". Whoever refuses would answer at once, so packets are dropped: by an egress " +
 				"NetworkPolicy without port 53, by a policy that allows the kube-dns pods while the nameserver is a " +
 				"link-local one (169.254.0.0/16), by a Service datapath that is not programmed, or because CoreDNS is " +
-				"gone and still listed.",
+				"gone and still listed. Where the nameserver takes connections all the same, its process stands still, and where it " +
+				"answers what has no EDNS(0), a filter drops the rest; the evidence says so.",
 			Confirm: []string{
 				"Is it all DNS, or UDP only:",
 				inPod + "dig +search +tcp +time=3 +tries=1 kubernetes.default.svc A",
@@ -164,6 +165,7 @@ func dnsServers() []Entry {
 				"Where a policy isolates the pod, add egress to kube-system, pods k8s-app: kube-dns, ports 53/UDP and 53/TCP; " +
 					"where the network add-on judges before DNAT, to the ClusterIP of kube-dns as well.",
 				"For a nameserver in 169.254.0.0/16 no podSelector matches: add an ipBlock with its address and port 53.",
+				"Where only queries with EDNS(0) are silent, take the filter out of the way that inspects DNS between the pod and CoreDNS.",
 				"Where every ClusterIP is silent from this node, read the log of kube-proxy or of what replaces it there.",
 				coreDNSRestartSentence,
 				coreDNSRestart,

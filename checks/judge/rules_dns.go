@@ -21,6 +21,8 @@ func nameserverRules() []rule {
 			checks.DNSNameserverFailing, checks.DNSAAAABroken, checks.DNSServfailCoreDNSUnsynced, checks.DNSServfailUpstream,
 		}, evidence: someFail},
 		{reason: checks.DNSServerMisbehaving, certainty: checks.Likely, refines: []checks.Reason{checks.DNSServfailCoreDNSUnsynced}, evidence: failsOnItsOwnName},
+		{reason: checks.DNSTimeout, certainty: checks.Likely, refines: []checks.Reason{checks.DNSTimeout}, evidence: onlyWithoutEDNS},
+		{reason: checks.DNSTimeout, certainty: checks.Likely, refines: []checks.Reason{checks.DNSTimeout}, evidence: takeConnectionsAlone},
 		{reason: checks.DNSUDPBlockedTCPOK, certainty: checks.Likely, refines: silent, evidence: onlyOverTCP},
 		{reason: checks.DNSMixedNameservers, certainty: checks.Certain, refines: append(silent, unknown...), evidence: nameserversDisagree},
 		{reason: checks.DNSNXDomainWrongClusterDomain, certainty: checks.Certain, refines: unknown, evidence: knownInAnotherZone},
@@ -277,7 +279,7 @@ func onlyNodeLocalIsSilent(facts *checks.Facts) []string {
 		switch {
 		case !isDeaf(server):
 			answering = append(answering, server.Address)
-		case !server.Address.IsLinkLocalUnicast():
+		case !server.Address.IsLinkLocalUnicast() || takesConnections(facts, server.Address):
 			return nil
 		default:
 			silent = append(silent, server.Address)
@@ -318,13 +320,46 @@ func onlyDNSIsSilent(facts *checks.Facts) []string {
 	}
 	var silent []netip.Addr
 	for _, server := range servers {
-		if !isDeaf(server) {
+		if !isDeaf(server) || slices.Contains(answering(facts), server.Address) || takesConnections(facts, server.Address) {
 			return nil
 		}
 		silent = append(silent, server.Address)
 	}
 	return []string{fmt.Sprintf("The API server at %s answers, and %s is silent over UDP and TCP: packets to port 53 are dropped, or the pods behind it are dead and still in its Service.",
 		facts.API.ServiceHost.Last().Address, list(silent))}
+}
+
+// takesConnections tells that a nameserver was connected to over TCP, so that packets
+// get there and back.
+func takesConnections(facts *checks.Facts, server netip.Addr) bool {
+	return slices.ContainsFunc(deepPath(facts).Controls, func(control checks.Control) bool {
+		return control.What == checks.ControlDNSOverTCP && control.Failure == nil && control.Address.Addr() == server
+	})
+}
+
+// takeConnectionsAlone: the kernel makes connections for a program that stands still.
+func takeConnectionsAlone(facts *checks.Facts) []string {
+	var standing []netip.Addr
+	for _, server := range deepNameservers(facts) {
+		if isDeaf(server) && takesConnections(facts, server.Address) && !slices.Contains(answering(facts), server.Address) {
+			standing = append(standing, server.Address)
+		}
+	}
+	if len(standing) == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("%s takes connections on port 53 and answers nothing over TCP or UDP: packets get there, and the program that serves DNS stands still or has no processor.", list(standing))}
+}
+
+// onlyWithoutEDNS: what goes by is the same but for the additional record (RFC 6891).
+func onlyWithoutEDNS(facts *checks.Facts) (evidence []string) {
+	for _, server := range deepNameservers(facts) {
+		pairs := server.Paired
+		if isSilent(server.UDP) && wasAnswered(server.WithoutEDNS) && pairs != nil && pairs.Pairs >= fewestPairs && pairs.None+pairs.Half == 0 && !slices.Contains(answering(facts), server.Address) {
+			evidence = append(evidence, fmt.Sprintf("%s answers queries without EDNS(0), %d of %d pairs of them, and is silent to all with it: something on the way drops these. Go asks with EDNS(0), glibc and musl without.", server.Address, pairs.Pairs, pairs.Pairs))
+		}
+	}
+	return evidence
 }
 
 // coreDNSCannotSync: CoreDNS answers SERVFAIL until it has read the Services

@@ -47,6 +47,13 @@ func answer(address string) *checks.Query {
 	return &q
 }
 
+// withoutEDNS has the nameserver answer what has no EDNS(0) alone.
+func withoutEDNS(f *checks.Facts) {
+	nameservers(checks.NameserverFacts{
+		Address: dnsAddress, UDP: silence(), TCP: answer("10.96.0.1"), WithoutEDNS: answer("10.96.0.1"), Paired: &checks.PairedFacts{Pairs: 20},
+	})(f)
+}
+
 func rcode(code string) *checks.Query { q := query(code); return &q }
 
 func refusedQuery() *checks.Query { q := broken(checks.Refused); return &q }
@@ -202,6 +209,12 @@ func TestRulesNameTheCauseByWhatDeepProbesSaw(t *testing.T) {
 		{"a nameserver of which one pair had its replies", both(timedOut, nameservers(checks.NameserverFacts{
 			Address: dnsAddress, UDP: silence(), TCP: silence(), WithoutEDNS: silence(), Paired: &checks.PairedFacts{Pairs: 2, None: 1},
 		})), checks.DNSTimeout},
+		{"a nameserver that takes connections and answers nothing, while the API answers", both(timedOut, nameservers(deaf("10.96.0.10")), func(f *checks.Facts) {
+			f.Deep.Path.Controls = []checks.Control{control(checks.ControlDNSOverTCP, "10.96.0.10:53", "")}
+		}), checks.DNSTimeout},
+		{"a link-local nameserver that takes connections and answers nothing", both(timedOut, nameservers(deaf("169.254.20.10")), func(f *checks.Facts) {
+			f.Deep.Path.Controls = []checks.Control{control(checks.ControlDNSOverTCP, "169.254.20.10:53", "")}
+		}), checks.DNSTimeout},
 		{"a link-local nameserver that refuses", both(refusal, nameservers(refused("169.254.20.10"))), checks.DNSNodeLocalDown},
 		{"a link-local nameserver of IPv6 that refuses", both(refusal, nameservers(refused("fe80::53"))), checks.DNSNodeLocalDown},
 		{"a link-local nameserver that refuses beside one that answers", both(passedOver(checks.Refused), nameservers(refused("169.254.20.10"), well)), checks.DNSNodeLocalDown},
@@ -303,6 +316,7 @@ func TestMoreEvidenceMakesACauseCertain(t *testing.T) {
 			checks.NameserverFacts{Address: dnsAddress, UDP: rcode("SERVFAIL"), Version: texts("1.1.0")})), checks.DNSServfailCoreDNSUnsynced, false},
 		{"the nameserver refuses over both transports", both(unresolved(broken(checks.Refused)), nameservers(
 			checks.NameserverFacts{Address: dnsAddress, UDP: refused(), TCP: refused()})), checks.DNSServiceNoEndpoints, true},
+		{"nothing with EDNS(0) is answered, and all without", both(unresolved(broken(checks.TimedOut)), withoutEDNS), checks.DNSTimeout, true},
 		{"the API server knows the pod", both(answeredWith(403, message(`forbidden: User "system:serviceaccount:shop:web" cannot get path "/api"`)), deepened(func(d *checks.DeepFacts) {
 			d.API = &checks.DeepAPIFacts{Self: &checks.Self{Status: 201, Username: "system:serviceaccount:shop:web"}}
 		})), checks.HTTP403DiscoveryRBACRemoved, false},
