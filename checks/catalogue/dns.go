@@ -307,7 +307,7 @@ func dnsServers() []Entry {
 		{
 			Reason: checks.DNSSlow,
 			Title:  "The lookup is slow",
-			Means: "The name resolves, but takes much longer than the milliseconds that are usual within a cluster. All " +
+			Means: "The name resolves, or would with more time, but takes much longer than the milliseconds that are usual within a cluster. All " +
 				"names slow means a CoreDNS short of CPU; external names only, a slow upstream; a whole multiple of the " +
 				"resolver's timeout, lost packets; many queries for one name, the search list with ndots 5.",
 			Confirm: []string{

@@ -207,7 +207,9 @@ func byServiceName(facts *checks.Facts) (known, works bool, why string) {
 		return false, false, ""
 	}
 	if len(facts.DNS.Lookup.Addresses) == 0 {
-		return true, false, withoutAddress(facts)
+		// curl's resolver is the C library's, which asks without EDNS(0) and waits for
+		// longer than a round may take.
+		return onlyWithoutEDNS(facts) == nil && answersLate(facts) == nil, false, withoutAddress(facts)
 	}
 	if facts.API == nil {
 		return false, false, ""

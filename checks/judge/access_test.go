@@ -110,6 +110,8 @@ func TestDNSMattersToRESTAlone(t *testing.T) {
 			f.DNS.Lookup.Addresses = nil
 			f.DNS.Lookup.Queries = []checks.Query{query("", func(q *checks.Query) { q.Failure = &checks.Failure{Kind: checks.Refused} })}
 		}, officialWays, "", "refuses the connection on port 53"},
+		{"silent to queries with EDNS(0) alone", both(unresolved(broken(checks.TimedOut)), withoutEDNS), officialWays, "rest", ""},
+		{"answering later than a round may take", late(0.45, 0.1), officialWays, "rest", ""},
 		{"no nameserver", func(f *checks.Facts) { f.DNS.Lookup.Addresses, f.DNS.ResolvConf.Nameservers = nil, nil }, officialWays, "", "names no nameserver"},
 		{"a wrong address", answer(func(a *checks.Attempt) {
 			a.Exchanges[0] = checks.Exchange{Stage: checks.StageConnect, Failure: &checks.Failure{Kind: checks.TimedOut}}

@@ -21,6 +21,7 @@ func nameserverRules() []rule {
 			checks.DNSNameserverFailing, checks.DNSAAAABroken, checks.DNSServfailCoreDNSUnsynced, checks.DNSServfailUpstream,
 		}, evidence: someFail},
 		{reason: checks.DNSServerMisbehaving, certainty: checks.Likely, refines: []checks.Reason{checks.DNSServfailCoreDNSUnsynced}, evidence: failsOnItsOwnName},
+		{reason: checks.DNSSlow, certainty: checks.Likely, refines: []checks.Reason{checks.DNSTimeout}, evidence: answersLate},
 		{reason: checks.DNSTimeout, certainty: checks.Likely, refines: []checks.Reason{checks.DNSTimeout}, evidence: onlyWithoutEDNS},
 		{reason: checks.DNSTimeout, certainty: checks.Likely, refines: []checks.Reason{checks.DNSTimeout}, evidence: takeConnectionsAlone},
 		{reason: checks.DNSUDPBlockedTCPOK, certainty: checks.Likely, refines: silent, evidence: onlyOverTCP},
@@ -360,6 +361,33 @@ func onlyWithoutEDNS(facts *checks.Facts) (evidence []string) {
 		}
 	}
 	return evidence
+}
+
+// answersLate: nothing was waited for in vain for longer than what came took.
+func answersLate(facts *checks.Facts) []string {
+	if facts.DNS == nil || !facts.DNS.Lookup.Cut {
+		return nil
+	}
+	var slowest, silent float64
+	answers := 0
+	for _, query := range facts.DNS.Lookup.Queries {
+		switch {
+		case query.Failure == nil && query.Unanswered > 0:
+			return nil // It may have been lost packets that took the time.
+		case query.Failure == nil:
+			answers++
+			slowest = max(slowest, query.Seconds)
+		case isSilent(&query):
+			silent = max(silent, query.Seconds)
+		default:
+			return nil
+		}
+	}
+	if answers == 0 || silent >= slowest {
+		return nil
+	}
+	return []string{fmt.Sprintf("%s answers, and takes up to %s for it: the search among %d names was not at its end within %s. An application waits for longer.",
+		list(answering(facts)), seconds(slowest), len(facts.DNS.Lookup.Candidates), seconds(facts.DNS.Lookup.Seconds))}
 }
 
 // coreDNSCannotSync: CoreDNS answers SERVFAIL until it has read the Services

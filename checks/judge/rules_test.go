@@ -79,6 +79,17 @@ func reverse(names ...string) *checks.Query {
 	return &q
 }
 
+// late is a lookup that the time limit ended, of which so many seconds were taken by an
+// answer and, in vain, by what was asked next.
+func late(answer, next float64) func(*checks.Facts) {
+	return func(f *checks.Facts) {
+		denied, waited := query("NXDOMAIN", authority("ns.dns.cluster.local.")), broken(checks.TimedOut)
+		denied.Name, denied.Seconds, waited.Seconds = "kubernetes.default.svc.shop.svc.cluster.local.", answer, next
+		unresolved(denied, waited)(f)
+		f.DNS.Lookup.Cut = true
+	}
+}
+
 // hello is a handshake that did not end: unacked segments of what was sent, and
 // received bytes of what came back.
 func hello(unacked uint32, received uint64) *checks.Handshake {
@@ -212,9 +223,14 @@ func TestRulesNameTheCauseByWhatDeepProbesSaw(t *testing.T) {
 		{"a nameserver that takes connections and answers nothing, while the API answers", both(timedOut, nameservers(deaf("10.96.0.10")), func(f *checks.Facts) {
 			f.Deep.Path.Controls = []checks.Control{control(checks.ControlDNSOverTCP, "10.96.0.10:53", "")}
 		}), checks.DNSTimeout},
+		{"a nameserver that answers later than the deep probes wait", both(late(0.45, 0.1), nameservers(deaf("10.96.0.10"))), checks.DNSSlow},
+		{"a nameserver that answers late since packets are lost", both(late(0.45, 0.1), nameservers(deaf("10.96.0.10")), func(f *checks.Facts) {
+			f.DNS.Lookup.Queries[0].Unanswered = 1
+		}), checks.DNSTimeout},
 		{"a link-local nameserver that takes connections and answers nothing", both(timedOut, nameservers(deaf("169.254.20.10")), func(f *checks.Facts) {
 			f.Deep.Path.Controls = []checks.Control{control(checks.ControlDNSOverTCP, "169.254.20.10:53", "")}
 		}), checks.DNSTimeout},
+		{"a nameserver that answers at once and then no more", both(late(0.001, 0.5), nameservers(deaf("10.96.0.10"))), checks.DNSTimeout},
 		{"a link-local nameserver that refuses", both(refusal, nameservers(refused("169.254.20.10"))), checks.DNSNodeLocalDown},
 		{"a link-local nameserver of IPv6 that refuses", both(refusal, nameservers(refused("fe80::53"))), checks.DNSNodeLocalDown},
 		{"a link-local nameserver that refuses beside one that answers", both(passedOver(checks.Refused), nameservers(refused("169.254.20.10"), well)), checks.DNSNodeLocalDown},
