@@ -224,7 +224,7 @@ func dnsCauses() []Entry {
 		{
 			Reason: checks.DNSServfailUpstream,
 			Title:  "CoreDNS cannot answer for names outside of the cluster",
-			Means: "The cluster's own names are answered, and other ones are not (SERVFAIL), since the resolver that CoreDNS forwards to fails. " +
+			Means: "The cluster's own names are answered, and other ones are not (SERVFAIL, or silence), since the resolver that CoreDNS forwards to fails. " +
 				"The search list makes such names out of short ones, and a resolver that stops at the failure, as musl's does, never " +
 				"comes to the right one.",
 			Confirm: []string{

@@ -22,6 +22,7 @@ func nameserverRules() []rule {
 		}, evidence: someFail},
 		{reason: checks.DNSServerMisbehaving, certainty: checks.Likely, refines: []checks.Reason{checks.DNSServfailCoreDNSUnsynced}, evidence: failsOnItsOwnName},
 		{reason: checks.DNSSlow, certainty: checks.Likely, refines: []checks.Reason{checks.DNSTimeout}, evidence: answersLate},
+		{reason: checks.DNSServfailUpstream, certainty: checks.Likely, refines: []checks.Reason{checks.DNSTimeout}, evidence: onlyOthersAreSilent},
 		{reason: checks.DNSTimeout, certainty: checks.Likely, refines: []checks.Reason{checks.DNSTimeout}, evidence: onlyWithoutEDNS},
 		{reason: checks.DNSTimeout, certainty: checks.Likely, refines: []checks.Reason{checks.DNSTimeout}, evidence: takeConnectionsAlone},
 		{reason: checks.DNSUDPBlockedTCPOK, certainty: checks.Likely, refines: silent, evidence: onlyOverTCP},
@@ -388,6 +389,33 @@ func answersLate(facts *checks.Facts) []string {
 	}
 	return []string{fmt.Sprintf("%s answers, and takes up to %s for it: the search among %d names was not at its end within %s. An application waits for longer.",
 		list(answering(facts)), seconds(slowest), len(facts.DNS.Lookup.Candidates), seconds(facts.DNS.Lookup.Seconds))}
+}
+
+// onlyOthersAreSilent: the name was asked for outside of the cluster's zone first, as
+// it is where the search list or ndots says so, and within the zone it is known.
+func onlyOthersAreSilent(facts *checks.Facts) []string {
+	if facts.DNS == nil || facts.Deep == nil || facts.Deep.DNS == nil {
+		return nil
+	}
+	others := ""
+	for _, query := range facts.DNS.Lookup.Queries {
+		if !isSilent(&query) {
+			continue
+		}
+		if isWithin(query.Name, strings.TrimSuffix(facts.Deep.DNS.Zone, ".")) {
+			return nil
+		}
+		others = query.Name
+	}
+	if others == "" {
+		return nil
+	}
+	for _, server := range deepNameservers(facts) {
+		if server.UDP != nil && len(server.UDP.Addresses) > 0 && answeredText(server.Version) {
+			return []string{fmt.Sprintf("%s answers for %s and not for %s, which is asked for first and belongs to a server behind it.", server.Address, server.UDP.Name, others)}
+		}
+	}
+	return nil
 }
 
 // coreDNSCannotSync: CoreDNS answers SERVFAIL until it has read the Services

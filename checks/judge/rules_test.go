@@ -231,6 +231,12 @@ func TestRulesNameTheCauseByWhatDeepProbesSaw(t *testing.T) {
 			f.Deep.Path.Controls = []checks.Control{control(checks.ControlDNSOverTCP, "169.254.20.10:53", "")}
 		}), checks.DNSTimeout},
 		{"a nameserver that answers at once and then no more", both(late(0.001, 0.5), nameservers(deaf("10.96.0.10"))), checks.DNSTimeout},
+		{"a name outside of the zone that is asked for first and not answered", both(unresolved(func() checks.Query {
+			q := broken(checks.TimedOut)
+			q.Name = "kubernetes.default.svc."
+			return q
+		}()), nameservers(checks.NameserverFacts{Address: dnsAddress, UDP: answer("10.96.0.1"), Version: texts("1.1.0")})), checks.DNSServfailUpstream},
+		{"a name in the zone that is answered by now", both(timedOut, nameservers(checks.NameserverFacts{Address: dnsAddress, UDP: answer("10.96.0.1"), Version: texts("1.1.0")})), checks.DNSTimeout},
 		{"a link-local nameserver that refuses", both(refusal, nameservers(refused("169.254.20.10"))), checks.DNSNodeLocalDown},
 		{"a link-local nameserver of IPv6 that refuses", both(refusal, nameservers(refused("fe80::53"))), checks.DNSNodeLocalDown},
 		{"a link-local nameserver that refuses beside one that answers", both(passedOver(checks.Refused), nameservers(refused("169.254.20.10"), well)), checks.DNSNodeLocalDown},
