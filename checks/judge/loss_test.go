@@ -125,6 +125,10 @@ func TestPacketLossIsNamedForWhatItBringsAbout(t *testing.T) {
 		{"no answer, nor to others, and datagrams and segments sent again", both(brokenAt(checks.StageResponse, checks.TimedOut), nameservers(lossy), freshly(
 			checks.FreshConnection{Leaf: "a", Failure: &checks.Failure{Kind: checks.TimedOut}, TCP: &checks.TCPFacts{TotalRetransmits: 3}},
 		)), checks.NetworkPacketLoss, checks.Fail},
+		{"no answer, nor to others, and segments sent again", both(brokenAt(checks.StageResponse, checks.TimedOut), nameservers(well), freshly(
+			checks.FreshConnection{Leaf: "a", Failure: &checks.Failure{Kind: checks.TimedOut}, TCP: &checks.TCPFacts{TotalRetransmits: 3}},
+			checks.FreshConnection{Leaf: "a", Failure: &checks.Failure{Kind: checks.TimedOut}, TCP: &checks.TCPFacts{TotalRetransmits: 3}},
+		)), checks.HTTPResponseTimeout, checks.Fail},
 		{"no answer, nor to others, and datagrams sent again", both(brokenAt(checks.StageResponse, checks.TimedOut), nameservers(lossy), freshly(
 			checks.FreshConnection{Leaf: "a", Failure: &checks.Failure{Kind: checks.TimedOut}, TCP: &checks.TCPFacts{}},
 		)), checks.HTTPResponseTimeout, checks.Fail},

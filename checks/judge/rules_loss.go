@@ -68,6 +68,8 @@ func datagramsAreLost(facts *checks.Facts) (evidence []string) {
 	return evidence
 }
 
+// segmentsAreLost: where no connection had an answer, what is sent again does not get
+// through either, and it is not chance that decides.
 func segmentsAreLost(facts *checks.Facts) []string {
 	segments := segmentsTo(facts)
 	var datagrams []string
@@ -75,6 +77,9 @@ func segmentsAreLost(facts *checks.Facts) []string {
 		if told.lostAtRandom(false) {
 			datagrams = append(datagrams, told.String())
 		}
+	}
+	if segments.answered == 0 && len(datagrams) == 0 {
+		return nil
 	}
 	if segments.lossy >= enoughLossy || segments.lossy > 0 && len(datagrams) > 0 {
 		return append([]string{segments.String()}, datagrams...)
@@ -110,8 +115,9 @@ type segments struct {
 	// again, and again how many were.
 	connections, lossy int
 	again              uint32
-	// failed are connections that did not.
-	failed int
+	// failed are connections that did not, and answered those on which all that was
+	// asked was answered.
+	failed, answered int
 }
 
 func segmentsTo(facts *checks.Facts) (told segments) {
@@ -130,15 +136,24 @@ func segmentsTo(facts *checks.Facts) (told segments) {
 		}
 	}
 	for _, fresh := range path.Fresh {
+		if fresh.Status != 0 {
+			told.answered++
+		}
 		add(fresh.Leaf != "", fresh.Failure, fresh.TCP)
 	}
 	for _, handshake := range []*checks.Handshake{path.SmallHello, path.FullHello, path.Clamped} {
 		if handshake != nil {
+			if handshake.Done {
+				told.answered++
+			}
 			add(handshake.Done, handshake.Failure, handshake.TCP)
 		}
 	}
 	if facts.API != nil {
 		last := facts.API.ServiceHost.Last()
+		if last.Response != nil {
+			told.answered++
+		}
 		add(last.TLS != nil && last.TLS.Verified, nil, last.TCP)
 		if !told.target.IsValid() {
 			told.target = last.Address
