@@ -116,6 +116,12 @@ func TestPacketLossIsNamedForWhatItBringsAbout(t *testing.T) {
 		{"a connection that took a second, one segment, and datagrams", both(slowly, nameservers(lossy), freshly(worked(1), worked(0))), checks.NetworkPacketLoss, checks.Warn},
 		{"no connection, and some that do with segments sent again", both(connectFails(checks.TimedOut), nameservers(well), freshly(worked(2), unconnected, worked(1))), checks.NetworkPacketLoss, checks.Fail},
 		{"no connection, and some that do without", both(connectFails(checks.TimedOut), nameservers(well), freshly(worked(0), unconnected, worked(0), unconnected)), checks.TCPIntermittentOneEndpoint, checks.Fail},
+		{"no connection at all, where most datagrams are lost", both(connectFails(checks.TimedOut), nameservers(counted(
+			checks.PairedFacts{Pairs: 20, Half: 8, None: 11, Recovered: 4}, &checks.SingleFacts{Queries: 40, Lost: 30, Recovered: 7})), freshly(unconnected, unconnected), func(f *checks.Facts) {
+			f.Deep.DNS.Nameservers[0].UDP.Unanswered = 2
+		}), checks.NetworkPacketLoss, checks.Fail},
+		{"no connection at all, where a few datagrams are lost", both(connectFails(checks.TimedOut), nameservers(counted(
+			checks.PairedFacts{Pairs: 20, Half: 3, Recovered: 3}, &checks.SingleFacts{Queries: 40, Lost: 4, Recovered: 4})), freshly(unconnected, unconnected)), checks.TCPTimeoutNetworkPolicy, checks.Fail},
 		{"no connection at all", both(connectFails(checks.TimedOut), nameservers(well), freshly(unconnected, unconnected)), checks.TCPTimeoutNetworkPolicy, checks.Fail},
 		{"no handshake, and others with segments sent again", both(handshakeTimeout, nameservers(well), shaken(done, hello(2, 0), done), segments), checks.NetworkPacketLoss, checks.Fail},
 		{"no handshake of full size", both(handshakeTimeout, nameservers(well), shaken(done, hello(2, 0), done), freshly(unconnected, unconnected)), checks.TLSTimeoutMTUBlackHole, checks.Fail},

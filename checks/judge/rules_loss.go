@@ -47,12 +47,34 @@ func lossRules() []rule {
 
 // connectionsAreLost: datagrams get lost at random, and where the first packet of a
 // connection does, it is not sent again within the time limit (RFC 6298, a second).
-// Others come about, or one that was made before still answers.
+// Others come about, or one that was made before still answers, or so many get lost that
+// none does by chance.
 func connectionsAreLost(facts *checks.Facts) []string {
-	if segmentsTo(facts).connections == 0 && establishedWorks(facts) == nil {
+	if segmentsTo(facts).connections == 0 && establishedWorks(facts) == nil && !silentByChance(facts) {
 		return nil
 	}
 	return datagramsAreLost(facts)
+}
+
+// silentByChance tells that where as many first packets get lost as datagrams do, it is
+// no wonder that so many connections in a row came to nothing.
+func silentByChance(facts *checks.Facts) bool {
+	silent := 0
+	for _, round := range slices.Backward(apiRounds(facts)) {
+		if round.Stage != checks.StageConnect || round.Failure != checks.TimedOut {
+			break
+		}
+		silent++
+	}
+	for _, fresh := range deepPath(facts).Fresh {
+		if !isUnconnected(fresh) {
+			return false
+		}
+		silent++
+	}
+	return slices.ContainsFunc(datagramsTo(facts), func(told datagrams) bool {
+		return told.lostAtRandom(false) && math.Pow(float64(told.lost())/float64(told.sent()), float64(max(1, silent))) >= improbable
+	})
 }
 
 func datagramsAreLost(facts *checks.Facts) (evidence []string) {
