@@ -68,6 +68,7 @@ func TestDatagramsThatGetLostAreToldByWhichOfThemDo(t *testing.T) {
 			f.Deep.DNS.Nameservers[0].Root.Seconds = 1.3
 		}), want{checks.OK, ""}},
 		{"all of many pairs and of no single query", nameservers(counted(pairs(0, 8, 0), none)), want{checks.OK, ""}},
+		{"all but the first few", nameservers(counted(pairs(1, 19, 0), some(39, 0))), want{checks.OK, ""}},
 		{"all", nameservers(counted(pairs(0, 20, 0), nil)), want{checks.OK, ""}},
 
 		{"a fifth of all", nameservers(counted(pairs(6, 1, 5), some(8, 6))), want{checks.Warn, checks.NetworkPacketLoss}},

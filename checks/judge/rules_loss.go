@@ -298,7 +298,7 @@ func (d datagrams) raced() bool {
 // behind a Service. One that is slow may only be late with what it did not answer.
 func (d datagrams) partlyDead() bool {
 	pairs := d.pairs
-	return pairs.Pairs >= fewestPairs && pairs.None >= enoughDead && 4*pairs.Half <= pairs.None && 4*pairs.Recovered <= pairs.None &&
+	return pairs.Pairs >= fewestPairs && pairs.None >= enoughDead && pairs.Pairs-pairs.None-pairs.Half >= enoughDead && 4*pairs.Half <= pairs.None && 4*pairs.Recovered <= pairs.None &&
 		4*d.single.Recovered <= d.single.Lost && (d.single.Queries == 0 || d.single.Lost > 0) && d.spacedLost == 0 && d.slowest <= slowLookup
 }
 
