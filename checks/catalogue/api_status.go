@@ -87,13 +87,15 @@ func apiRefusal() []Entry {
 			Reason: checks.HTTP403DiscoveryRBACRemoved,
 			Title:  "The service account may not read /api",
 			Means: "The answer is 403 and names the service account, so the token is good and the way is whole. Every authenticated user " +
-				"may read /api by the ClusterRoleBinding system:discovery; it was deleted or changed, or a webhook authorizer " +
-				"denies. Applications that use known resources may work; discovery, as kubectl does it, fails.",
+				"may read /api by the ClusterRoleBinding system:discovery; it was deleted or changed, or another authorizer " +
+				"denies: a webhook, or one that an API server is started with and others are not. Applications that use known resources may work; discovery, as kubectl does it, fails.",
 			Confirm: []string{
 				"Whether the account may, and whether the binding and the role are as Kubernetes makes them:",
 				"kubectl auth can-i get /api --as=system:serviceaccount:{namespace}:{serviceaccount}",
 				"kubectl get clusterrolebinding system:discovery -o yaml",
 				"kubectl get clusterrole system:discovery -o yaml",
+				"Where both are in order, how each API server is started:",
+				"kubectl -n kube-system get pods -l component=kube-apiserver -o yaml | grep -e authorization-",
 			},
 			Mend: []string{
 				"Where the binding is missing, make it as Kubernetes does:",

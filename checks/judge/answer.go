@@ -101,7 +101,7 @@ func forbidden(attempt *checks.Attempt, response *checks.Response) verdict {
 			fmt.Sprintf("The API server has just started and does not know its roles yet: %s.", first(response.StatusMessage, "status 403")), expected, "status 403").likely()}}
 	default:
 		return verdict{problems: []problem{warning(checks.HTTP403DiscoveryRBACRemoved,
-			fmt.Sprintf("The token is accepted and GET /api is forbidden: %s.", first(response.StatusMessage, "status 403")), expected, "status 403").likely()}}
+			fmt.Sprintf("The token is accepted and GET /api is forbidden: %s.", sentencePart(first(response.StatusMessage, "status 403"))), expected, "status 403").likely()}}
 	}
 }
 

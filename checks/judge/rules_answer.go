@@ -10,6 +10,8 @@ import (
 // answerRules are about what else the API server answers.
 func answerRules() []rule {
 	return []rule{
+		{reason: checks.HTTP403DiscoveryRBACRemoved, certainty: checks.Likely, refines: []checks.Reason{checks.HTTP403DiscoveryRBACRemoved}, evidence: someForbid},
+		{reason: checks.HTTP403DiscoveryRBACRemoved, certainty: checks.Likely, refines: []checks.Reason{checks.HTTP403DiscoveryRBACRemoved}, evidence: forbidsAll},
 		{reason: checks.HTTP403DiscoveryRBACRemoved, certainty: checks.Certain, refines: []checks.Reason{checks.HTTP403DiscoveryRBACRemoved}, evidence: knowsThePod},
 		{reason: checks.HTTP403Anonymous, certainty: checks.Certain, refines: []checks.Reason{checks.HTTP403Anonymous}, evidence: takesNoToken},
 	}
@@ -17,10 +19,43 @@ func answerRules() []rule {
 
 func knowsThePod(facts *checks.Facts) []string {
 	self := deepAPI(facts).Self
-	if self == nil || self.Username == "" {
+	if self == nil || self.Username == "" || len(someForbid(facts)) > 0 {
 		return nil
 	}
 	return []string{fmt.Sprintf("The API server says that this is %s, so the token is good.", self.Username)}
+}
+
+// someForbid: roles are the same for all API servers, so one that forbids what
+// another allows decides by something else.
+func someForbid(facts *checks.Facts) []string {
+	allowed, forbidden := 0, 0
+	for _, fresh := range deepPath(facts).Fresh {
+		switch fresh.Status {
+		case 200:
+			allowed++
+		case 403:
+			forbidden++
+		}
+	}
+	if allowed > 0 && forbidden > 0 {
+		return []string{fmt.Sprintf("Of %d connections with the same token %d were answered with status 200 and %d with 403: the API servers do not decide alike, so look at the authorizers that each is started with.",
+			allowed+forbidden, allowed, forbidden)}
+	}
+	rounds := apiRounds(facts)
+	denied := func(round checks.PastRound) bool { return round.Status == 403 }
+	if !alternates(rounds, denied) || len(leavesOf(rounds, denied)) == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("Of the last %d rounds %d were answered with status 403, all by API servers of which no round was answered otherwise.", len(rounds), count(rounds, denied))}
+}
+
+// forbidsAll: to ask who one is belongs to another role than to read /api
+// (system:basic-user and system:discovery).
+func forbidsAll(facts *checks.Facts) []string {
+	if self := deepAPI(facts).Self; self == nil || self.Status != 403 {
+		return nil
+	}
+	return []string{"To ask who it is (SelfSubjectReview) is forbidden too, which another role allows: it is not the one binding alone, and maybe no role at all but another authorizer."}
 }
 
 // takesNoToken: a token that is none must be rejected with 401; where it gets the

@@ -339,6 +339,13 @@ func TestMoreEvidenceMakesACauseCertain(t *testing.T) {
 		{"the nameserver refuses over both transports", both(unresolved(broken(checks.Refused)), nameservers(
 			checks.NameserverFacts{Address: dnsAddress, UDP: refused(), TCP: refused()})), checks.DNSServiceNoEndpoints, true},
 		{"nothing with EDNS(0) is answered, and all without", both(unresolved(broken(checks.TimedOut)), withoutEDNS), checks.DNSTimeout, true},
+		{"nothing else is allowed either", both(answeredWith(403, message(`forbidden: User "system:serviceaccount:shop:web" cannot get path "/api"`)), deepened(func(d *checks.DeepFacts) {
+			d.API = &checks.DeepAPIFacts{Self: &checks.Self{Status: 403}}
+		})), checks.HTTP403DiscoveryRBACRemoved, true},
+		{"one API server forbids and another allows", both(answeredWith(403, message(`forbidden: User "system:serviceaccount:shop:web" cannot get path "/api"`)), deepened(func(d *checks.DeepFacts) {
+			d.Path.Fresh = []checks.FreshConnection{{Leaf: "a", Status: 200}, {Leaf: "b", Status: 403}}
+			d.API = &checks.DeepAPIFacts{Self: &checks.Self{Status: 201, Username: "system:serviceaccount:shop:web"}}
+		})), checks.HTTP403DiscoveryRBACRemoved, true},
 		{"the API server knows the pod", both(answeredWith(403, message(`forbidden: User "system:serviceaccount:shop:web" cannot get path "/api"`)), deepened(func(d *checks.DeepFacts) {
 			d.API = &checks.DeepAPIFacts{Self: &checks.Self{Status: 201, Username: "system:serviceaccount:shop:web"}}
 		})), checks.HTTP403DiscoveryRBACRemoved, false},
