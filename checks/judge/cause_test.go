@@ -107,6 +107,10 @@ func TestACauseStandsBeforeWhatItExplains(t *testing.T) {
 			{checks.CertNoIPSANOrCNOnly, checks.Fail, checks.Likely},
 			{checks.CertSANMissingDNSName, checks.Warn, checks.Likely},
 		}},
+		{"a stranger's certificate that has expired", presented(newPKI(t), stranger.serving(func(c *x509.Certificate) { c.NotAfter = noon.AddDate(0, 0, -1) })), []told{
+			{checks.CAMITMOrWrongEndpoint, checks.Fail, checks.Likely},
+			{checks.CertServingExpired, checks.Fail, checks.Likely},
+		}},
 		{"a bundle that a kubectl proxy takes nothing of", both(beside(sidecar, saying(500, plain, "tls: failed to verify certificate: x509: certificate signed by unknown authority")), func(f *checks.Facts) {
 			f.CA.Blocks, f.CA.Headers = append(f.CA.Blocks, checks.PEMBlock{Type: "CERTIFICATE", Error: "x509: malformed certificate", Malformed: true}), 2
 		}), []told{

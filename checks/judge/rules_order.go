@@ -14,7 +14,9 @@ func orderRules() []rule {
 		{reason: checks.DNSAnswerDisagreesWithEnv, certainty: checks.Certain, explains: []checks.Reason{checks.APIByNameFailing}, moves: true, evidence: anotherAddress},
 		{reason: checks.DNSHostsFileOverride, certainty: checks.Certain, explains: []checks.Reason{checks.APIByNameFailing, checks.DNSAnswerDisagreesWithEnv}, moves: true, evidence: hostsFileAnswers},
 		{reason: checks.CABundlePartiallyParsed, certainty: checks.Certain, explains: []checks.Reason{checks.KProxyUpstreamError}, moves: true, evidence: kubectlProxyTakesNothingOfTheBundle},
-		{reason: checks.CAMITMOrWrongEndpoint, certainty: checks.Likely, explains: []checks.Reason{checks.CertNoIPSANOrCNOnly, checks.CertSANMissingServiceHost, checks.CertSANMissingDNSName}, moves: true, evidence: strangersNames},
+		{reason: checks.CAMITMOrWrongEndpoint, certainty: checks.Likely, explains: []checks.Reason{
+			checks.CertNoIPSANOrCNOnly, checks.CertSANMissingServiceHost, checks.CertSANMissingDNSName, checks.CertServingExpired, checks.CertServingNotYetValid, checks.CertWrongEKU,
+		}, moves: true, evidence: strangersNames},
 	}
 }
 
@@ -51,5 +53,5 @@ func hostsFileAnswers(facts *checks.Facts) []string {
 }
 
 func strangersNames(*checks.Facts) []string {
-	return []string{"The names in it are for whoever has it."}
+	return []string{"All else in it is for whoever has it."}
 }
