@@ -13,6 +13,7 @@ func answerRules() []rule {
 		{reason: checks.HTTP403DiscoveryRBACRemoved, certainty: checks.Likely, refines: []checks.Reason{checks.HTTP403DiscoveryRBACRemoved}, evidence: someForbid},
 		{reason: checks.HTTP403DiscoveryRBACRemoved, certainty: checks.Likely, refines: []checks.Reason{checks.HTTP403DiscoveryRBACRemoved}, evidence: forbidsAll},
 		{reason: checks.HTTP403DiscoveryRBACRemoved, certainty: checks.Certain, refines: []checks.Reason{checks.HTTP403DiscoveryRBACRemoved}, evidence: knowsThePod},
+		{reason: checks.HTTP502503LB, certainty: checks.Likely, refines: []checks.Reason{checks.HTTPPassedOnRetry}, evidence: firstAnsweredBefore},
 		{reason: checks.HTTP403Anonymous, certainty: checks.Certain, refines: []checks.Reason{checks.HTTP403Anonymous}, evidence: takesNoToken},
 	}
 }
@@ -56,6 +57,20 @@ func forbidsAll(facts *checks.Facts) []string {
 		return nil
 	}
 	return []string{"To ask who it is (SelfSubjectReview) is forbidden too, which another role allows: it is not the one binding alone, and maybe no role at all but another authorizer."}
+}
+
+// firstAnsweredBefore: what answered the first try was no API server, and one stands
+// behind it.
+func firstAnsweredBefore(facts *checks.Facts) []string {
+	if facts.API == nil || facts.API.ServiceHost == nil {
+		return nil
+	}
+	for _, exchange := range facts.API.ServiceHost.Exchanges {
+		if response := exchange.Response; response != nil && response.Status >= 500 && !fromKubernetes(response) {
+			return []string{fmt.Sprintf("The status %d was given by something before the API server (%s).", response.Status, first(response.Server, bodyOf(response)))}
+		}
+	}
+	return nil
 }
 
 // takesNoToken: a token that is none must be rejected with 401; where it gets the

@@ -90,6 +90,13 @@ func late(answer, next float64) func(*checks.Facts) {
 	}
 }
 
+// answeredFirst has a try before the one that passed.
+func answeredFirst(response checks.Response) func(*checks.Facts) {
+	return func(f *checks.Facts) {
+		f.API.ServiceHost.Exchanges = append([]checks.Exchange{{Stage: checks.StageDone, Response: &response}}, f.API.ServiceHost.Exchanges...)
+	}
+}
+
 // hello is a handshake that did not end: unacked segments of what was sent, and
 // received bytes of what came back.
 func hello(unacked uint32, received uint64) *checks.Handshake {
@@ -274,6 +281,8 @@ func TestRulesNameTheCauseByWhatDeepProbesSaw(t *testing.T) {
 		{"SERVFAIL for other names alone", both(unresolved(query("SERVFAIL", func(q *checks.Query) { q.Name = "kubernetes.default.svc." })), nameservers(
 			checks.NameserverFacts{Address: dnsAddress, UDP: answer("10.96.0.1"), Version: texts("1.1.0")})), checks.DNSServfailUpstream},
 		{"SERVFAIL while the API server is gone", both(unresolved(query("SERVFAIL")), connectFails(checks.Refused)), checks.TCPRefused},
+		{"a first try that a load balancer answered itself", answeredFirst(checks.Response{Status: 503, Server: "nginx"}), checks.HTTP502503LB},
+		{"a first try that an API server answered so", answeredFirst(checks.Response{Status: 503, AuditID: "a"}), checks.HTTPPassedOnRetry},
 		{"a token that is none, taken for nobody", both(answeredWith(403, message(`forbidden: User "system:anonymous" cannot get path "/api"`)), deepened(func(d *checks.DeepFacts) {
 			d.API = &checks.DeepAPIFacts{WrongToken: &checks.Response{Status: 403, StatusMessage: `forbidden: User "system:anonymous"`}}
 		})), checks.HTTP403Anonymous},
