@@ -434,13 +434,17 @@ func apiCauses() []Entry {
 			Title:  "Packets to the API server are dropped",
 			Means: "The API server is silent, and the evidence says whether others are reached: where they are, what drops the packets is about the API server " +
 				"alone, and where nobody is, about this pod. Mostly it is a NetworkPolicy that denies egress and has no rule for the API server, else a firewall before the " +
-				"control plane, or a control plane without a route back to the pods. Applications say \"i/o timeout\".",
+				"control plane, a control plane without a route back to the pods, or a filter that an init container set in the pod's own network. Applications say \"i/o timeout\".",
 			Confirm: []string{
 				"The policies of the namespace, and the addresses that they have to allow:",
 				networkPolicies,
 				apiSlices,
 			},
-			Mend: []string{allowAPI, allowAPICilium, "Where no policy is about the pod, look at the firewall and the routes between the nodes and the control plane."},
+			Mend: []string{
+				allowAPI, allowAPICilium,
+				"Where no policy is about the pod, look at the firewall and the routes between the nodes and the control plane.",
+				"Where the filter is in the pod's own network, look at the init containers and sidecars that may set one (NET_ADMIN).",
+			},
 			Page: pageNetworkPolicies,
 		},
 		{

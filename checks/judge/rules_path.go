@@ -26,6 +26,7 @@ func pathRules() []rule {
 		{reason: checks.TCPTimeoutKubeProxyNotProgrammed, certainty: checks.Likely, refines: timeout, explains: []checks.Reason{checks.DNSTimeout, checks.DNSUnreachable}, evidence: onlyServicesAreSilent},
 		{reason: checks.TCPTimeoutNetworkPolicy, certainty: checks.Likely, refines: timeout, evidence: onlyTheAPIIsSilent},
 		{reason: checks.TCPTimeoutNetworkPolicy, certainty: checks.Likely, refines: timeout, explains: []checks.Reason{checks.DNSTimeout, checks.DNSUnreachable, checks.DNSServfailCoreDNSUnsynced}, evidence: allIsSilent},
+		{reason: checks.TCPTimeoutNetworkPolicy, certainty: checks.Likely, explains: []checks.Reason{checks.DNSUnreachable}, moves: true, evidence: filteredHere},
 	}
 }
 
@@ -195,6 +196,20 @@ func allIsSilent(facts *checks.Facts) []string {
 		}
 	}
 	return []string{fmt.Sprintf("Nothing else answers this pod either: %s.", enumerate(silent))}
+}
+
+// filteredHere: only a filter in the network that a packet leaves from tells who sends
+// it (EPERM); one on the node drops it without a word.
+func filteredHere(facts *checks.Facts) []string {
+	if facts.DNS == nil {
+		return nil
+	}
+	for _, query := range facts.DNS.Lookup.Queries {
+		if query.Failure != nil && query.Failure.Kind == checks.NotPermitted {
+			return []string{fmt.Sprintf("To send to %s is not permitted, so the filter is in this pod's own network, and no NetworkPolicy is why: an init container or a sidecar set it.", query.Nameserver)}
+		}
+	}
+	return nil
 }
 
 // isUnconnected tells a connection that did not come about for want of an answer, as

@@ -3,6 +3,8 @@ package judge
 import (
 	"crypto/x509"
 	"net/netip"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -324,6 +326,30 @@ func TestARefinedFindingGoesAndItsEvidenceStays(t *testing.T) {
 	}
 	if diagnosis[0].Severity != checks.Fail {
 		t.Errorf("the cause is a %s, want the severity of what it refines", diagnosis[0].Severity)
+	}
+}
+
+func TestAFilterWithinThePodIsToldFromAPolicy(t *testing.T) {
+	unanswered := deepened(func(d *checks.DeepFacts) {
+		d.Path.Controls = []checks.Control{control(checks.ControlDNSOverTCP, "10.96.0.10:53", checks.TimedOut), control(checks.ControlNode, "10.244.0.1:443", checks.TimedOut)}
+	})
+	for _, test := range []struct {
+		name  string
+		query checks.Query
+		want  bool
+	}{
+		{"to send is not permitted", broken(checks.NotPermitted), true},
+		{"nothing comes back", broken(checks.TimedOut), false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			facts := healthy(t)
+			both(connectFails(checks.TimedOut), unresolved(test.query), unanswered)(facts)
+			cause := Judge(facts, nil).Diagnosis[0]
+			within := slices.ContainsFunc(cause.Evidence, func(told string) bool { return strings.Contains(told, "this pod's own network") })
+			if cause.Reason != checks.TCPTimeoutNetworkPolicy || within != test.want {
+				t.Errorf("got %s, %q; want %s, and the pod's own network in its evidence: %t", cause.Reason, cause.Evidence, checks.TCPTimeoutNetworkPolicy, test.want)
+			}
+		})
 	}
 }
 
