@@ -14,12 +14,40 @@ const (
 	apiServerProcess = "crictl ps -a --name kube-apiserver"
 	apiServerLog     = `crictl logs --tail=50 "$(crictl ps -a -q --name kube-apiserver | head -n 1)"`
 	headersAnonymous = inPod + `curl -skD - -o /dev/null --max-time 5 "https://{host}:{port}/api"`
-	allowAPI         = "Where a policy isolates the pod, add egress by ipBlock to the addresses of the API servers at their own port " +
-		"(6443 as a rule) and to {host} at {port}: add-ons differ in whether they judge before or after DNAT, and a " +
-		"podSelector never matches an API server on the host network."
-	allowAPICilium = "With Cilium use a CiliumNetworkPolicy with toEntities kube-apiserver, as its ipBlock does not match nodes."
-	findAnswerer   = "Find who answers by the headers Server and Via, and take it off the way or correct the address that leads to it."
+	// addRule and beginRules have an egress rule of a NetworkPolicy between them and
+	// their ends. The second only begins the list, so that it takes no rule away.
+	addRule     = patchPolicy + `{"op":"add","path":"/spec/egress/-","value":`
+	endOfRule   = `}]'`
+	noRuleYet   = "Where that is refused as invalid, the policy has no rule yet, and this begins the list:"
+	beginRules  = patchPolicy + `{"op":"test","path":"/spec/egress","value":null},{"op":"add","path":"/spec/egress","value":[`
+	endOfRules  = `]}]'`
+	patchPolicy = `kubectl -n {namespace} patch networkpolicy NAME --type=json -p '[`
+	// toAPI is a rule for the way before and after the address is translated.
+	toAPI = `{"to":[{"ipBlock":{"cidr":"{hostrange}"}},{"ipBlock":{"cidr":"ENDPOINT/32"}}],` +
+		`"ports":[{"port":{port},"protocol":"TCP"},{"port":6443,"protocol":"TCP"}]}`
+	apiServerMayBe      = "Find what it ended of; a certificate, etcd and a full disk are the usual causes. On its control-plane node, as root:"
+	waitForMeshSentence = "With Istio let the containers wait for the sidecar (this rolls the pods out anew), or use native sidecars:"
+	waitForMesh         = annotate + `{"proxy.istio.io/config":"holdApplicationUntilProxyStarts: true"}` + endOfAnnotation
+	ciliumSentence      = "With Cilium, of which an ipBlock does not match nodes, add this to a CiliumNetworkPolicy of the pod, by its name for NAME:"
+	cilium              = `kubectl -n {namespace} patch ciliumnetworkpolicy NAME --type=json -p '[{"op":"add","path":"/spec/egress/-","value":{"toEntities":["kube-apiserver"]}}]'`
+	findAnswerer        = "Find who answers by the headers Server and Via, and take it off the way or correct the address that leads to it."
+	// etcdLog is that of the store of a control-plane node.
+	etcdLog      = `crictl logs --tail=50 "$(crictl ps -a -q --name etcd | head -n 1)"`
+	busyClients  = "kubectl get --raw /metrics | grep '^apiserver_flowcontrol_current_inqueue_requests'"
+	busySentence = "Find the client that asks too much by the flow schema of the full queue, and let it watch in place of list:"
 )
+
+// allowAPI lets the pod through a policy that isolates it already. A new policy
+// might isolate others.
+func allowAPI() []string {
+	return []string{
+		"Where a policy isolates the pod, add a rule to it, by its name for NAME, and for ENDPOINT the address of an API server itself, of which the port is 6443 as a " +
+			"rule; add-ons differ in whether they judge before or after DNAT, and a podSelector never matches an API server on the host network:",
+		addRule + toAPI + endOfRule,
+		noRuleYet,
+		beginRules + toAPI + endOfRules,
+	}
+}
 
 // apiConnection are the reasons about connecting to the API server.
 func apiConnection() []Entry {
@@ -46,9 +74,14 @@ func apiConnection() []Entry {
 				fromNode,
 			},
 			Mend: []string{
-				"Mend kube-apiserver by what its log says; a certificate, etcd and a full disk are the usual ends of it.",
-				"Take an override of KUBERNETES_SERVICE_PORT out of the pod template.",
-				"With Istio let the application wait for the sidecar (holdApplicationUntilProxyStarts), or use native sidecars.",
+				apiServerMayBe,
+				apiServerLog,
+				"Where it has no container there, see why kubelet does not start one:",
+				"journalctl -u kubelet --since -15m --no-pager | grep -i apiserver | tail -n 20",
+				overridden,
+				dropHostAndPort,
+				waitForMeshSentence,
+				waitForMesh,
 				"Retry with a growing pause in the application: an API server that rolls refuses for some seconds.",
 			},
 			Page: pageDebugCluster,
@@ -78,16 +111,18 @@ func apiConnection() []Entry {
 				fromNodeSentence,
 				fromNode,
 			},
-			Mend: []string{
-				allowAPI,
-				allowAPICilium,
+			Mend: append(
+				allowAPI(),
+				ciliumSentence,
+				cilium,
 				"Where every ClusterIP is silent on the node {node}, read the log of kube-proxy, or of what replaces it, there.",
-				"Where nothing from pods arrives at the API servers, or no answer leaves, give their network a route to the pods' " +
+				"Where nothing from pods arrives at the API servers, or no answer leaves, give their network a route to the pods' "+
 					"addresses, or masquerade them, and look for overlapping ranges.",
-				"Where the conntrack table is full, raise net.netfilter.nf_conntrack_max and find who fills it.",
+				"Where the table of connections is full, make it larger on the node {node}, as root, and find who fills it:",
+				largerTable,
 				"Disruptive: replaces kube-proxy on one node, whose Services are not updated meanwhile:",
 				"kubectl -n kube-system delete pod -l k8s-app=kube-proxy --field-selector spec.nodeName={node}",
-			},
+			),
 			Page: pageNetworkPolicies,
 		},
 		{
@@ -156,7 +191,10 @@ func apiConnection() []Entry {
 				fromNode,
 			},
 			Mend: []string{
-				"Where one API server alone does it, read its log; where all do, look at what stands between.",
+				pastMeshSentence,
+				pastMesh,
+				"Where one API server alone does it, on its control-plane node, as root, see why; where all do, look at what stands between:",
+				apiServerLog,
 				"At a load balancer look at its idle timeout and health checks; in the application retry on a new connection.",
 			},
 			Page: pageDebugService,
@@ -198,7 +236,9 @@ func apiConnection() []Entry {
 				"kubectl -n {namespace} get pod {pod} -o jsonpath='{.spec.hostAliases}'",
 			},
 			Mend: []string{
-				"Mend what leads the name elsewhere; see dns-answer-disagrees-with-env.",
+				dropAliasSentence,
+				dropAlias,
+				"Mend what else leads the name elsewhere; see dns-answer-disagrees-with-env.",
 				"In programs use KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT, in place of the name.",
 			},
 			Page: pageAccess,
@@ -217,10 +257,10 @@ func apiConnection() []Entry {
 				timeOnNode,
 			},
 			Mend: []string{
-				"Let NTP reach its servers (UDP port 123) and run on the node, or on the control plane where that is the wrong one:",
-				"systemctl enable --now chronyd",
-				"Disruptive: sets the clock right at one step, which programs that measure time by it may take ill:",
-				"chronyc makestep",
+				clocksRight,
+				timeService,
+				clockStepSentence,
+				clockStep,
 			},
 		},
 		{

@@ -8,9 +8,13 @@ const (
 	// badToken is answered 401 where Authorization headers arrive.
 	badToken = inPod + `curl -ski --max-time 5 -H "Authorization: Bearer not-a-token" "https://{host}:{port}/api"`
 	// namesOfUIDs resolves the X-Kubernetes-PF headers.
-	namesOfUIDs = "kubectl get flowschemas,prioritylevelconfigurations -o custom-columns=KIND:.kind,NAME:.metadata.name,UID:.metadata.uid"
-	bodyOfAPI   = inPod + `sh -c 'curl -ski --max-time 5 "https://{host}:{port}/api" | head -c 600'`
-	noAuditID   = "No Audit-Id header means that no kube-apiserver has seen the request; Server and Via tell who answered:"
+	namesOfUIDs   = "kubectl get flowschemas,prioritylevelconfigurations -o custom-columns=KIND:.kind,NAME:.metadata.name,UID:.metadata.uid"
+	bodyOfAPI     = inPod + `sh -c 'curl -ski --max-time 5 "https://{host}:{port}/api" | head -c 600'`
+	bindDiscovery = "kubectl create clusterrolebinding system:discovery --clusterrole=system:discovery --group=system:authenticated"
+	// webhooks are those of the API server's own configuration.
+	webhookSentence = "Mend the slow or failing webhook for authentication or authorization, or take it out of what this shows, on a control-plane node, as root:"
+	webhooks        = "grep -nE 'authentication-(token-webhook|config)|authorization-(webhook|config)' " + serverFlags
+	noAuditID       = "No Audit-Id header means that no kube-apiserver has seen the request; Server and Via tell who answered:"
 )
 
 // apiRefusal are the reasons of a client that is not let in.
@@ -60,7 +64,12 @@ func apiRefusal() []Entry {
 				"The Service's address, which should be the one that was asked:",
 				apiService,
 			},
-			Mend: []string{findAnswerer, "Where a gateway is meant to be there, have it pass the Authorization header on untouched."},
+			Mend: []string{
+				findAnswerer,
+				overridden,
+				dropHostAndPort,
+				"Where a gateway is meant to be there, have it pass the Authorization header on untouched.",
+			},
 			Page: pageAccess,
 		},
 		{
@@ -78,6 +87,8 @@ func apiRefusal() []Entry {
 			},
 			Mend: []string{
 				"Where headers are stripped, take the proxy or gateway off the way, or have it pass Authorization on.",
+				overridden,
+				dropHostAndPort,
 				"Where the token was not sent, mend what the token check says; in clients write one space after Bearer.",
 				"The Python client 36.0.0 sends no header at all; take 36.0.2 or later.",
 			},
@@ -99,7 +110,7 @@ func apiRefusal() []Entry {
 			},
 			Mend: []string{
 				"Where the binding is missing, make it as Kubernetes does:",
-				"kubectl create clusterrolebinding system:discovery --clusterrole=system:discovery --group=system:authenticated",
+				bindDiscovery,
 				"Where it or the role was changed, allow the API server to mend it at its next start:",
 				"kubectl annotate --overwrite clusterrolebinding/system:discovery clusterrole/system:discovery " +
 					"rbac.authorization.kubernetes.io/autoupdate=true",
@@ -139,8 +150,11 @@ func apiRefusal() []Entry {
 				environmentOfPod + " | grep -i proxy",
 			},
 			Mend: []string{
-				"In a mesh allow the pod to reach the API server, or exclude its address from the interception.",
+				pastMeshSentence,
+				pastMesh,
 				findAnswerer,
+				overridden,
+				dropHostAndPort,
 			},
 			Page: pageAccess,
 		},
@@ -159,6 +173,8 @@ func apiRefusal() []Entry {
 			Mend: []string{
 				"Where the API has a path prefix, clients need a kubeconfig with that path; KUBERNETES_SERVICE_HOST cannot hold one.",
 				findAnswerer,
+				overridden,
+				dropHostAndPort,
 			},
 			Page: pageAccess,
 		},
@@ -207,7 +223,9 @@ func apiStatus() []Entry {
 			},
 			Mend: []string{
 				"Let clients obey Retry-After, and find the one that asks too much.",
-				"Remove --enable-priority-and-fairness=false from kube-apiserver, or raise --max-requests-inflight.",
+				"Disruptive: turns priority and fairness on again, for which kubelet starts kube-apiserver anew, on each control-plane node, as root:",
+				"sed -i '/--enable-priority-and-fairness=false/d' " + serverFlags,
+				"Or raise --max-requests-inflight there.",
 			},
 			Page: pageFlowControl,
 		},
@@ -240,6 +258,8 @@ func apiStatus() []Entry {
 			},
 			Mend: []string{
 				"Raise the limit where it is set, or take pods inside the cluster past that gateway.",
+				overridden,
+				dropHostAndPort,
 				findAnswerer,
 			},
 			Page: pageAccess,
@@ -261,8 +281,10 @@ func apiStatus() []Entry {
 				fromNode,
 			},
 			Mend: []string{
-				"Where readyz shows etcd failing, mend etcd first: its disk, its quorum, its certificates.",
-				"Where webhooks for authentication or authorization fail, mend them or take them out of the API server's configuration.",
+				"Where readyz shows etcd failing, mend that first: its disk, its quorum, its certificates. On a control-plane node, as root, what it says:",
+				etcdLog,
+				webhookSentence,
+				webhooks,
 			},
 			Page: pageHealth,
 		},
@@ -302,8 +324,11 @@ func apiStatus() []Entry {
 				fromNode,
 			},
 			Mend: []string{
-				"Mend the slow webhook, or take it out of the API server's configuration.",
-				"Give API servers and etcd more CPU and faster disks, and find the client that asks too much.",
+				webhookSentence,
+				webhooks,
+				"Give API servers and etcd more CPU and faster disks.",
+				busySentence,
+				busyClients,
 			},
 			Page: pageHealth,
 		},

@@ -1,6 +1,10 @@
 package catalogue
 
-import "github.com/kube-lifeline/lifeline/checks"
+import (
+	"slices"
+
+	"github.com/kube-lifeline/lifeline/checks"
+)
 
 const (
 	listCertificates = "openssl crl2pkcs7 -nocrl -certfile /dev/stdin | openssl pkcs7 -print_certs -text -noout | " +
@@ -8,13 +12,24 @@ const (
 	podBundle       = freshLook + `'.checks[] | select(.name == "ca") | .details | {file, headers, blocks}'`
 	rootConfigMap   = "kubectl -n {namespace} get configmap kube-root-ca.crt"
 	publishedBundle = rootConfigMap + ` -o jsonpath='{.data.ca\.crt}' | ` + listCertificates
-	projectCA       = "Project the ConfigMap kube-root-ca.crt, key ca.crt, to path ca.crt in the volume, or drop the volume of " +
-		"your own and let Kubernetes mount its default one."
-	publishCA = "Where the ConfigMap itself is wrong, correct the file of kube-controller-manager's --root-ca-file and restart " +
-		"it; it then writes the ConfigMap of every namespace anew, and kubelet the volumes within some two minutes."
-	clocksRight = "Set the clock right by NTP on the node {node}, and on the control-plane nodes."
-	timeOnNode  = "timedatectl"
+	clocksRight     = "Let NTP reach its servers (UDP port 123) and run on the node {node}, and on the control-plane nodes where these are the wrong ones:"
+	timeService     = "systemctl enable --now chronyd"
+	// clockStepSentence leads to clockStep.
+	clockStepSentence = "Disruptive: sets the clock right in one step, which every process on the node sees; on the node, as root:"
+	clockStep         = "chronyc makestep"
+	timeOnNode        = "timedatectl"
 )
+
+// publishCA mends the ConfigMap that kube-controller-manager publishes to every
+// namespace from a file that it reads when it starts.
+func publishCA() []string {
+	return []string{
+		"Where the ConfigMap itself is wrong, on each control-plane node, as root, correct the file that this shows:",
+		"grep root-ca-file /etc/kubernetes/manifests/kube-controller-manager.yaml",
+		"Disruptive: has kubelet start kube-controller-manager anew, which writes the ConfigMap of every namespace, and kubelet the volumes within some two minutes:",
+		`crictl stop "$(crictl ps -q --name kube-controller-manager)"`,
+	}
+}
 
 func ca() []Entry {
 	return []Entry{
@@ -33,7 +48,7 @@ func ca() []Entry {
 				"Whether the cluster publishes it:",
 				rootConfigMap,
 			},
-			Mend: []string{projectCA},
+			Mend: wholeVolume(),
 			Page: pageAccess,
 		},
 		{
@@ -48,11 +63,10 @@ func ca() []Entry {
 				podUsers,
 				inApplication,
 				execInPod + "sh -c 'id; ls -lanL " + directory + "/'",
+				"The pod's volumes, and where they are mounted:",
+				podMounts,
 			},
-			Mend: []string{
-				"Set securityContext.fsGroup on the pod, or one runAsUser for all its containers.",
-				projectCA,
-			},
+			Mend: append([]string{groupSentence, giveGroup, oneUser}, wholeVolume()...),
 			Page: pageSecurityContext,
 		},
 		{
@@ -69,12 +83,11 @@ func ca() []Entry {
 				"The pod's volumes, and where they are mounted:",
 				podMounts,
 			},
-			Mend: []string{
-				projectCA,
-				"Where the source is DER, turn it into PEM:",
-				"openssl x509 -inform der -in CA.der -out ca.crt",
-				publishCA,
-			},
+			Mend: slices.Concat(
+				wholeVolume(),
+				[]string{"Where the source is DER, turn it into PEM:", "openssl x509 -inform der -in CA.der -out ca.crt"},
+				publishCA(),
+			),
 			Page: pageCertificates,
 		},
 		{
@@ -89,7 +102,7 @@ func ca() []Entry {
 				"The pod's volumes, and where they are mounted:",
 				podMounts,
 			},
-			Mend: []string{projectCA},
+			Mend: wholeVolume(),
 			Page: pageAccess,
 		},
 		{
@@ -103,12 +116,17 @@ func ca() []Entry {
 				"So many begin, so many are read, and why the others are not:",
 				freshLook + `'.checks[] | select(.name == "ca") | .details | {headers, read: ([.blocks[]? | select(.error == null)] | length), ` +
 					`errors: [.blocks[]?.error | values]}'`,
+				"The pod's volumes, and where they are mounted:",
+				podMounts,
 			},
-			Mend: []string{
-				"Build the bundle anew from whole PEM files, each with a newline at its end:",
-				"for f in OLD-CA.crt NEW-CA.crt; do openssl x509 -in \"$f\"; done >bundle.crt",
-				publishCA,
-			},
+			Mend: slices.Concat(
+				wholeVolume(),
+				[]string{
+					"Or build the bundle anew from whole PEM files, each with a newline at its end:",
+					"for f in OLD-CA.crt NEW-CA.crt; do openssl x509 -in \"$f\"; done >bundle.crt",
+				},
+				publishCA(),
+			),
 			Page: pageCARotation,
 		},
 		{
@@ -128,9 +146,12 @@ func ca() []Entry {
 			},
 			Mend: []string{
 				clocksRight,
+				timeService,
 				"Where the published bundle is valid and the pod's is not, the volume is not renewed; see token-rotation-stalled.",
 				"Where the CA has truly ended, it and all that it signed have to be issued anew; follow the page step by step, and " +
 					"keep a copy of /etc/kubernetes/pki of every control-plane node before.",
+				clockStepSentence,
+				clockStep,
 			},
 			Page: pageCARotation,
 		},
@@ -148,7 +169,10 @@ func ca() []Entry {
 			},
 			Mend: []string{
 				clocksRight,
+				timeService,
 				"Where the CA is dated ahead, wait, or keep the old CA in the bundle until then.",
+				clockStepSentence,
+				clockStep,
 			},
 			Page: pageCARotation,
 		},
@@ -181,11 +205,14 @@ func ca() []Entry {
 				"The bundle in the pod, and the one that the cluster publishes:",
 				podBundle,
 				publishedBundle,
+				"The pod's volumes, and where they are mounted:",
+				podMounts,
 			},
-			Mend: []string{
-				"Put the CA that signed the server's certificate into the bundle in its place.",
-				publishCA,
-			},
+			Mend: slices.Concat(
+				wholeVolume(),
+				[]string{"Put the CA that signed the server's certificate into the bundle in its place."},
+				publishCA(),
+			),
 			Page: pageCertificates,
 		},
 		{
@@ -198,12 +225,14 @@ func ca() []Entry {
 				"The bundle in the pod, and the one that the cluster publishes:",
 				podBundle,
 				publishedBundle,
+				"The pod's volumes, and where they are mounted:",
+				podMounts,
 			},
-			Mend: []string{
-				"Leave only the cluster's CA in the bundle, and give roots for other servers to the programs that need them in a " +
-					"file of their own.",
-				publishCA,
-			},
+			Mend: slices.Concat(
+				wholeVolume(),
+				[]string{"Leave only the cluster's CA in the bundle, and give roots for other servers to the programs that need them in a file of their own."},
+				publishCA(),
+			),
 			Page: pageCertificates,
 		},
 	}

@@ -6,6 +6,7 @@ package catalogue
 import (
 	"cmp"
 	"net"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -42,6 +43,7 @@ type Entry struct {
 
 // Names are the pod's own values for the commands of an entry. One that is
 // empty, or that would not be safe in a shell, leaves its name in capitals.
+// The name of the pod tells of its workload, too.
 type Names struct {
 	Pod, Namespace, Node, ServiceAccount string
 	// Host and Port are KUBERNETES_SERVICE_HOST and _PORT; an IPv6 host may
@@ -132,12 +134,23 @@ func (n Names) values() *strings.Replacer {
 	return strings.NewReplacer(
 		"{host}:{port}", net.JoinHostPort(host, port),
 		"{host}", host,
+		"{hostrange}", rangeOf(host),
 		"{port}", port,
 		"{pod}", orPlaceholder(n.Pod, "POD"),
 		"{namespace}", orPlaceholder(n.Namespace, "NAMESPACE"),
 		"{node}", orPlaceholder(n.Node, "NODE"),
 		"{serviceaccount}", orPlaceholder(n.ServiceAccount, "SERVICEACCOUNT"),
+		"{workload}", cmp.Or(workloadOf(n.Pod, n.Node), "deployment/NAME"),
 	)
+}
+
+// rangeOf has one address alone; of what is none, it is as for IPv4.
+func rangeOf(host string) string {
+	address, err := netip.ParseAddr(host)
+	if err != nil {
+		return "HOST/32"
+	}
+	return netip.PrefixFrom(address, address.BitLen()).String()
 }
 
 // reasonsPage is where the generated page of all entries can be read.
@@ -237,7 +250,7 @@ func anyCheck() []Entry {
 			},
 			Mend: []string{
 				"Raise the CPU limit of Lifeline's container, or leave it out; 50m is plenty for it:",
-				"kubectl -n {namespace} set resources daemonset/NAME -c lifeline --limits=cpu=50m --requests=cpu=10m",
+				"kubectl -n {namespace} set resources {workload} -c lifeline --limits=cpu=50m --requests=cpu=10m",
 				"Where the container has no limit, find what keeps the node busy, and give requests.cpu to what must not wait for it.",
 			},
 			Page: pageResources,
@@ -251,9 +264,10 @@ func anyCheck() []Entry {
 				"and has come back with a wrong time.",
 			Confirm: []string{onNode, "chronyc tracking", timeOnNode},
 			Mend: []string{
-				"Let NTP reach its servers (UDP port 123) and run on the node.",
-				"Disruptive: sets the node's clock right in one step, which every process on it sees; on the node {node}, as root:",
-				"chronyc makestep",
+				clocksRight,
+				timeService,
+				clockStepSentence,
+				clockStep,
 			},
 			Page: pageCertificates,
 		},
@@ -269,7 +283,7 @@ func anyCheck() []Entry {
 			Mend: []string{
 				"Report it to the project with the log line and the version.",
 				"Until it is mended leave the check out, by its name:",
-				"kubectl -n {namespace} set env deployment/NAME LIFELINE_SKIP=CHECK",
+				setEnv + "LIFELINE_SKIP=CHECK",
 			},
 		},
 		{
@@ -291,7 +305,7 @@ func anyCheck() []Entry {
 			},
 			Mend: []string{
 				"Where the table of connections is full, on the node {node}, as root, make it larger:",
-				"sysctl -w net.netfilter.nf_conntrack_max=524288",
+				largerTable,
 				"Where an interface counts drops or errors, mend its cable, its switch port, its driver or its queue lengths, or take load from it.",
 				"Where it is one node alone, move what runs there to others while it is mended:",
 				"Disruptive: takes the pods from the node {node}:",
@@ -342,11 +356,28 @@ const (
 	onNode         = "On the node {node}, as root:"
 	onControlPlane = "On a control-plane node, as root:"
 
-	restartSentence = "Disruptive: replaces the pods of the workload (daemonset/NAME or statefulset/NAME likewise):"
-	restart         = "kubectl -n {namespace} rollout restart deployment/NAME"
+	restartSentence = "Disruptive: replaces the pods of the workload, be it a Deployment, a DaemonSet or a StatefulSet:"
+	restart         = "kubectl -n {namespace} rollout restart {workload}"
 	deleteSentence  = "Destructive: ends the pod; its owner makes another, but a bare pod does not come back:"
 	deletePod       = "kubectl -n {namespace} delete pod {pod}"
 
+	// inTemplate and its end have between them what is merged into the spec of the
+	// pod template. Lists of Kubernetes are merged there by the names of their items.
+	inTemplate      = `kubectl -n {namespace} patch {workload} -p '{"spec":{"template":{"spec":`
+	endOfTemplate   = "}}}'"
+	annotate        = `kubectl -n {namespace} patch {workload} -p '{"spec":{"template":{"metadata":{"annotations":`
+	endOfAnnotation = "}}}}'"
+	setEnv          = "kubectl -n {namespace} set env {workload} "
+
+	pastMeshSentence = "Where a sidecar of Istio takes the connection, leave the API server's address out of what it takes (this rolls the pods out anew):"
+	pastMesh         = annotate + `{"traffic.sidecar.istio.io/excludeOutboundIPRanges":"{hostrange}"}` + endOfAnnotation
+	// serverFlags is the file of kubeadm.
+	serverFlags = "/etc/kubernetes/manifests/kube-apiserver.yaml"
+
+	stopServerSentence = "Disruptive: has kubelet start kube-apiserver anew, on its control-plane node, as root:"
+	stopServer         = `crictl stop "$(crictl ps -q --name kube-apiserver)"`
+
+	largerTable     = "sysctl -w net.netfilter.nf_conntrack_max=524288"
 	networkPolicies = "kubectl -n {namespace} get networkpolicies"
 	kubeProxyOnNode = "kubectl -n kube-system get pods -l k8s-app=kube-proxy --field-selector spec.nodeName={node} -o wide"
 	podEvents       = "kubectl -n {namespace} events --for pod/{pod}"

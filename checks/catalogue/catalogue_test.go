@@ -138,7 +138,7 @@ func isSentence(text string) bool {
 
 func TestConfirmAndMendAreSentencesAndCommandsOfOneLine(t *testing.T) {
 	program := regexp.MustCompile(`^(kubectl|kubeadm|openssl|curl|journalctl|systemctl|crictl|chronyc|timedatectl|firewall-cmd|` +
-		`sysctl|dmesg|nft|ip|iptables|modprobe|uptime|sha256sum|grep|for|export|mkdir)( |$)`)
+		`sysctl|dmesg|nft|ip|iptables|modprobe|uptime|sha256sum|grep|sed|scp|for|export|mkdir)( |$)`)
 	for _, entry := range All() {
 		for _, text := range slices.Concat(entry.Confirm, entry.Mend) {
 			switch {
@@ -196,6 +196,25 @@ func TestASentenceWithAColonLeadsToSomething(t *testing.T) {
 			if last := texts[len(texts)-1]; strings.HasSuffix(last, ":") {
 				t.Errorf("%s: nothing follows %q", entry.Reason, last)
 			}
+		}
+	}
+}
+
+// What only time or somebody's decision mends has none.
+func TestEveryEntryHasACommandThatMends(t *testing.T) {
+	without := map[checks.Reason]string{
+		checks.CAExpiringSoon:             "a CA is rotated over days, by the page",
+		checks.CertFailsPythonStrict:      "another CA is a plan, and the way around it a line of Python",
+		checks.CertNameConstraints:        "a company issues its CA",
+		checks.HTTPResponseCut:            "clients retry, or something on the way is to be found",
+		checks.HTTPWarningHeaders:         "the warning says what to do",
+		checks.TokenRejectedWhileRotating: "the next round is well",
+		checks.WaitsFor:                   "another check is to be mended",
+	}
+	for _, entry := range All() {
+		_, exempt := without[entry.Reason]
+		if has := slices.ContainsFunc(entry.Mend, checks.IsCommand); has == exempt {
+			t.Errorf("%s: it has a command under Mend: %t, and is among those that have none: %t", entry.Reason, has, exempt)
 		}
 	}
 }
@@ -279,7 +298,7 @@ func TestWhatTakesSomethingDownIsNamedAsSuchAndComesLast(t *testing.T) {
 }
 
 var (
-	takesDown = regexp.MustCompile(` (delete|drain|rollout restart|restart|certs renew|init phase|mv) |--reload|makestep`)
+	takesDown = regexp.MustCompile(` (delete|drain|rollout restart|restart|certs renew|init phase|mv) |^(crictl stop|scp|sed -i) |--reload|makestep`)
 	changes   = regexp.MustCompile(` (edit|patch|apply|annotate|scale|enable|create (serviceaccount|clusterrolebinding)|set env .*(=|-$)|sysctl -w) ?`)
 )
 
@@ -339,6 +358,22 @@ func TestForFillsInThePodsOwnValues(t *testing.T) {
 	}
 }
 
+func TestARangeHasTheHostAlone(t *testing.T) {
+	entry := Entry{Mend: []string{"{hostrange}"}}
+	for host, want := range map[string]string{
+		"10.96.0.1":        "10.96.0.1/32",
+		"fd00:10:96::1":    "fd00:10:96::1/128",
+		"[fd00:10:96::1]":  "fd00:10:96::1/128",
+		"api.example":      "HOST/32",
+		"":                 "HOST/32",
+		"10.96.0.1'; id #": "HOST/32",
+	} {
+		if got := entry.For(Names{Host: host}).Mend[0]; got != want {
+			t.Errorf("the range of the host %q is %q, want %q", host, got, want)
+		}
+	}
+}
+
 func TestForLeavesTheEntryAsItWas(t *testing.T) {
 	entry := Entry{Confirm: []string{"{pod}"}, Mend: []string{"{pod}"}}
 	entry.For(Names{Pod: "web"})
@@ -373,12 +408,19 @@ func FuzzForLetsNoShellMetacharacterThrough(f *testing.F) {
 		Mend:    []string{"{host}", "{port}"},
 	}
 	together := Entry{Mend: []string{"{host}:{port}"}}
+	slashed := Entry{Mend: []string{"{hostrange}", "{workload}"}}
+	safeSlashed := regexp.MustCompile(`^[A-Za-z0-9.:_-]+/[A-Za-z0-9.:_-]+$`)
 	safeTogether := regexp.MustCompile(`^(\[[A-Za-z0-9.:_-]+\]|[A-Za-z0-9._-]+):[A-Za-z0-9.:_-]+$`)
 	f.Fuzz(func(t *testing.T, pod, namespace, node, serviceAccount, host, port string) {
 		names := Names{Pod: pod, Namespace: namespace, Node: node, ServiceAccount: serviceAccount, Host: host, Port: port}
 		filled := template.For(names)
 		for _, got := range slices.Concat(filled.Confirm, filled.Mend) {
 			if !safe.MatchString(got) {
+				t.Errorf("For(%#v) let %q through", names, got)
+			}
+		}
+		for _, got := range slashed.For(names).Mend {
+			if !safeSlashed.MatchString(got) {
 				t.Errorf("For(%#v) let %q through", names, got)
 			}
 		}

@@ -10,8 +10,6 @@ const (
 	nodeLocalLog    = "kubectl -n kube-system logs -l k8s-app=node-local-dns --tail=50 --prefix"
 	deepConnections = "kubectl -n {namespace} exec {pod} -c lifeline -- /lifeline check -o facts | jq '.deep.path.fresh[] | {failure, seconds, tcp}'"
 	deepNameservers = "kubectl -n {namespace} exec {pod} -c lifeline -- /lifeline check -o facts | jq '.deep.dns.nameservers[] | {address, paired, single}'"
-	allowDNS        = "Allow egress to the pods k8s-app=kube-dns in kube-system at port 53, UDP and TCP; where the network plugin judges " +
-		"packets before their address is translated, to the address of the Service too."
 	sixCertificates = inPod + `sh -c 'for i in 1 2 3 4 5 6; do curl -skv --max-time 5 -o /dev/null "https://{host}:{port}/version" 2>&1 | grep -E "subject:|expire date:"; done'`
 )
 
@@ -43,7 +41,7 @@ func environmentCauses() []Entry {
 				"The Service's own port:",
 				apiService,
 			},
-			Mend: []string{removeSetting, "kubectl -n {namespace} set env deployment/NAME KUBERNETES_SERVICE_PORT-"},
+			Mend: []string{removeSetting, dropPort},
 			Page: pageAccess,
 		},
 	}
@@ -66,11 +64,11 @@ func dnsCauses() []Entry {
 				"The lookup over TCP:",
 				inPod + "dig +time=2 +tries=1 +tcp +search kubernetes.default.svc",
 			},
-			Mend: []string{
-				allowDNS,
+			Mend: append(
+				allowDNS(),
 				"Where the CoreDNS pods are on a node that is gone:",
 				coreDNSRestartSentence, coreDNSRestart,
-			},
+			),
 			Page: pageNetworkPolicies,
 		},
 		{
@@ -84,10 +82,7 @@ func dnsCauses() []Entry {
 				"Where the pod has them from:",
 				dnsOfPod,
 			},
-			Mend: []string{
-				"List only the cluster's DNS in dnsConfig.nameservers; it forwards what it does not know to the others.",
-				clusterFirstSentence, clusterFirst,
-			},
+			Mend: []string{onlyClusterSentence, onlyCluster},
 			Page: pageDNSPods,
 		},
 		{
@@ -130,7 +125,7 @@ func dnsCauses() []Entry {
 			Mend: []string{
 				"Run NodeLocal DNSCache: queries to it are not translated, and it asks CoreDNS over TCP.",
 				"For the meantime have glibc take a socket for each query, which musl does not know (this rolls the pods out anew):",
-				`kubectl -n {namespace} patch deployment NAME -p '{"spec":{"template":{"spec":{"dnsConfig":{"options":[{"name":"single-request-reopen"}]}}}}}'`,
+				oneSocketEach,
 			},
 			Page: pageNodeLocalDNS,
 		},
@@ -174,11 +169,10 @@ func dnsCauses() []Entry {
 				"The lookup over TCP:",
 				inPod + "dig +time=2 +tries=1 +tcp +search kubernetes.default.svc",
 			},
-			Mend: []string{
-				"Add to the policy's egress an ipBlock with cidr 169.254.0.0/16, or the nameserver's own address with /32, and port 53, UDP and TCP:",
-				"kubectl -n {namespace} edit networkpolicy NAME",
+			Mend: append(
+				allowLinkLocal(),
 				"Where no policy selects the pod, see whether the cache of the node {node} runs, and what its firewall says of port 53.",
-			},
+			),
 			Page: pageNetworkPolicies,
 		},
 		{
@@ -212,10 +206,9 @@ func dnsCauses() []Entry {
 				inPod + "dig +time=2 +tries=1 kubernetes.default.svc.cluster.local. A",
 			},
 			Mend: []string{
-				"Let the cluster's domains come first: leave the other one out of dnsConfig.searches, and out of the resolv.conf that kubelet reads on the node {node}.",
-				"Where the search list has no domain of the cluster at all:",
-				clusterFirstSentence,
-				clusterFirst,
+				"Where dnsConfig of the pod template has the other domain, leave all that it adds out, so that the cluster's domains alone are searched (this rolls the pods out anew):",
+				inTemplate + `{"dnsPolicy":"ClusterFirst","dnsConfig":{"nameservers":null,"searches":null}}` + endOfTemplate,
+				"Where kubelet adds it, leave it out of the resolv.conf that it reads on the node {node}.",
 				"Let applications ask with a full stop at the end: kubernetes.default.svc.cluster.local.",
 				"Have the wildcard record taken out of that domain.",
 			},
@@ -233,7 +226,8 @@ func dnsCauses() []Entry {
 				coreDNSLog,
 			},
 			Mend: []string{
-				"Correct the addresses behind \"forward\" in the Corefile, or let CoreDNS reach them.",
+				"Correct the addresses behind \"forward\" in the Corefile, or let CoreDNS reach them:",
+				editCorefile,
 				"Let applications ask with a full stop at the end: kubernetes.default.svc.cluster.local.",
 			},
 			Page: pageDNSDebugging,
@@ -251,11 +245,11 @@ func dnsCauses() []Entry {
 				inPod + "dig +time=2 +tries=1 +search kubernetes.default.svc",
 				inPod + "dig +time=2 +tries=1 +tcp +search kubernetes.default.svc",
 			},
-			Mend: []string{
-				allowDNS,
+			Mend: append(
+				allowDNS(),
 				"For the meantime have resolvers use TCP, by dnsConfig in the pod template (this rolls the pods out anew):",
-				`kubectl -n {namespace} patch deployment NAME -p '{"spec":{"template":{"spec":{"dnsConfig":{"options":[{"name":"use-vc"}]}}}}}'`,
-			},
+				inTemplate+`{"dnsConfig":{"options":[{"name":"use-vc"}]}}`+endOfTemplate,
+			),
 			Page: pageNetworkPolicies,
 		},
 	}
@@ -293,9 +287,9 @@ func tlsCauses() []Entry {
 				askService,
 			},
 			Mend: []string{
+				"Have Go programs offer the smaller message (this rolls the pods out anew):",
+				smallHello,
 				"Mend or update what looks into TLS on the way.",
-				"For the meantime have Go programs offer the smaller message (this rolls the pods out anew):",
-				"kubectl -n {namespace} set env deployment/NAME GODEBUG=tlsmlkem=0",
 			},
 			Page: pageGodebug,
 		},
@@ -314,8 +308,8 @@ func tlsCauses() []Entry {
 			Mend: []string{
 				"Set the MTU of the network plugin to that of the path less its overhead: 50 bytes for VXLAN, 60 to 80 for WireGuard, 20 for IPIP.",
 				"Let ICMP \"fragmentation needed\" and \"packet too big\" pass the firewalls.",
-				"For the meantime, on the node {node}, as root, have TCP keep to the path:",
-				"iptables -t mangle -A FORWARD -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu",
+				sendLessSentence,
+				sendLess,
 			},
 			Page: pageDebugService,
 		},
@@ -337,8 +331,8 @@ func tlsCauses() []Entry {
 			Mend: []string{
 				onControlPlane, apiServerLog,
 				"Give kube-apiserver and etcd the CPU, memory and disk that they need, and find the client that loads it.",
-				"Disruptive: has kubelet start the API server anew, on the control-plane node, as root:",
-				`crictl stop "$(crictl ps -q --name kube-apiserver)"`,
+				stopServerSentence,
+				stopServer,
 			},
 			Page: pageDebugCluster,
 		},
@@ -378,9 +372,10 @@ func apiCauses() []Entry {
 				networkPolicies,
 			},
 			Mend: []string{
-				"Make the sidecar a native one (restartPolicy Always among the initContainers): it is then up before the application starts.",
-				"With Istio, else let the application wait for it: proxy.istio.io/config with holdApplicationUntilProxyStarts true, as an annotation of the pod template.",
-				"Or leave the API out of what the sidecar takes: traffic.sidecar.istio.io/excludeOutboundIPRanges with {host}/32.",
+				waitForMeshSentence,
+				waitForMesh,
+				pastMeshSentence,
+				pastMesh,
 				"Retry with a growing pause in the application.",
 				"Where the sidecar has ended and does not come back, look at why its container ended.",
 			},
@@ -402,7 +397,9 @@ func apiCauses() []Entry {
 			},
 			Mend: []string{
 				"Retry in the application, with a growing pause, and do not end it for the first failing.",
-				"Or start it once the API answers, by an init container that runs lifeline wait.",
+				"Or start it once the API answers, by an init container of the image that the container lifeline has, for IMAGE (this rolls the pods out anew):",
+				inTemplate + `{"initContainers":[{"name":"wait-for-api","image":"IMAGE","args":["wait","-timeout","2m"],"securityContext":{"runAsNonRoot":true,` +
+					`"runAsUser":65532,"allowPrivilegeEscalation":false,"readOnlyRootFilesystem":true,"capabilities":{"drop":["ALL"]},"seccompProfile":{"type":"RuntimeDefault"}}}]}` + endOfTemplate,
 			},
 			Page: pageNetworkPolicies,
 		},
@@ -420,13 +417,14 @@ func apiCauses() []Entry {
 				onNode,
 				"nft list table ip kube-proxy | head",
 			},
-			Mend: []string{
-				"Look at what kube-proxy says on that node:",
-				"kubectl -n kube-system logs -l k8s-app=kube-proxy --tail=50 --prefix",
+			Mend: append(
+				append([]string{
+					"Look at what kube-proxy says on that node:",
+					"kubectl -n kube-system logs -l k8s-app=kube-proxy --tail=50 --prefix",
+				}, allowAPI()...),
 				"Disruptive: replaces kube-proxy on all nodes one by one:",
 				"kubectl -n kube-system rollout restart daemonset/kube-proxy",
-				allowAPI,
-			},
+			),
 			Page: pageVirtualIPs,
 		},
 		{
@@ -440,11 +438,13 @@ func apiCauses() []Entry {
 				networkPolicies,
 				apiSlices,
 			},
-			Mend: []string{
-				allowAPI, allowAPICilium,
+			Mend: append(
+				allowAPI(),
+				ciliumSentence,
+				cilium,
 				"Where no policy is about the pod, look at the firewall and the routes between the nodes and the control plane.",
 				"Where the filter is in the pod's own network, look at the init containers and sidecars that may set one (NET_ADMIN).",
-			},
+			),
 			Page: pageNetworkPolicies,
 		},
 		{
@@ -454,8 +454,14 @@ func apiCauses() []Entry {
 				"keys, issuers or clocks. Applications see \"Unauthorized\" at times.",
 			Confirm: []string{onControlPlane, "sha256sum /etc/kubernetes/pki/sa.pub", "grep -E 'service-account-(issuer|key-file)' /etc/kubernetes/manifests/kube-apiserver.yaml", timeOnNode},
 			Mend: []string{
-				"Copy sa.key and sa.pub of one control-plane node to the others, and give all API servers the same --service-account-issuer.",
+				"Give all API servers the same --service-account-issuer, on each control-plane node, as root, where this shows another:",
+				"grep -n service-account " + serverFlags,
 				clocksRight,
+				timeService,
+				"Disruptive: gives another control-plane node the keys of this one, and tokens that only its own key signed are refused from then on, as root:",
+				"scp /etc/kubernetes/pki/sa.key /etc/kubernetes/pki/sa.pub root@CONTROL-PLANE-NODE:/etc/kubernetes/pki/",
+				"Disruptive: has kubelet there start kube-apiserver anew with them, as root:",
+				stopServer,
 			},
 			Page: pageServiceAccounts,
 		},

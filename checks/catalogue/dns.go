@@ -20,8 +20,40 @@ const (
 	coreDNSRestartSentence = "Disruptive: replaces the CoreDNS pods one by one:"
 	coreDNSRestart         = "kubectl -n kube-system rollout restart deployment/coredns"
 	clusterFirstSentence   = "Set the policy in the pod template (this rolls the pods out anew):"
-	clusterFirst           = `kubectl -n {namespace} patch deployment NAME -p '{"spec":{"template":{"spec":{"dnsPolicy":"ClusterFirst"}}}}'`
+	oneSocketEach          = inTemplate + `{"dnsConfig":{"options":[{"name":"single-request-reopen"}]}}` + endOfTemplate
+	clusterFirst           = inTemplate + `{"dnsPolicy":"ClusterFirst"}` + endOfTemplate
+	hostNetworkDNS         = inTemplate + `{"dnsPolicy":"ClusterFirstWithHostNet"}` + endOfTemplate
+	// onlyClusterSentence leads to onlyCluster, which keeps the options and what is searched.
+	onlyClusterSentence = "Leave the nameservers to kubelet in the pod template, whose server forwards what is not its own (this rolls the pods out anew):"
+	onlyCluster         = inTemplate + `{"dnsPolicy":"ClusterFirst","dnsConfig":{"nameservers":null}}` + endOfTemplate
+	noSearches          = inTemplate + `{"dnsConfig":{"searches":null}}` + endOfTemplate
+	editCorefile        = "kubectl -n kube-system edit configmap coredns"
+	toDNS               = `{"to":[{"namespaceSelector":{"matchLabels":{"kubernetes.io/metadata.name":"kube-system"}},"podSelector":{"matchLabels":{"k8s-app":"kube-dns"}}}],` +
+		dnsPorts + `}`
+	toLinkLocal = `{"to":[{"ipBlock":{"cidr":"169.254.0.0/16"}}],` + dnsPorts + `}`
+	dnsPorts    = `"ports":[{"port":53,"protocol":"UDP"},{"port":53,"protocol":"TCP"}]`
 )
+
+// allowDNS lets the pod through a policy that isolates it already.
+func allowDNS() []string {
+	return []string{
+		"Where a policy isolates the pod, add a rule for the pods of the cluster's DNS to it, by its name for NAME; where the network add-on judges before DNAT, " +
+			"add one with an ipBlock of the address of kube-dns too:",
+		addRule + toDNS + endOfRule,
+		noRuleYet,
+		beginRules + toDNS + endOfRules,
+	}
+}
+
+// allowLinkLocal does for a nameserver that is no pod.
+func allowLinkLocal() []string {
+	return []string{
+		"Where a policy isolates the pod and the nameserver is in 169.254.0.0/16, which no podSelector matches, add a rule for that range to it, by its name for NAME:",
+		addRule + toLinkLocal + endOfRule,
+		noRuleYet,
+		beginRules + toLinkLocal + endOfRules,
+	}
+}
 
 // dnsServers are the reasons about the resolver configuration and about reaching
 // nameservers.
@@ -90,7 +122,7 @@ func dnsServers() []Entry {
 				"With dnsPolicy Default:",
 				clusterFirst,
 				"With hostNetwork:",
-				`kubectl -n {namespace} patch deployment NAME -p '{"spec":{"template":{"spec":{"dnsPolicy":"ClusterFirstWithHostNet"}}}}'`,
+				hostNetworkDNS,
 				"With a kubelet that knows no cluster DNS: set clusterDNS and clusterDomain in its configuration file on the " +
 					"node {node}, then:",
 				"Disruptive: restarts kubelet on that node; containers go on, and pods get the new file only when made anew:",
@@ -111,8 +143,8 @@ func dnsServers() []Entry {
 				resolvConfSeen,
 			},
 			Mend: []string{
-				"Set the policy that is for such pods, in the pod template (this rolls the pods out anew; daemonset/NAME likewise):",
-				`kubectl -n {namespace} patch deployment NAME -p '{"spec":{"template":{"spec":{"dnsPolicy":"ClusterFirstWithHostNet"}}}}'`,
+				"Set the policy that is for such pods, in the pod template (this rolls the pods out anew):",
+				hostNetworkDNS,
 				"Where the pod does not need the node's network, leave hostNetwork out.",
 			},
 			Page: pageDNSPods,
@@ -135,8 +167,8 @@ func dnsServers() []Entry {
 				"Use ClusterFirst and leave in dnsConfig only what is to be added; kubelet merges the two.",
 				clusterFirstSentence,
 				clusterFirst,
-				"Where None has to stay, give dnsConfig the searches {namespace}.svc.cluster.local, svc.cluster.local and " +
-					"cluster.local, by the cluster's own domain, and the option ndots 5.",
+				"Where None has to stay, have the cluster's domains searched, by its own for cluster.local:",
+				inTemplate + `{"dnsConfig":{"searches":["{namespace}.svc.cluster.local","svc.cluster.local","cluster.local"],"options":[{"name":"ndots","value":"5"}]}}` + endOfTemplate,
 			},
 			Page: pageDNSPods,
 		},
@@ -161,15 +193,13 @@ func dnsServers() []Entry {
 				coreDNSPods,
 				kubeProxyOnNode,
 			},
-			Mend: []string{
-				"Where a policy isolates the pod, add egress to kube-system, pods k8s-app: kube-dns, ports 53/UDP and 53/TCP; " +
-					"where the network add-on judges before DNAT, to the ClusterIP of kube-dns as well.",
-				"For a nameserver in 169.254.0.0/16 no podSelector matches: add an ipBlock with its address and port 53.",
+			Mend: append(
+				append(allowDNS(), allowLinkLocal()...),
 				"Where only queries with EDNS(0) are silent, take the filter out of the way that inspects DNS between the pod and CoreDNS.",
 				"Where every ClusterIP is silent from this node, read the log of kube-proxy or of what replaces it there.",
 				coreDNSRestartSentence,
 				coreDNSRestart,
-			},
+			),
 			Page: pageNetworkPolicies,
 		},
 		{
@@ -236,11 +266,10 @@ func dnsServers() []Entry {
 				"The protocols that policies allow to port 53:",
 				"kubectl -n {namespace} get networkpolicies -o yaml | grep -B3 -A3 'port: 53'",
 			},
-			Mend: []string{
-				"Add to the egress rule for DNS a port with protocol TCP beside the one with UDP; without protocol a port means TCP.",
-				"The policy, by its name for NAME:",
-				"kubectl -n {namespace} edit networkpolicy NAME",
-			},
+			Mend: append(
+				[]string{"An egress rule for DNS needs a port with protocol TCP beside the one with UDP; without protocol a port means TCP."},
+				allowDNS()...,
+			),
 			Page: pageNetworkPolicies,
 		},
 		{
@@ -259,7 +288,8 @@ func dnsServers() []Entry {
 				dnsOfPod,
 			},
 			Mend: []string{
-				"Leave only the cluster's DNS in dnsConfig.nameservers; it forwards what is not its own.",
+				onlyClusterSentence,
+				onlyCluster,
 				"Where each is a server of the cluster, mend the failing one: CoreDNS, or NodeLocal DNSCache on the node {node}.",
 			},
 			Page: pageDNSPods,
@@ -279,8 +309,10 @@ func dnsServers() []Entry {
 				corefile,
 			},
 			Mend: []string{
-				"Mend the upstream server or the Corefile plugin that answers AAAA wrongly.",
-				"Where it is the race, run NodeLocal DNSCache, or set the dnsConfig option single-request-reopen, which musl does not know.",
+				"Mend the upstream server or the Corefile plugin that answers AAAA wrongly:",
+				editCorefile,
+				"Where it is the race, run NodeLocal DNSCache, or have glibc take a socket for each query, which musl does not know (this rolls the pods out anew):",
+				oneSocketEach,
 			},
 			Page: pageDNSDebugging,
 		},
@@ -297,8 +329,9 @@ func dnsServers() []Entry {
 				"kubectl get events -A --field-selector reason=DNSConfigForming",
 			},
 			Mend: []string{
+				"Where the pod template adds to the list, take that out (this rolls the pods out anew):",
+				noSearches,
 				"Shorten the search list in the resolv.conf that kubelet reads on the node {node} (resolvConf in its configuration).",
-				"Shorten dnsConfig.searches and dnsConfig.nameservers in the pod template.",
 				restartSentence,
 				restart,
 			},

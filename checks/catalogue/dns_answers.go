@@ -2,6 +2,11 @@ package catalogue
 
 import "github.com/kube-lifeline/lifeline/checks"
 
+const (
+	dropAliasSentence = "Where hostAliases of the pod template have the name, take them out by their address for ADDRESS (this rolls the pods out anew):"
+	dropAlias         = inTemplate + `{"hostAliases":[{"ip":"ADDRESS","$patch":"delete"}]}` + endOfTemplate
+)
+
 // dnsAnswers are the reasons about what nameservers and the hosts file answer.
 func dnsAnswers() []Entry {
 	return []Entry{
@@ -46,10 +51,12 @@ func dnsAnswers() []Entry {
 				lookupName,
 			},
 			Mend: []string{
+				"Where another server than the cluster's is asked:",
+				onlyClusterSentence,
+				onlyCluster,
 				"Restore in the Corefile the server block with kubernetes and the cluster's zone; CoreDNS reloads it " +
 					"within minutes where it has the reload plugin:",
-				"kubectl -n kube-system edit configmap coredns",
-				"Where another server is asked, mend the pod's dnsPolicy or dnsConfig, or clusterDNS of kubelet.",
+				editCorefile,
 			},
 			Page: pageDNSServers,
 		},
@@ -73,8 +80,12 @@ func dnsAnswers() []Entry {
 				coreDNSLog,
 			},
 			Mend: []string{
+				"Where another server than the cluster's is asked:",
+				onlyClusterSentence,
+				onlyCluster,
+				"Where CoreDNS answers so, correct its Corefile; it reloads it within minutes where it has the reload plugin:",
+				editCorefile,
 				"Where only EDNS0 fails, take what inspects DNS between the pod and CoreDNS out of the way.",
-				"Where another server is asked, mend the pod's dnsPolicy or dnsConfig, or clusterDNS of kubelet.",
 			},
 			Page: pageDNSDebugging,
 		},
@@ -94,8 +105,9 @@ func dnsAnswers() []Entry {
 			},
 			Mend: []string{
 				"In applications ask for kubernetes.default.svc and let the search list do the rest.",
-				"Make clusterDomain in kubelet's configuration file and the zone of the kubernetes plugin in the Corefile the same.",
-				"Disruptive: pods get the new search list only when made anew (daemonset/NAME or statefulset/NAME likewise):",
+				"Make clusterDomain in kubelet's configuration file and the zone of the kubernetes plugin in the Corefile the same:",
+				editCorefile,
+				"Disruptive: pods get the new search list only when made anew:",
 				restart,
 			},
 			Page: pageDNSPods,
@@ -116,8 +128,9 @@ func dnsAnswers() []Entry {
 				inPod + "dig +search +short @CLUSTERIP-OF-KUBE-DNS kubernetes.default.svc A",
 			},
 			Mend: []string{
-				"Take the foreign server out of dnsConfig.nameservers, or stop what edits /etc/resolv.conf; CoreDNS forwards " +
-					"what is not its own.",
+				onlyClusterSentence,
+				onlyCluster,
+				"Stop what edits /etc/resolv.conf in the container.",
 				"Where all pods of the node {node} have it, correct clusterDNS in kubelet's configuration file there.",
 				deleteSentence,
 				deletePod,
@@ -140,7 +153,7 @@ func dnsAnswers() []Entry {
 			},
 			Mend: []string{
 				"Take the filter out of the kubernetes block of the Corefile, or let it include the namespace default:",
-				"kubectl -n kube-system edit configmap coredns",
+				editCorefile,
 			},
 			Page: pageCoreDNS,
 		},
@@ -162,7 +175,7 @@ func dnsAnswers() []Entry {
 			Mend: []string{
 				"Wait for the negative answer to leave the caches, 30 s as a rule, and look again.",
 				"Take the template, rewrite or hosts plugin that answers in place of kubernetes out of the Corefile:",
-				"kubectl -n kube-system edit configmap coredns",
+				editCorefile,
 			},
 			Page: pageCoreDNS,
 		},
@@ -182,6 +195,8 @@ func dnsAnswers() []Entry {
 				coreDNSSlices,
 			},
 			Mend: []string{
+				onlyClusterSentence,
+				onlyCluster,
 				"Make sure that the endpoints of kube-dns are CoreDNS pods and nothing else.",
 				"Take what inspects DNS between the pod and CoreDNS out of the way: a mesh, a firewall, a node-local proxy.",
 			},
@@ -202,7 +217,7 @@ func dnsAnswers() []Entry {
 			},
 			Mend: []string{
 				"Take the rewrite or template that answers with the alias out of the Corefile:",
-				"kubectl -n kube-system edit configmap coredns",
+				editCorefile,
 				"Where a search domain of the node has the wildcard, take that domain out of the node's resolv.conf.",
 			},
 			Page: pageDNSServers,
@@ -222,7 +237,10 @@ func dnsAnswers() []Entry {
 				lookupName,
 			},
 			Mend: []string{
-				"Where DNS is wrong, mend what answers: the hosts file, a search domain with a wildcard, the Corefile.",
+				"Where DNS is wrong, mend what answers: a search domain with a wildcard, or the Corefile:",
+				editCorefile,
+				dropAliasSentence,
+				dropAlias,
 				"Where the override is meant, leave both; each is tried by itself in the api check.",
 				"Where the environment is old, the container has to start again.",
 				restartSentence,
@@ -246,8 +264,9 @@ func dnsAnswers() []Entry {
 				apiService,
 			},
 			Mend: []string{
-				"Take the entry out of hostAliases in the pod template, or out of the script that writes it.",
-				"Where it is meant, keep its address the same as KUBERNETES_SERVICE_HOST.",
+				dropAliasSentence,
+				dropAlias,
+				"Where a script or the image writes it, take it out there; where it is meant, keep its address the same as KUBERNETES_SERVICE_HOST.",
 			},
 			Page: pageHosts,
 		},

@@ -7,8 +7,11 @@ const (
 	apiService       = "kubectl -n default get service kubernetes -o wide"
 	removeSetting    = "Take the setting out of the pod template, so that kubelet's own value stands (this rolls the pods out anew):"
 	namespaceFile    = freshLook + `'.checks[] | select(.name == "environment") | .details | {namespaceFile, namespace}'`
-	projectNamespace = "Add to the projected volume a downwardAPI source with path namespace and fieldRef metadata.namespace, " +
-		"or drop the volume of your own and let Kubernetes mount its default one."
+	dropHost         = setEnv + "KUBERNETES_SERVICE_HOST-"
+	dropPort         = setEnv + "KUBERNETES_SERVICE_PORT-"
+	// overridden leads to dropHostAndPort.
+	overridden      = "Where the pod template overrides KUBERNETES_SERVICE_HOST or _PORT, take that out (this rolls the pods out anew):"
+	dropHostAndPort = setEnv + "KUBERNETES_SERVICE_HOST- KUBERNETES_SERVICE_PORT-"
 )
 
 func environment() []Entry {
@@ -31,6 +34,8 @@ func environment() []Entry {
 				`kubectl -n {namespace} get pod {pod} -o jsonpath='{.metadata.annotations.kubernetes\.io/config\.source}'`,
 			},
 			Mend: []string{
+				overridden,
+				dropHostAndPort,
 				"Start the application without env -i, sudo or a login shell, or have its script pass both variables on.",
 				"In a shell within the container that has lost them:",
 				`export $(tr "\0" "\n" </proc/1/environ | grep ^KUBERNETES_SERVICE_)`,
@@ -54,7 +59,7 @@ func environment() []Entry {
 			},
 			Mend: []string{
 				removeSetting,
-				"kubectl -n {namespace} set env deployment/NAME KUBERNETES_SERVICE_HOST-",
+				dropHost,
 				"Where the address has to be given by hand, give the bare address or name.",
 			},
 			Page: pageAccess,
@@ -73,8 +78,12 @@ func environment() []Entry {
 				apiService,
 			},
 			Mend: []string{
-				"Correct the name where it is set, or take the setting out and let kubelet give the address.",
-				"Where the name is right, let the cluster's DNS forward its zone to a nameserver that knows it.",
+				removeSetting,
+				dropHost,
+				"Or correct the name where it is set (this rolls the pods out anew):",
+				setEnv + "KUBERNETES_SERVICE_HOST=API-SERVER",
+				"Where the name is right, let the cluster's DNS forward its zone to a nameserver that knows it, in a server block of its own:",
+				editCorefile,
 			},
 			Page: pageAccess,
 		},
@@ -92,7 +101,7 @@ func environment() []Entry {
 			},
 			Mend: []string{
 				removeSetting,
-				"kubectl -n {namespace} set env deployment/NAME KUBERNETES_SERVICE_PORT-",
+				dropPort,
 			},
 			Page: pageAccess,
 		},
@@ -115,7 +124,7 @@ func environment() []Entry {
 			Mend: []string{
 				"Where it is meant, allow egress to the replacement, and DNS where it is a name, and leave it so.",
 				removeSetting,
-				"kubectl -n {namespace} set env deployment/NAME KUBERNETES_SERVICE_HOST-",
+				dropHost,
 			},
 			Page: pageAccess,
 		},
@@ -139,7 +148,7 @@ func environment() []Entry {
 				"Find the range of the cluster's service addresses:",
 				"kubectl get servicecidrs",
 				"Add the API server and that range, which 10.96.0.0/12 stands for here, to what NO_PROXY has already (this rolls the pods out anew):",
-				"kubectl -n {namespace} set env deployment/NAME NO_PROXY={host},10.96.0.0/12,.svc,.cluster.local,kubernetes.default.svc",
+				setEnv + "NO_PROXY={host},10.96.0.0/12,.svc,.cluster.local,kubernetes.default.svc",
 				"Set no_proxy to the same, as some programs read only one of the two.",
 			},
 			Page: pageAccess,
@@ -157,10 +166,7 @@ func environment() []Entry {
 				"The pod's volumes, and where they are mounted:",
 				podMounts,
 			},
-			Mend: []string{
-				projectNamespace,
-				"Or give the program POD_NAMESPACE by fieldRef metadata.namespace.",
-			},
+			Mend: append(wholeVolume(), "Or give the program POD_NAMESPACE by fieldRef metadata.namespace."),
 			Page: pageProjected,
 		},
 		{
@@ -174,11 +180,10 @@ func environment() []Entry {
 				namespaceFile,
 				"The users and the modes that decide who may read it:",
 				"kubectl -n {namespace} get pod {pod} -o yaml | grep -E 'runAsUser|runAsGroup|fsGroup|defaultMode'",
+				"The pod's volumes, and where they are mounted:",
+				podMounts,
 			},
-			Mend: []string{
-				"Set securityContext.fsGroup on the pod, or one runAsUser for all its containers.",
-				projectNamespace,
-			},
+			Mend: append([]string{groupSentence, giveGroup, oneUser}, wholeVolume()...),
 			Page: pageProjected,
 		},
 		{
@@ -193,7 +198,7 @@ func environment() []Entry {
 				"The pod's volumes, and where they are mounted:",
 				podMounts,
 			},
-			Mend: []string{projectNamespace},
+			Mend: wholeVolume(),
 			Page: pageProjected,
 		},
 	}

@@ -11,7 +11,17 @@ const (
 	sidecarLog         = "kubectl -n {namespace} logs {pod} -c PROXY --tail=50"
 	proxyFacts         = freshLook + `'.checks[] | select(.name == "kubectl-proxy") | .details.attempt'`
 	directAnswer       = freshLook + `'.access[] | {path, works, why}'`
-	nativeSidecar      = "Make it a native sidecar: an init container with restartPolicy Always and a startupProbe, so that it serves " +
+	// plainProxySentence leads to plainProxy.
+	plainProxySentence = "Leave kubectl proxy its defaults, by the name of its container for PROXY and with initContainers in the place of containers for a native " +
+		"sidecar (this rolls the pods out anew):"
+	plainProxy           = inTemplate + `{"containers":[{"name":"PROXY","args":["proxy"]}]}` + endOfTemplate
+	askByLoopback        = setEnv + "-c lifeline LIFELINE_KUBECTL_PROXY_URL=http://127.0.0.1:8001"
+	mountAccountSentence = "Mount the service account in the container of kubectl proxy too, and nothing of your own over it, by its name for PROXY and with initContainers in " +
+		"the place of containers for a native sidecar (this rolls the pods out anew):"
+	mountAccount = inTemplate + `{"automountServiceAccountToken":true,"containers":[{"name":"PROXY","volumeMounts":[` +
+		`{"mountPath":"` + directory + `","$patch":"delete"}]}]}` + endOfTemplate
+	dropProxyEnvironment = setEnv + "-c PROXY HTTPS_PROXY- https_proxy- HTTP_PROXY- http_proxy- KUBERNETES_SERVICE_HOST- KUBERNETES_SERVICE_PORT-"
+	nativeSidecar        = "Make it a native sidecar: an init container with restartPolicy Always and a startupProbe, so that it serves " +
 		"before the application starts and is started again when it ends."
 )
 
@@ -34,9 +44,12 @@ func kubectlProxyItself() []Entry {
 				sidecarLog,
 			},
 			Mend: []string{
-				nativeSidecar,
+				plainProxySentence,
+				plainProxy,
+				"Ask it where it then listens:",
+				askByLoopback,
 				"Where the container ends again and again, mend what the last line of its log says.",
-				"Give LIFELINE_KUBECTL_PROXY_URL the port of --port, and leave --address at 127.0.0.1.",
+				nativeSidecar,
 				"Let the application try again with a growing pause, since the sidecar may be started anew at any time.",
 			},
 			Page: pageAccess,
@@ -76,7 +89,8 @@ func kubectlProxyItself() []Entry {
 				sidecarArguments,
 			},
 			Mend: []string{
-				"Ask by localhost or 127.0.0.1, in the application and in LIFELINE_KUBECTL_PROXY_URL.",
+				"Ask by localhost or 127.0.0.1, in the application and here, with the port of the proxy for 8001 (this rolls the pods out anew):",
+				askByLoopback,
 				"Where another host has to be accepted, name just that in --accept-hosts, and never use --disable-filter.",
 			},
 			Page: pageAccess,
@@ -93,7 +107,8 @@ func kubectlProxyItself() []Entry {
 				sidecarArguments,
 			},
 			Mend: []string{
-				"Ask by localhost or 127.0.0.1, where the proxy listens by default.",
+				"Ask by localhost or 127.0.0.1, where the proxy listens by default, with its port for 8001 (this rolls the pods out anew):",
+				askByLoopback,
 				"Where it has to be IPv6, give kubectl proxy --accept-hosts='^localhost$,^127\\.0\\.0\\.1$,^::1$' as well.",
 			},
 			Page: pageAccess,
@@ -112,7 +127,10 @@ func kubectlProxyItself() []Entry {
 			},
 			Mend: []string{
 				"Let the flags accept what the application needs, and GET of /api where Lifeline is to see that it works.",
-				"Where /api is refused on purpose, unset LIFELINE_KUBECTL_PROXY_URL.",
+				plainProxySentence,
+				plainProxy,
+				"Where /api is refused on purpose, have Lifeline not ask (this rolls the pods out anew):",
+				setEnv + "-c lifeline LIFELINE_KUBECTL_PROXY_URL-",
 			},
 			Page: pageAccess,
 		},
@@ -128,8 +146,11 @@ func kubectlProxyItself() []Entry {
 				proxyFacts,
 			},
 			Mend: []string{
-				"Give the prefix in the URL, in the application and in LIFELINE_KUBECTL_PROXY_URL: http://127.0.0.1:8001/PREFIX.",
+				"Give the prefix in the URL, in the application and here (this rolls the pods out anew):",
+				askByLoopback + "/PREFIX",
 				"Or start kubectl proxy without --api-prefix.",
+				plainProxySentence,
+				plainProxy,
 			},
 			Page: pageAccess,
 		},
@@ -149,7 +170,8 @@ func kubectlProxyItself() []Entry {
 			},
 			Mend: []string{
 				"Give each program of the pod a port of its own, and kubectl proxy its by --port.",
-				"Give LIFELINE_KUBECTL_PROXY_URL the port of kubectl proxy.",
+				"Ask at the port of kubectl proxy, for 8001 (this rolls the pods out anew):",
+				askByLoopback,
 			},
 			Page: pageAccess,
 		},
@@ -172,7 +194,10 @@ func kubectlProxyUpstream() []Entry {
 				sidecarLog,
 			},
 			Mend: []string{
-				"Mount the service account in the container of kubectl proxy too, and do not shadow it there by a volume of your own.",
+				mountAccountSentence,
+				mountAccount,
+				"Where the pod template empties the variables of its container (this rolls the pods out anew):",
+				setEnv + "-c PROXY KUBERNETES_SERVICE_HOST- KUBERNETES_SERVICE_PORT-",
 				"Start kubectl without env -i or a login shell, so that it keeps the variables of its container.",
 			},
 			Page: pageServiceAccount,
@@ -195,8 +220,11 @@ func kubectlProxyUpstream() []Entry {
 				podMounts,
 			},
 			Mend: []string{
-				"Give the container of kubectl proxy the environment and the mounts that Lifeline's has.",
-				"Where HTTPS_PROXY is set in it, add KUBERNETES_SERVICE_HOST's address to its NO_PROXY.",
+				"Give the container of kubectl proxy the environment and the mounts that Lifeline's has, by its name for PROXY (this rolls the pods out anew):",
+				dropProxyEnvironment,
+				mountAccountSentence,
+				mountAccount,
+				"Where it needs HTTPS_PROXY, add KUBERNETES_SERVICE_HOST's address to its NO_PROXY.",
 				restartSentence,
 				restart,
 			},
@@ -237,7 +265,11 @@ func kubectlProxyUpstream() []Entry {
 				sidecarArguments,
 			},
 			Mend: []string{
-				"Mount the whole service-account volume in the container of kubectl proxy, not a file of it, and give kubectl no credential by flag.",
+				mountAccountSentence,
+				mountAccount,
+				"Give kubectl no credential by flag.",
+				plainProxySentence,
+				plainProxy,
 				restartSentence,
 				restart,
 			},
@@ -255,7 +287,8 @@ func kubectlProxyUpstream() []Entry {
 				"kubectl get clusterrolebinding system:discovery -o yaml",
 			},
 			Mend: []string{
-				"Give the group system:authenticated the ClusterRole system:discovery again; kube-apiserver does so itself when it starts.",
+				"Give the group system:authenticated the ClusterRole system:discovery again; kube-apiserver does so itself when it starts:",
+				bindDiscovery,
 			},
 			Page: pageRBAC,
 		},

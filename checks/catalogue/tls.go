@@ -1,21 +1,30 @@
 package catalogue
 
-import "github.com/kube-lifeline/lifeline/checks"
+import (
+	"slices"
+
+	"github.com/kube-lifeline/lifeline/checks"
+)
 
 const (
 	servedCertificate = inPod + `sh -c 'openssl s_client -connect "{host}:{port}" </dev/null 2>/dev/null | ` +
 		`openssl x509 -noout -subject -issuer -dates -fingerprint -sha256 -ext subjectAltName,extendedKeyUsage,keyUsage'`
-	servedChain         = inPod + `sh -c 'openssl s_client -connect "{host}:{port}" -showcerts </dev/null 2>&1 | grep -E "^ *[0-9]+ s:|^ *i:|^ *a:|^ *v:"'`
-	handshake           = inPod + `sh -c 'openssl s_client -connect "{host}:{port}" -brief </dev/null'`
-	checkExpiration     = "kubeadm certs check-expiration"
-	renewSentence       = "Disruptive: writes a new certificate, on each control-plane node; kube-apiserver reads it within a minute:"
-	renew               = "kubeadm certs renew apiserver"
-	kubeadmConfig       = "kubectl -n kube-system get configmap kubeadm-config -o jsonpath='{.data.ClusterConfiguration}' >kubeadm.yaml"
-	reissueSentence     = "Disruptive: on each control-plane node, sets the old pair aside and issues another with the names of kubeadm.yaml:"
-	setAside            = "mkdir -p /etc/kubernetes/pki-old && mv /etc/kubernetes/pki/apiserver.crt /etc/kubernetes/pki/apiserver.key /etc/kubernetes/pki-old/"
-	reissue             = "kubeadm init phase certs apiserver --config kubeadm.yaml"
-	reissueElsewhere    = "On a cluster not made with kubeadm, have whoever issues the API server's certificate issue another."
+	servedChain      = inPod + `sh -c 'openssl s_client -connect "{host}:{port}" -showcerts </dev/null 2>&1 | grep -E "^ *[0-9]+ s:|^ *i:|^ *a:|^ *v:"'`
+	handshake        = inPod + `sh -c 'openssl s_client -connect "{host}:{port}" -brief </dev/null'`
+	checkExpiration  = "kubeadm certs check-expiration"
+	renewSentence    = "Disruptive: writes a new certificate, on each control-plane node; kube-apiserver reads it within a minute:"
+	renew            = "kubeadm certs renew apiserver"
+	kubeadmConfig    = "kubectl -n kube-system get configmap kubeadm-config -o jsonpath='{.data.ClusterConfiguration}' >kubeadm.yaml"
+	reissueSentence  = "Disruptive: on each control-plane node, sets the old pair aside and issues another with the names of kubeadm.yaml:"
+	setAside         = "mkdir -p /etc/kubernetes/pki-old && mv /etc/kubernetes/pki/apiserver.crt /etc/kubernetes/pki/apiserver.key /etc/kubernetes/pki-old/"
+	reissue          = "kubeadm init phase certs apiserver --config kubeadm.yaml"
+	reissueElsewhere = "On a cluster not made with kubeadm, have whoever issues the API server's certificate issue another."
+	// sendLess is for a path of which the MTU is smaller than the pod believes.
+	sendLessSentence    = "For the meantime, on the node {node}, as root, have TCP keep to the path's MTU:"
+	sendLess            = "iptables -t mangle -A FORWARD -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu"
+	smallHello          = setEnv + "GODEBUG=tlsmlkem=0"
 	eachReplica         = "Each connection may meet another API server; the subject alternative names tell which one is at fault."
+	kubeadmSentence     = "With kubeadm, on a control-plane node, take the configuration, and see that apiServer.certSANs and networking.serviceSubnet are right in it:"
 	interceptionSuspect = "Find out who holds the address: a proxy (HTTPS_PROXY), a mesh, a load balancer that ends TLS, a wrong " +
 		"KUBERNETES_SERVICE_HOST, a hijacked DNS answer."
 )
@@ -39,10 +48,7 @@ func tlsHandshake() []Entry {
 				fromNodeSentence,
 				fromNode,
 			},
-			Mend: []string{
-				"Take an override of KUBERNETES_SERVICE_HOST or _PORT out of the pod template.",
-				"Where a mesh answers, exclude the API server's address from its interception.",
-			},
+			Mend: []string{overridden, dropHostAndPort, pastMeshSentence, pastMesh},
 			Page: pageAccess,
 		},
 		{
@@ -64,9 +70,11 @@ func tlsHandshake() []Entry {
 				fromNode,
 			},
 			Mend: []string{
-				"In Istio exclude the API server (annotation traffic.sidecar.istio.io/excludeOutboundIPRanges: {host}/32) or add a ServiceEntry.",
+				pastMeshSentence,
+				pastMesh,
 				"At a load balancer look at its health checks of the API servers.",
-				"Where one API server alone does it, read its log.",
+				"Where one API server alone does it, on its control-plane node, as root, see why:",
+				apiServerLog,
 			},
 			Page: pageDebugService,
 		},
@@ -90,8 +98,11 @@ func tlsHandshake() []Entry {
 				fromNode,
 			},
 			Mend: []string{
-				"Set the network add-on's MTU to the path's, less its own overhead: 50 bytes for VXLAN, 20 for IPIP, 60 to 80 for WireGuard.",
-				"Where only new Go programs fail, start them with GODEBUG=tlsmlkem=0 and have the middlebox mended.",
+				"Where only new Go programs fail, have them offer the smaller message (this rolls the pods out anew), and have the middlebox mended:",
+				smallHello,
+				"Where large packets are lost, set the network add-on's MTU to the path's, less its own overhead: 50 bytes for VXLAN, 20 for IPIP, 60 to 80 for WireGuard.",
+				sendLessSentence,
+				sendLess,
 				"Where the API server is overloaded, see http-latency-high.",
 			},
 			Page: pageGodebug,
@@ -111,7 +122,10 @@ func tlsHandshake() []Entry {
 				fromNode,
 			},
 			Mend: []string{
-				"Widen --tls-min-version and --tls-cipher-suites of kube-apiserver to what its clients can do.",
+				overridden,
+				dropHostAndPort,
+				"Widen what kube-apiserver takes to what its clients can do, on each control-plane node, as root, in its manifest, by which kubelet starts it anew; without these flags it has the defaults:",
+				"grep -nE 'tls-min-version|tls-cipher-suites' " + serverFlags,
 				interceptionSuspect,
 			},
 			Page: pageAPIServer,
@@ -134,13 +148,18 @@ func tlsHandshake() []Entry {
 				fromNodeSentence,
 				fromNode,
 			},
-			Mend: []string{
-				publishCA,
-				"Where the published bundle is new and the pod's is old, kubelet does not renew the volume; see token-rotation-stalled.",
-				"Programs whose library reads ca.crt only once, as client-go before v0.36 does, have to be started again:",
-				restartSentence,
-				restart,
-			},
+			Mend: slices.Concat(
+				wholeVolume(),
+				[]string{
+					"Where the published bundle is new and the pod's is old, kubelet does not renew the volume; see token-rotation-stalled.",
+				},
+				publishCA(),
+				[]string{
+					"Programs whose library reads ca.crt only once, as client-go before v0.36 does, have to be started again:",
+					restartSentence,
+					restart,
+				},
+			),
 			Page: pageCARotation,
 		},
 		{
@@ -158,6 +177,8 @@ func tlsHandshake() []Entry {
 				environmentOfPod + " | grep -E 'KUBERNETES_|PROXY'",
 			},
 			Mend: []string{
+				overridden,
+				dropHostAndPort,
 				interceptionSuspect,
 				"Exempt the API server's address from inspection; do not add the inspector's CA to the bundle.",
 				"Where programs ran without verification meanwhile, hold their tokens for leaked.",
@@ -178,7 +199,9 @@ func tlsHandshake() []Entry {
 				podBundle,
 			},
 			Mend: []string{
-				"Append the intermediate certificates to the file of kube-apiserver's --tls-cert-file, the server's own first.",
+				"On each control-plane node, as root, append the intermediate certificate to the file of kube-apiserver's --tls-cert-file, as kubeadm has it; " +
+					"it is read anew within a minute:",
+				"openssl x509 -in INTERMEDIATE.crt >>/etc/kubernetes/pki/apiserver.crt",
 				"Or add the intermediate to the file of kube-controller-manager's --root-ca-file.",
 			},
 			Page: pageCertificates,
@@ -199,6 +222,11 @@ func tlsHandshake() []Entry {
 			Mend: []string{
 				"Issue the server's certificate anew, directly from the cluster's CA.",
 				reissueElsewhere,
+				kubeadmSentence,
+				kubeadmConfig,
+				reissueSentence,
+				setAside,
+				reissue,
 			},
 			Page: pageCertificates,
 		},

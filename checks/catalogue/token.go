@@ -9,7 +9,9 @@ const (
 	tokenClaims   = freshLook + `'.checks[] | select(.name == "token") | .details.claims'`
 	podUsers      = "kubectl -n {namespace} get pod {pod} -o json | jq '.spec | {securityContext, containers: [(.initContainers + .containers)[] | {name, securityContext}]}'"
 	kubeletLog    = "journalctl -u kubelet --since -2h --no-pager"
-	dropOwnMount  = "Take the volume of your own at " + directory + " out of the pod template; Kubernetes then mounts its default one."
+	groupSentence = "Give the pod a group that all its containers are in (this rolls the pods out anew):"
+	giveGroup     = inTemplate + `{"securityContext":{"fsGroup":65532}}` + endOfTemplate
+	oneUser       = "Or let all containers of the pod, init containers too, have the same runAsUser."
 	useProjected  = "Let the program read " + directory + "/token itself, each time or at least every minute, and no copy of it."
 	legacySecrets = "kubectl -n {namespace} get secrets --field-selector type=kubernetes.io/service-account-token " +
 		"-L kubernetes.io/legacy-token-last-used -L kubernetes.io/legacy-token-invalid-since"
@@ -18,6 +20,22 @@ const (
 	freshClaims = "kubectl -n {namespace} create token {serviceaccount} --duration=10m | " +
 		`jq -R 'split(".")[1] | gsub("-";"+") | gsub("_";"/") | @base64d | fromjson | del(.["kubernetes.io"])'`
 )
+
+// wholeVolume has a volume of somebody's own bring what Kubernetes mounts, or takes
+// it away so that Kubernetes does. Its name and the containers are among podMounts.
+func wholeVolume() []string {
+	return []string{
+		"Where a volume of your own lies at " + directory + ", have it bring all three files as that of Kubernetes does, by its name for VOLUME " +
+			"(this rolls the pods out anew):",
+		inTemplate + `{"volumes":[{"name":"VOLUME","$retainKeys":["name","projected"],"projected":{"sources":[` +
+			`{"serviceAccountToken":{"path":"token","expirationSeconds":3607}},` +
+			`{"configMap":{"name":"kube-root-ca.crt","items":[{"key":"ca.crt","path":"ca.crt"}]}},` +
+			`{"downwardAPI":{"items":[{"path":"namespace","fieldRef":{"fieldPath":"metadata.namespace"}}]}}]}}]}` + endOfTemplate,
+		"Or take it out of each container that has it, so that Kubernetes mounts its own; for an init container with initContainers in the place of containers:",
+		inTemplate + `{"automountServiceAccountToken":true,"containers":[{"name":"CONTAINER","volumeMounts":[` +
+			`{"mountPath":"` + directory + `","$patch":"delete"}]}]}` + endOfTemplate,
+	}
+}
 
 // tokenFile are the reasons about the token as a file.
 func tokenFile() []Entry {
@@ -41,7 +59,7 @@ func tokenFile() []Entry {
 			Mend: []string{
 				"Where the pod does not use the API, leave it so.",
 				"Otherwise mount it for this workload alone (this rolls the pods out anew):",
-				`kubectl -n {namespace} patch deployment NAME -p '{"spec":{"template":{"spec":{"automountServiceAccountToken":true}}}}'`,
+				inTemplate + `{"automountServiceAccountToken":true}` + endOfTemplate,
 			},
 			Page: pageServiceAccount,
 		},
@@ -59,10 +77,7 @@ func tokenFile() []Entry {
 				"What kubelet says of the volume:",
 				podEvents,
 			},
-			Mend: []string{
-				"Add to the projected volume a serviceAccountToken source with path token and expirationSeconds 3607.",
-				dropOwnMount,
-			},
+			Mend: wholeVolume(),
 			Page: pageProjected,
 		},
 		{
@@ -77,11 +92,7 @@ func tokenFile() []Entry {
 				"What Lifeline's container has:",
 				tokenFiles,
 			},
-			Mend: []string{
-				dropOwnMount,
-				"Where a volume of your own has to stay, project into it all three: serviceAccountToken, the ConfigMap " +
-					"kube-root-ca.crt and the namespace by downwardAPI.",
-			},
+			Mend: append(wholeVolume(), "Where the image brings the directory along, let it have another path there."),
 			Page: pageProjected,
 		},
 		{
@@ -100,9 +111,9 @@ func tokenFile() []Entry {
 				execInPod + "sh -c 'id; ls -lanL " + directory + "/'",
 			},
 			Mend: []string{
-				"Give the pod a group that all its containers are in (this rolls the pods out anew):",
-				`kubectl -n {namespace} patch deployment NAME -p '{"spec":{"template":{"spec":{"securityContext":{"fsGroup":65532}}}}}'`,
-				"Or let all containers of the pod, init containers too, have the same runAsUser.",
+				groupSentence,
+				giveGroup,
+				oneUser,
 				"Where the process changes its user, let it keep its supplementary groups.",
 			},
 			Page: pageSecurityContext,
@@ -119,7 +130,7 @@ func tokenFile() []Entry {
 				"The pod's volumes, and where they are mounted:",
 				podMounts,
 			},
-			Mend: []string{dropOwnMount, useProjected},
+			Mend: append(wholeVolume(), useProjected),
 			Page: pageProjected,
 		},
 		{
@@ -134,7 +145,7 @@ func tokenFile() []Entry {
 				"The pod's volumes, and where they are mounted:",
 				podMounts,
 			},
-			Mend: []string{dropOwnMount, useProjected},
+			Mend: append(wholeVolume(), useProjected),
 			Page: pageProjected,
 		},
 		{
@@ -148,10 +159,12 @@ func tokenFile() []Entry {
 				tokenFiles,
 				"What kubelet says of the volume:",
 				podEvents,
+				"The pod's volumes, and where they are mounted:",
+				podMounts,
 				onNode,
 				"dmesg --ctime --level=err,crit | tail -n 30",
 			},
-			Mend: []string{dropOwnMount, deleteSentence, deletePod},
+			Mend: append(wholeVolume(), deleteSentence, deletePod),
 			Page: pageProjected,
 		},
 		{
@@ -168,7 +181,7 @@ func tokenFile() []Entry {
 				"Whether a Secret of the old kind may be its source:",
 				"kubectl -n {namespace} get secrets --field-selector type=kubernetes.io/service-account-token",
 			},
-			Mend: []string{dropOwnMount, useProjected},
+			Mend: append(wholeVolume(), useProjected),
 			Page: pageServiceAccount,
 		},
 		{
@@ -184,7 +197,12 @@ func tokenFile() []Entry {
 				podMounts,
 			},
 			Mend: []string{
-				"Mount the whole volume as a directory, without subPath; where a path is prescribed, let a symbolic link lead there.",
+				"Let Kubernetes mount its whole volume there, in the place of single files, in each container that has these; for an init container with " +
+					"initContainers in the place of containers (this rolls the pods out anew):",
+				inTemplate + `{"automountServiceAccountToken":true,"containers":[{"name":"CONTAINER","volumeMounts":[` +
+					`{"mountPath":"` + directory + `/token","$patch":"delete"},{"mountPath":"` + directory + `/ca.crt","$patch":"delete"},` +
+					`{"mountPath":"` + directory + `/namespace","$patch":"delete"}]}]}` + endOfTemplate,
+				"Where a path is prescribed, mount a volume as a directory, without subPath, and let a symbolic link lead there.",
 				"Until then a new container begins with a fresh token:",
 				restartSentence,
 				restart,
@@ -203,10 +221,7 @@ func tokenFile() []Entry {
 				"Where it comes from:",
 				podMounts,
 			},
-			Mend: []string{
-				dropOwnMount,
-				"Where a Secret has to serve, make it of the token without a newline, by printf in place of echo.",
-			},
+			Mend: append(wholeVolume(), "Where a Secret has to serve, make it of the token without a newline, by printf in place of echo."),
 			Page: pageServiceAccount,
 		},
 		{
@@ -222,7 +237,7 @@ func tokenFile() []Entry {
 				"Where each comes from:",
 				podMounts,
 			},
-			Mend: []string{dropOwnMount, projectNamespace},
+			Mend: wholeVolume(),
 			Page: pageProjected,
 		},
 	}

@@ -17,7 +17,7 @@ func tokenContent() []Entry {
 				"Where it comes from:",
 				podMounts,
 			},
-			Mend: []string{dropOwnMount, useProjected},
+			Mend: append(wholeVolume(), useProjected),
 			Page: pageServiceAccounts,
 		},
 		{
@@ -34,12 +34,13 @@ func tokenContent() []Entry {
 				"Whether it is a copy, or mounted by subPath:",
 				podMounts,
 			},
-			Mend: []string{
+			Mend: append(
+				wholeVolume(),
+				"Where a single file is mounted by subPath, see token-subpath-frozen.",
 				"Where ..data is old, see token-rotation-stalled: kubelet on the node {node} cannot renew the volume.",
-				"Where the file is a copy or a subPath mount, mount the whole projected volume.",
 				deleteSentence,
 				deletePod,
-			},
+			),
 			Page: pageServiceAccounts,
 		},
 		{
@@ -104,13 +105,13 @@ func tokenContent() []Entry {
 				"Where it comes from:",
 				podMounts,
 			},
-			Mend: []string{
+			Mend: append(
+				wholeVolume(),
 				useProjected,
-				dropOwnMount,
 				"Find out how it came here: a token in an image or on a shared volume is a leaked one.",
 				"Destructive: revokes the leaked token by ending the pod that it is bound to:",
 				"kubectl -n NAMESPACE-OF-TOKEN delete pod POD-OF-TOKEN",
-			},
+			),
 			Page: pageServiceAccounts,
 		},
 		{
@@ -125,13 +126,15 @@ func tokenContent() []Entry {
 				tokenClaims,
 				"When it and others were last used:",
 				legacySecrets,
+				"The pod's volumes, and where they are mounted:",
+				podMounts,
 			},
-			Mend: []string{
-				dropOwnMount,
+			Mend: append(
+				wholeVolume(),
 				useProjected,
 				"Destructive: when nothing uses it any more (see last-used above), revokes the token for good:",
 				"kubectl -n {namespace} delete secret SECRET",
-			},
+			),
 			Page: pageServiceAccounts,
 		},
 		{
@@ -147,13 +150,15 @@ func tokenContent() []Entry {
 				legacySecrets,
 				"Whether its service account is there:",
 				"kubectl -n {namespace} get serviceaccount {serviceaccount}",
+				"The pod's volumes, and where they are mounted:",
+				podMounts,
 			},
-			Mend: []string{
-				dropOwnMount,
+			Mend: append(
+				wholeVolume(),
 				useProjected,
 				"To have it accepted for the meantime, where the Secret is there and marked, take the mark away:",
 				"kubectl -n {namespace} label secret SECRET kubernetes.io/legacy-token-invalid-since-",
-			},
+			),
 			Page: pageServiceAccounts,
 		},
 		{
@@ -171,12 +176,12 @@ func tokenContent() []Entry {
 				"Where it comes from:",
 				podMounts,
 			},
-			Mend: []string{
-				"Have whoever made the token make another, bound to the node as it is now, as an administrator can:",
-				"kubectl -n {namespace} create token {serviceaccount} --bound-object-kind=Node --bound-object-name={node}",
-				dropOwnMount,
+			Mend: append(
+				wholeVolume(),
 				useProjected,
-			},
+				"Or have whoever made the token make another, bound to the node as it is now, as an administrator can:",
+				"kubectl -n {namespace} create token {serviceaccount} --bound-object-kind=Node --bound-object-name={node}",
+			),
 			Page: pageServiceAccounts,
 		},
 		{
@@ -194,8 +199,9 @@ func tokenContent() []Entry {
 				timeOnNode,
 			},
 			Mend: []string{
-				"Set the clocks of the control-plane nodes right, by NTP on each.",
-				"Waiting until the server's clock has passed nbf mends it too.",
+				"Set the clocks of the control-plane nodes right, by NTP on each; waiting until the server's clock has passed nbf mends it too.",
+				"Where no time service runs there, on that node, as root:",
+				timeService,
 				deleteSentence,
 				deletePod,
 			},
@@ -215,11 +221,12 @@ func tokenContent() []Entry {
 				"Which volume asks for that audience:",
 				podMounts,
 			},
-			Mend: []string{
-				"Take audience out of the serviceAccountToken source, or read the default token for the API and this one for " +
-					"whom it is meant.",
-				"Where --api-audiences was changed, keep the old audience in its list until all tokens are new.",
-			},
+			Mend: append(
+				wholeVolume(),
+				"Where the program needs the other token too, mount that one at another path.",
+				"Where --api-audiences was changed, keep the old audience in its list until all tokens are new; on each control-plane node, as root, it stands in:",
+				"grep -E 'api-audiences|service-account-issuer' "+serverFlags,
+			),
 			Page: pageServiceAccounts,
 		},
 	}
