@@ -51,6 +51,7 @@ func TestLifeline(t *testing.T) {
 		{"nodes", nodes},
 		{"alerts", alerts},
 		{"faults", faults},
+		{"remedies", remedies},
 		{"watch", watchCluster},
 		{"fleet", fleet},
 		{"network", noWayOut},
