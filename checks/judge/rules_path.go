@@ -218,9 +218,12 @@ func isUnconnected(fresh checks.FreshConnection) bool {
 	return fresh.Leaf == "" && fresh.TCP == nil && fresh.Failure != nil && fresh.Failure.Kind == checks.TimedOut
 }
 
-// connectedSince tells that a round connected after the deep probes were made, so that
-// the silence which those met had an end.
+// connectedSince tells that this round was answered, or that one before it connected after
+// the deep probes were made, so that the silence which those met had an end.
 func connectedSince(facts *checks.Facts) bool {
+	if facts.API != nil && facts.API.ServiceHost.Last().Stage == checks.StageDone {
+		return true
+	}
 	return facts.Deep != nil && facts.History != nil && facts.History.ConnectedAt.After(facts.Deep.Time)
 }
 

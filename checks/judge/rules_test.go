@@ -178,6 +178,8 @@ func TestRulesNameTheCauseByWhatDeepProbesSaw(t *testing.T) {
 			control("dns-over-tcp", "10.96.0.10:53", checks.TimedOut), control("node", "10.244.0.1:443", checks.Refused))), checks.TCPTimeoutNetworkPolicy},
 		{"all is silent", both(connectFails(checks.TimedOut), timedOut, controls(
 			control("dns-over-tcp", "10.96.0.10:53", checks.TimedOut), control("node", "10.244.0.1:443", checks.TimedOut))), checks.TCPTimeoutNetworkPolicy},
+		{"all was silent, and the API answers again", both(timedOut, controls(
+			control("dns-over-tcp", "10.96.0.10:53", checks.TimedOut), control("node", "10.244.0.1:443", checks.TimedOut))), checks.DNSTimeout},
 		{"all is silent but the node, which has no route on", both(connectFails(checks.TimedOut), timedOut, controls(
 			control("dns-over-tcp", "10.96.0.10:53", checks.TimedOut), control("node", "10.244.0.1:443", checks.HostUnreachable))), checks.TCPTimeout},
 		{"one of two API servers shakes no hand", both(handshakeTimeout, hellos(hello(0, 0), hello(0, 0), hello(0, 0)), func(f *checks.Facts) {
