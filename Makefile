@@ -7,7 +7,7 @@ LDFLAGS := -s -w
 .PHONY: build test test-long lint bench soak browser fleet cluster diagnosis alerts watch fleet-cluster cluster-up cluster-down fuzz chart sandbox clean
 
 build: ## the binary, stripped, as it ships
-	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o lifeline ./agent
+	CGO_ENABLED=0 go build -trimpath -tags nethttpomithttp2 -ldflags "$(LDFLAGS)" -o lifeline ./agent
 
 # The tests of e2e build the agent and run it, which Go's cache of test results
 # does not see, hence -count=1.

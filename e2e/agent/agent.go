@@ -32,7 +32,7 @@ func Build(t testing.TB) string {
 		t.Fatalf("finding the folder of %s: %s", module, err)
 	}
 	binary := filepath.Join(t.TempDir(), "lifeline")
-	command := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", binary, "./agent")
+	command := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-tags", "nethttpomithttp2", "-ldflags", "-s -w", "-o", binary, "./agent")
 	command.Dir = strings.TrimSpace(string(root))
 	command.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if output, err := command.CombinedOutput(); err != nil {

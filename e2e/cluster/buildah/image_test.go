@@ -77,7 +77,7 @@ func holdsTheAgentAlone(t *testing.T, got Image, architecture string) {
 // the cache that is kept between builds have changed nothing.
 func holdsWhatGoBuildMakes(t *testing.T, image Image, source string) {
 	binary := filepath.Join(t.TempDir(), "lifeline")
-	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-buildvcs=false",
+	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-buildvcs=false", "-tags", "nethttpomithttp2",
 		"-ldflags", "-s -w -X main.version="+version, "-o", binary, "./agent")
 	build.Dir = source
 	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=", "GOOS="+image.OS, "GOARCH="+image.Architecture)
