@@ -15,6 +15,7 @@ require (
 	github.com/miekg/dns v1.1.73 // indirect
 	golang.org/x/net v0.59.0 // indirect
 	golang.org/x/sys v0.48.0 // indirect
+	golang.org/x/text v0.42.0 // indirect
 )
 
 replace github.com/kube-lifeline/lifeline => ../..
