@@ -41,7 +41,7 @@ func diagnose(facts *checks.Facts, verdicts map[checks.Name]verdict, report *che
 	slices.SortStableFunc(findings, func(a, b checks.Finding) int {
 		return cmp.Compare(b.Severity.Severity(), a.Severity.Severity())
 	})
-	return withEstablished(ruledBy(rules(), findings, facts, explain), facts)
+	return withReadiness(withEstablished(ruledBy(rules(), findings, facts, explain), facts), facts)
 }
 
 // ruledBy applies rules. Where one panics the findings of the checks stand as
