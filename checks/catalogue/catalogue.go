@@ -168,9 +168,12 @@ func (e Entry) References() []string {
 func debugs(step string) bool { return strings.Contains(step, " debug -i") }
 
 func replaceEach(replacer *strings.Replacer, texts []string) []string {
-	replaced := make([]string, len(texts))
+	replaced := slices.Clone(texts)
 	for i, text := range texts {
-		replaced[i] = replacer.Replace(text)
+		// Most are sentences, and to look for nine names in each takes long.
+		if strings.Contains(text, "{") {
+			replaced[i] = replacer.Replace(text)
+		}
 	}
 	return replaced
 }
