@@ -123,6 +123,7 @@ func TestPacketLossIsNamedForWhatItBringsAbout(t *testing.T) {
 		}), checks.NetworkPacketLoss, checks.Fail},
 		{"no connection at all, where a few datagrams are lost", both(connectFails(checks.TimedOut), nameservers(counted(
 			checks.PairedFacts{Pairs: 20, Half: 3, Recovered: 3}, &checks.SingleFacts{Queries: 40, Lost: 4, Recovered: 4})), freshly(unconnected, unconnected)), checks.TCPTimeoutNetworkPolicy, checks.Fail},
+		{"no connection, and of others one with segments sent again beside two that did not come about", both(connectFails(checks.TimedOut), nameservers(well), freshly(worked(1), unconnected, worked(0), unconnected)), checks.NetworkPacketLoss, checks.Fail},
 		{"no connection at all", both(connectFails(checks.TimedOut), nameservers(well), freshly(unconnected, unconnected)), checks.TCPTimeoutNetworkPolicy, checks.Fail},
 		{"no handshake, and others with segments sent again", both(handshakeTimeout, nameservers(well), shaken(done, hello(2, 0), done), segments), checks.NetworkPacketLoss, checks.Fail},
 		{"no handshake of full size", both(handshakeTimeout, nameservers(well), shaken(done, hello(2, 0), done), freshly(unconnected, unconnected)), checks.TLSTimeoutMTUBlackHole, checks.Fail},
@@ -132,9 +133,13 @@ func TestPacketLossIsNamedForWhatItBringsAbout(t *testing.T) {
 		{"no answer, nor to others, and datagrams and segments sent again", both(brokenAt(checks.StageResponse, checks.TimedOut), nameservers(lossy), freshly(
 			checks.FreshConnection{Leaf: "a", Failure: &checks.Failure{Kind: checks.TimedOut}, TCP: &checks.TCPFacts{TotalRetransmits: 3}},
 		)), checks.NetworkPacketLoss, checks.Fail},
+		{"no answer, nor to others, and segments sent again that got through", both(brokenAt(checks.StageResponse, checks.TimedOut), nameservers(well), freshly(
+			checks.FreshConnection{Leaf: "a", Failure: &checks.Failure{Kind: checks.TimedOut}, TCP: &checks.TCPFacts{TotalRetransmits: 3, Retransmits: 1, Unacked: 1}},
+			checks.FreshConnection{Failure: &checks.Failure{Kind: checks.TimedOut}, TCP: &checks.TCPFacts{TotalRetransmits: 1}},
+		)), checks.NetworkPacketLoss, checks.Fail},
 		{"no answer, nor to others, and segments sent again", both(brokenAt(checks.StageResponse, checks.TimedOut), nameservers(well), freshly(
-			checks.FreshConnection{Leaf: "a", Failure: &checks.Failure{Kind: checks.TimedOut}, TCP: &checks.TCPFacts{TotalRetransmits: 3}},
-			checks.FreshConnection{Leaf: "a", Failure: &checks.Failure{Kind: checks.TimedOut}, TCP: &checks.TCPFacts{TotalRetransmits: 3}},
+			checks.FreshConnection{Leaf: "a", Failure: &checks.Failure{Kind: checks.TimedOut}, TCP: &checks.TCPFacts{TotalRetransmits: 3, Retransmits: 2, Unacked: 1}},
+			checks.FreshConnection{Leaf: "a", Failure: &checks.Failure{Kind: checks.TimedOut}, TCP: &checks.TCPFacts{TotalRetransmits: 3, Retransmits: 2, Unacked: 1}},
 		)), checks.HTTPResponseTimeout, checks.Fail},
 		{"no answer, nor to others, and datagrams sent again", both(brokenAt(checks.StageResponse, checks.TimedOut), nameservers(lossy), freshly(
 			checks.FreshConnection{Leaf: "a", Failure: &checks.Failure{Kind: checks.TimedOut}, TCP: &checks.TCPFacts{}},

@@ -90,8 +90,6 @@ func datagramsAreLost(facts *checks.Facts) (evidence []string) {
 	return evidence
 }
 
-// segmentsAreLost: where no connection had an answer, what is sent again does not get
-// through either, and it is not chance that decides.
 func segmentsAreLost(facts *checks.Facts) []string {
 	segments := segmentsTo(facts)
 	var datagrams []string
@@ -100,10 +98,7 @@ func segmentsAreLost(facts *checks.Facts) []string {
 			datagrams = append(datagrams, told.String())
 		}
 	}
-	if segments.answered == 0 && len(datagrams) == 0 {
-		return nil
-	}
-	if segments.lossy >= enoughLossy || segments.lossy > 0 && len(datagrams) > 0 {
+	if segments.lossy >= enoughLossy || segments.lossy > 0 && (len(datagrams) > 0 || segments.unconnected >= enoughUnconnected) {
 		return append([]string{segments.String()}, datagrams...)
 	}
 	return nil
@@ -129,28 +124,28 @@ func roundsLoseSegments(facts *checks.Facts) []string {
 }
 
 // segments are what became of what was sent over connections to the API server
-// that came to the end of their handshake, for which segments of full size have
-// to get through.
+// that got on: to the end of their handshake, for which segments of full size have
+// to get through, or as far as this pod's part goes.
 type segments struct {
 	target netip.AddrPort
-	// connections that did, lossy those of them on which segments were sent
-	// again, and again how many were.
+	// connections that did, lossy those of them on which segments were sent again
+	// and got through, and again how many were.
 	connections, lossy int
 	again              uint32
-	// failed are connections that did not, and answered those on which all that was
-	// asked was answered.
-	failed, answered int
+	// failed are connections that did not, and unconnected those of them that did not
+	// even come about.
+	failed, unconnected int
 }
 
 func segmentsTo(facts *checks.Facts) (told segments) {
 	path := deepPath(facts)
 	told.target = path.Target
 	add := func(shaken bool, failure *checks.Failure, tcp *checks.TCPFacts) {
-		switch {
-		case shaken && tcp != nil:
+		switch resent := gotThrough(shaken, tcp); {
+		case tcp != nil && (shaken || resent):
 			told.connections++
-			told.again += tcp.TotalRetransmits
-			if tcp.TotalRetransmits > 0 {
+			if resent {
+				told.again += tcp.TotalRetransmits
 				told.lossy++
 			}
 		case failure != nil && failure.Kind == checks.TimedOut:
@@ -158,24 +153,18 @@ func segmentsTo(facts *checks.Facts) (told segments) {
 		}
 	}
 	for _, fresh := range path.Fresh {
-		if fresh.Status != 0 {
-			told.answered++
+		if isUnconnected(fresh) {
+			told.unconnected++
 		}
 		add(fresh.Leaf != "", fresh.Failure, fresh.TCP)
 	}
 	for _, handshake := range []*checks.Handshake{path.SmallHello, path.FullHello, path.Clamped} {
 		if handshake != nil {
-			if handshake.Done {
-				told.answered++
-			}
 			add(handshake.Done, handshake.Failure, handshake.TCP)
 		}
 	}
 	if facts.API != nil {
 		last := facts.API.ServiceHost.Last()
-		if last.Response != nil {
-			told.answered++
-		}
 		add(last.TLS != nil && last.TLS.Verified, nil, last.TCP)
 		if !told.target.IsValid() {
 			told.target = last.Address
@@ -184,8 +173,19 @@ func segmentsTo(facts *checks.Facts) (told segments) {
 	return told
 }
 
+// gotThrough tells that segments were sent again and acknowledged then. Of those that
+// the kernel counts in all, one may be a probe of the tail (RFC 8985 section 7), and
+// the rest is the oldest one, again and again, where none gets through. Before the end
+// of the handshake there may be some that do and a large one that never does.
+func gotThrough(shaken bool, tcp *checks.TCPFacts) bool {
+	if tcp == nil || tcp.TotalRetransmits == 0 {
+		return false
+	}
+	return tcp.Unacked == 0 || shaken && tcp.TotalRetransmits > tcp.Retransmits+1
+}
+
 func (s segments) String() string {
-	text := fmt.Sprintf("Of %d connections to %s that came to the end of their handshake, %d had to send segments again, %d in all", s.connections, s.target, s.lossy, s.again)
+	text := fmt.Sprintf("Of %d connections to %s that got on, %d had to send segments again, %d in all", s.connections, s.target, s.lossy, s.again)
 	if s.failed > 0 {
 		text += fmt.Sprintf("; %d more ran into their time limit", s.failed)
 	}
