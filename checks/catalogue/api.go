@@ -26,7 +26,7 @@ const (
 	toAPI = `{"to":[{"ipBlock":{"cidr":"{hostrange}"}},{"ipBlock":{"cidr":"ENDPOINT/32"}}],` +
 		`"ports":[{"port":{port},"protocol":"TCP"},{"port":6443,"protocol":"TCP"}]}`
 	apiServerMayBe      = "Find what it ended of; a certificate, etcd and a full disk are the usual causes. On its control-plane node, as root:"
-	waitForMeshSentence = "With Istio let the containers wait for the sidecar (this rolls the pods out anew), or use native sidecars:"
+	waitForMeshSentence = "With Istio let the containers wait for the sidecar, beside what its annotation has already (this rolls the pods out anew), or use native sidecars:"
 	waitForMesh         = annotate + `{"proxy.istio.io/config":"holdApplicationUntilProxyStarts: true"}` + endOfAnnotation
 	ciliumSentence      = "With Cilium, of which an ipBlock does not match nodes, add this to a CiliumNetworkPolicy of the pod, by its name for NAME:"
 	cilium              = `kubectl -n {namespace} patch ciliumnetworkpolicy NAME --type=json -p '[{"op":"add","path":"/spec/egress/-","value":{"toEntities":["kube-apiserver"]}}]'`
@@ -42,7 +42,7 @@ const (
 func allowAPI() []string {
 	return []string{
 		"Where a policy isolates the pod, add a rule to it, by its name for NAME, and for ENDPOINT the address of an API server itself, of which the port is 6443 as a " +
-			"rule; add-ons differ in whether they judge before or after DNAT, and a podSelector never matches an API server on the host network:",
+			"rule (/128 for /32 with IPv6), and that of the Service for HOST and PORT where they stand; it lets out every pod that the policy selects; add-ons differ in whether they judge before or after DNAT, and a podSelector never matches an API server on the host network:",
 		addRule + toAPI + endOfRule,
 		noRuleYet,
 		beginRules + toAPI + endOfRules,

@@ -26,7 +26,7 @@ func publishCA() []string {
 	return []string{
 		"Where the ConfigMap itself is wrong, on each control-plane node, as root, correct the file that this shows:",
 		"grep root-ca-file /etc/kubernetes/manifests/kube-controller-manager.yaml",
-		"Disruptive: has kubelet start kube-controller-manager anew, which writes the ConfigMap of every namespace, and kubelet the volumes within some two minutes:",
+		"Disruptive: on each of them, as root, has kubelet start kube-controller-manager anew, which writes the ConfigMap of every namespace, and kubelet the volumes within some two minutes:",
 		`crictl stop "$(crictl ps -q --name kube-controller-manager)"`,
 	}
 }

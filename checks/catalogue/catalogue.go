@@ -286,7 +286,7 @@ func anyCheck() []Entry {
 			Mend: []string{
 				"Report it to the project with the log line and the version.",
 				"Until it is mended leave the check out, by its name:",
-				setEnv + "LIFELINE_SKIP=CHECK",
+				setEnv + "-c lifeline LIFELINE_SKIP=CHECK",
 			},
 		},
 		{
@@ -365,22 +365,24 @@ const (
 	deletePod       = "kubectl -n {namespace} delete pod {pod}"
 
 	// inTemplate and its end have between them what is merged into the spec of the
-	// pod template. Lists of Kubernetes are merged there by the names of their items.
+	// pod template. Lists of Kubernetes are merged there by the names of their items, but for those
+	// of dnsConfig, which take the place of what was there.
 	inTemplate      = `kubectl -n {namespace} patch {workload} -p '{"spec":{"template":{"spec":`
 	endOfTemplate   = "}}}'"
 	annotate        = `kubectl -n {namespace} patch {workload} -p '{"spec":{"template":{"metadata":{"annotations":`
 	endOfAnnotation = "}}}}'"
 	setEnv          = "kubectl -n {namespace} set env {workload} "
 
-	pastMeshSentence = "Where a sidecar of Istio takes the connection, leave the API server's address out of what it takes (this rolls the pods out anew):"
-	pastMesh         = annotate + `{"traffic.sidecar.istio.io/excludeOutboundIPRanges":"{hostrange}"}` + endOfAnnotation
+	pastMeshSentence = "Where a sidecar of Istio takes the connection, leave the API server's address, for HOST where that stands, out of what it takes, beside what the annotation " +
+		"has already (this rolls the pods out anew):"
+	pastMesh = annotate + `{"traffic.sidecar.istio.io/excludeOutboundIPRanges":"{hostrange}"}` + endOfAnnotation
 	// serverFlags is the file of kubeadm.
 	serverFlags = "/etc/kubernetes/manifests/kube-apiserver.yaml"
 
 	stopServerSentence = "Disruptive: has kubelet start kube-apiserver anew, on its control-plane node, as root:"
 	stopServer         = `crictl stop "$(crictl ps -q --name kube-apiserver)"`
 
-	largerTable     = "sysctl -w net.netfilter.nf_conntrack_max=524288"
+	largerTable     = "sysctl -w net.netfilter.nf_conntrack_max=$(( $(sysctl -n net.netfilter.nf_conntrack_max) * 2 ))"
 	networkPolicies = "kubectl -n {namespace} get networkpolicies"
 	kubeProxyOnNode = "kubectl -n kube-system get pods -l k8s-app=kube-proxy --field-selector spec.nodeName={node} -o wide"
 	podEvents       = "kubectl -n {namespace} events --for pod/{pod}"

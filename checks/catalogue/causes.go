@@ -124,7 +124,8 @@ func dnsCauses() []Entry {
 			},
 			Mend: []string{
 				"Run NodeLocal DNSCache: queries to it are not translated, and it asks CoreDNS over TCP.",
-				"For the meantime have glibc take a socket for each query, which musl does not know (this rolls the pods out anew):",
+				"For the meantime have glibc take a socket for each query, which musl does not know (this rolls the pods out anew, and takes the place of all " +
+					"options that dnsConfig has; write those beside it):",
 				oneSocketEach,
 			},
 			Page: pageNodeLocalDNS,
@@ -206,7 +207,8 @@ func dnsCauses() []Entry {
 				inPod + "dig +time=2 +tries=1 kubernetes.default.svc.cluster.local. A",
 			},
 			Mend: []string{
-				"Where dnsConfig of the pod template has the other domain, leave all that it adds out, so that the cluster's domains alone are searched (this rolls the pods out anew):",
+				"Where dnsConfig of the pod template has the other domain, leave all that it adds out, so that the cluster's domains alone are searched (this rolls the pods out anew); " +
+					"with hostNetwork write ClusterFirstWithHostNet in the place of ClusterFirst:",
 				inTemplate + `{"dnsPolicy":"ClusterFirst","dnsConfig":{"nameservers":null,"searches":null}}` + endOfTemplate,
 				"Where kubelet adds it, leave it out of the resolv.conf that it reads on the node {node}.",
 				"Let applications ask with a full stop at the end: kubernetes.default.svc.cluster.local.",
@@ -247,7 +249,8 @@ func dnsCauses() []Entry {
 			},
 			Mend: append(
 				allowDNS(),
-				"For the meantime have resolvers use TCP, by dnsConfig in the pod template (this rolls the pods out anew):",
+				"For the meantime have resolvers use TCP, by dnsConfig in the pod template (this rolls the pods out anew, and takes the place of all options that it has; "+
+					"write those beside it):",
 				inTemplate+`{"dnsConfig":{"options":[{"name":"use-vc"}]}}`+endOfTemplate,
 			),
 			Page: pageNetworkPolicies,

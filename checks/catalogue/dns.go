@@ -24,11 +24,12 @@ const (
 	clusterFirst           = inTemplate + `{"dnsPolicy":"ClusterFirst"}` + endOfTemplate
 	hostNetworkDNS         = inTemplate + `{"dnsPolicy":"ClusterFirstWithHostNet"}` + endOfTemplate
 	// onlyClusterSentence leads to onlyCluster, which keeps the options and what is searched.
-	onlyClusterSentence = "Leave the nameservers to kubelet in the pod template, whose server forwards what is not its own (this rolls the pods out anew):"
-	onlyCluster         = inTemplate + `{"dnsPolicy":"ClusterFirst","dnsConfig":{"nameservers":null}}` + endOfTemplate
-	noSearches          = inTemplate + `{"dnsConfig":{"searches":null}}` + endOfTemplate
-	editCorefile        = "kubectl -n kube-system edit configmap coredns"
-	toDNS               = `{"to":[{"namespaceSelector":{"matchLabels":{"kubernetes.io/metadata.name":"kube-system"}},"podSelector":{"matchLabels":{"k8s-app":"kube-dns"}}}],` +
+	onlyClusterSentence = "Leave the nameservers to kubelet in the pod template, whose server forwards what is not its own (this rolls the pods out anew); with " +
+		"hostNetwork write ClusterFirstWithHostNet in the place of ClusterFirst:"
+	onlyCluster  = inTemplate + `{"dnsPolicy":"ClusterFirst","dnsConfig":{"nameservers":null}}` + endOfTemplate
+	noSearches   = inTemplate + `{"dnsConfig":{"searches":null}}` + endOfTemplate
+	editCorefile = "kubectl -n kube-system edit configmap coredns"
+	toDNS        = `{"to":[{"namespaceSelector":{"matchLabels":{"kubernetes.io/metadata.name":"kube-system"}},"podSelector":{"matchLabels":{"k8s-app":"kube-dns"}}}],` +
 		dnsPorts + `}`
 	toLinkLocal = `{"to":[{"ipBlock":{"cidr":"169.254.0.0/16"}}],` + dnsPorts + `}`
 	dnsPorts    = `"ports":[{"port":53,"protocol":"UDP"},{"port":53,"protocol":"TCP"}]`
@@ -119,9 +120,9 @@ func dnsServers() []Entry {
 				"kubectl get events -A --field-selector reason=MissingClusterDNS",
 			},
 			Mend: []string{
-				"With dnsPolicy Default:",
+				"With dnsPolicy Default (this rolls the pods out anew):",
 				clusterFirst,
-				"With hostNetwork:",
+				"With hostNetwork (this rolls the pods out anew):",
 				hostNetworkDNS,
 				"With a kubelet that knows no cluster DNS: set clusterDNS and clusterDomain in its configuration file on the " +
 					"node {node}, then:",
@@ -167,7 +168,8 @@ func dnsServers() []Entry {
 				"Use ClusterFirst and leave in dnsConfig only what is to be added; kubelet merges the two.",
 				clusterFirstSentence,
 				clusterFirst,
-				"Where None has to stay, have the cluster's domains searched, by its own for cluster.local:",
+				"Where None has to stay, have the cluster's domains searched, by its own for cluster.local (this rolls the pods out anew, and takes the place of all " +
+					"options and searches that dnsConfig has; write those beside it):",
 				inTemplate + `{"dnsConfig":{"searches":["{namespace}.svc.cluster.local","svc.cluster.local","cluster.local"],"options":[{"name":"ndots","value":"5"}]}}` + endOfTemplate,
 			},
 			Page: pageDNSPods,
@@ -311,7 +313,8 @@ func dnsServers() []Entry {
 			Mend: []string{
 				"Mend the upstream server or the Corefile plugin that answers AAAA wrongly:",
 				editCorefile,
-				"Where it is the race, run NodeLocal DNSCache, or have glibc take a socket for each query, which musl does not know (this rolls the pods out anew):",
+				"Where it is the race, run NodeLocal DNSCache, or have glibc take a socket for each query, which musl does not know (this rolls the pods out anew, " +
+					"and takes the place of all options that dnsConfig has; write those beside it):",
 				oneSocketEach,
 			},
 			Page: pageDNSDebugging,

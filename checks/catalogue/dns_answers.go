@@ -3,7 +3,7 @@ package catalogue
 import "github.com/kube-lifeline/lifeline/checks"
 
 const (
-	dropAliasSentence = "Where hostAliases of the pod template have the name, take them out by their address for ADDRESS (this rolls the pods out anew):"
+	dropAliasSentence = "Where hostAliases of the pod template have the name, take out all names of that address, for ADDRESS (this rolls the pods out anew):"
 	dropAlias         = inTemplate + `{"hostAliases":[{"ip":"ADDRESS","$patch":"delete"}]}` + endOfTemplate
 )
 

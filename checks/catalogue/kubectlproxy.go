@@ -12,7 +12,7 @@ const (
 	proxyFacts         = freshLook + `'.checks[] | select(.name == "kubectl-proxy") | .details.attempt'`
 	directAnswer       = freshLook + `'.access[] | {path, works, why}'`
 	// plainProxySentence leads to plainProxy.
-	plainProxySentence = "Leave kubectl proxy its defaults, by the name of its container for PROXY and with initContainers in the place of containers for a native " +
+	plainProxySentence = "Leave kubectl proxy its defaults, which takes away all its flags among the arguments, those that restrict it too, by the name of its container for PROXY and with initContainers in the place of containers for a native " +
 		"sidecar (this rolls the pods out anew):"
 	plainProxy           = inTemplate + `{"containers":[{"name":"PROXY","args":["proxy"]}]}` + endOfTemplate
 	askByLoopback        = setEnv + "-c lifeline LIFELINE_KUBECTL_PROXY_URL=http://127.0.0.1:8001"
@@ -46,7 +46,7 @@ func kubectlProxyItself() []Entry {
 			Mend: []string{
 				plainProxySentence,
 				plainProxy,
-				"Ask it where it then listens:",
+				"Ask it where it then listens (this rolls the pods out anew):",
 				askByLoopback,
 				"Where the container ends again and again, mend what the last line of its log says.",
 				nativeSidecar,

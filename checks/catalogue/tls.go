@@ -20,8 +20,8 @@ const (
 	reissue          = "kubeadm init phase certs apiserver --config kubeadm.yaml"
 	reissueElsewhere = "On a cluster not made with kubeadm, have whoever issues the API server's certificate issue another."
 	// sendLess is for a path of which the MTU is smaller than the pod believes.
-	sendLessSentence    = "For the meantime, on the node {node}, as root, have TCP keep to the path's MTU:"
-	sendLess            = "iptables -t mangle -A FORWARD -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu"
+	sendLessSentence    = "For the meantime, on the node {node}, as root, have the TCP of all its pods send less at a time (ip6tables for IPv6; -D in the place of -A undoes it):"
+	sendLess            = "iptables -t mangle -A FORWARD -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --set-mss 1200"
 	smallHello          = setEnv + "GODEBUG=tlsmlkem=0"
 	eachReplica         = "Each connection may meet another API server; the subject alternative names tell which one is at fault."
 	kubeadmSentence     = "With kubeadm, on a control-plane node, take the configuration, and see that apiServer.certSANs and networking.serviceSubnet are right in it:"
@@ -199,10 +199,9 @@ func tlsHandshake() []Entry {
 				podBundle,
 			},
 			Mend: []string{
-				"On each control-plane node, as root, append the intermediate certificate to the file of kube-apiserver's --tls-cert-file, as kubeadm has it; " +
-					"it is read anew within a minute:",
+				"Add the intermediate certificate to the file of kube-controller-manager's --root-ca-file, or have the server send it:",
+				"Disruptive: changes what kube-apiserver shows within a minute; on each control-plane node, as root, with a copy of the file kept and a line end at its end:",
 				"openssl x509 -in INTERMEDIATE.crt >>/etc/kubernetes/pki/apiserver.crt",
-				"Or add the intermediate to the file of kube-controller-manager's --root-ca-file.",
 			},
 			Page: pageCertificates,
 		},

@@ -9,7 +9,8 @@ const (
 	tokenClaims   = freshLook + `'.checks[] | select(.name == "token") | .details.claims'`
 	podUsers      = "kubectl -n {namespace} get pod {pod} -o json | jq '.spec | {securityContext, containers: [(.initContainers + .containers)[] | {name, securityContext}]}'"
 	kubeletLog    = "journalctl -u kubelet --since -2h --no-pager"
-	groupSentence = "Give the pod a group that all its containers are in (this rolls the pods out anew):"
+	groupSentence = "Give the pod a group that all its containers are in, where it has no fsGroup yet; kubelet gives all its volumes to that group, which some databases refuse " +
+		"(this rolls the pods out anew):"
 	giveGroup     = inTemplate + `{"securityContext":{"fsGroup":65532}}` + endOfTemplate
 	oneUser       = "Or let all containers of the pod, init containers too, have the same runAsUser."
 	useProjected  = "Let the program read " + directory + "/token itself, each time or at least every minute, and no copy of it."
@@ -25,13 +26,14 @@ const (
 // it away so that Kubernetes does. Its name and the containers are among podMounts.
 func wholeVolume() []string {
 	return []string{
-		"Where a volume of your own lies at " + directory + ", have it bring all three files as that of Kubernetes does, by its name for VOLUME " +
-			"(this rolls the pods out anew):",
+		"Where a volume of your own lies at " + directory + ", have it bring all three files as that of Kubernetes does, by its name for VOLUME; " +
+			"what else it held is gone in every container that mounts it (this rolls the pods out anew):",
 		inTemplate + `{"volumes":[{"name":"VOLUME","$retainKeys":["name","projected"],"projected":{"sources":[` +
 			`{"serviceAccountToken":{"path":"token","expirationSeconds":3607}},` +
 			`{"configMap":{"name":"kube-root-ca.crt","items":[{"key":"ca.crt","path":"ca.crt"}]}},` +
 			`{"downwardAPI":{"items":[{"path":"namespace","fieldRef":{"fieldPath":"metadata.namespace"}}]}}]}}]}` + endOfTemplate,
-		"Or take it out of each container that has it, so that Kubernetes mounts its own; for an init container with initContainers in the place of containers:",
+		"Or take it out of each container that has it, so that Kubernetes mounts its own; for an init container with initContainers in the place of containers " +
+			"(this rolls the pods out anew):",
 		inTemplate + `{"automountServiceAccountToken":true,"containers":[{"name":"CONTAINER","volumeMounts":[` +
 			`{"mountPath":"` + directory + `","$patch":"delete"}]}]}` + endOfTemplate,
 	}
