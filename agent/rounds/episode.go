@@ -108,13 +108,15 @@ func (e *episode) goOn(ctx context.Context, facts *checks.Facts, symptom string,
 		return
 	}
 	probe := e.observer.Deep
-	if answers(report) {
+	// A warning has had what is asked of the API server.
+	repeats := report.Status != checks.Fail && symptom == e.probedFor
+	if answers(report) || repeats {
 		probe = e.observer.DeepDNS
 	}
 	switch {
 	case e.running != "":
 		return
-	case e.isDue(report.Status == checks.Fail || answers(report) && goesByProxy(report)):
+	case e.isDue(report.Status == checks.Fail || goesByProxy(report)):
 		e.settled = e.settled && symptom == e.probedFor
 	case answers(report) && e.hasSettled():
 		e.settled, e.settledAt = true, time.Now()

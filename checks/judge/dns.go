@@ -316,7 +316,7 @@ func partialFailures(lookup checks.Lookup) []problem {
 	}
 	if query := denied(lookup); query != nil {
 		return []problem{warning(checks.DNSAAAABroken,
-			fmt.Sprintf("%s has an address of %s for A, and says for AAAA that there is no such name (NXDOMAIN), which holds for all types: musl takes it so and finds nothing.", query.Nameserver, query.Name), "an empty answer for AAAA", query.Rcode)}
+			fmt.Sprintf("%s has an address of %s for A, and says for AAAA that there is no such name (NXDOMAIN), which holds for all types: musl takes it so and finds nothing.", query.Nameserver, query.Name), "an empty answer for AAAA", query.Rcode).likely()}
 	}
 	for _, query := range lookup.Queries {
 		of := asked{query.Nameserver, query.Type}
@@ -337,11 +337,19 @@ func partialFailures(lookup checks.Lookup) []problem {
 // denied is a query for AAAA of which the nameserver denies the name that it has an
 // address of (RFC 4074 section 4.2).
 func denied(lookup checks.Lookup) *checks.Query {
+	type asked struct {
+		name       string
+		nameserver netip.Addr
+	}
+	known := make(map[asked]bool)
+	for _, query := range lookup.Queries {
+		if len(query.Addresses) > 0 {
+			known[asked{query.Name, query.Nameserver}] = true
+		}
+	}
 	for i := range lookup.Queries {
 		query := &lookup.Queries[i]
-		if query.Type == "AAAA" && isUnknown(query) && slices.ContainsFunc(lookup.Queries, func(other checks.Query) bool {
-			return other.Name == query.Name && other.Nameserver == query.Nameserver && len(other.Addresses) > 0
-		}) {
+		if query.Type == "AAAA" && isUnknown(query) && known[asked{query.Name, query.Nameserver}] {
 			return query
 		}
 	}

@@ -18,7 +18,7 @@ func withReadiness(findings []checks.Finding, facts *checks.Facts) []checks.Find
 		return findings
 	}
 	if told := readiness(deepAPI(facts).Ready); told != "" {
-		findings[0].Evidence = append(slices.Clone(findings[0].Evidence), told)
+		findings[0].Evidence = append(slices.Clone(findings[0].Evidence), fmt.Sprintf("Asked at %s without a token, over another connection, an API server %s", moment(facts.Deep.Time), told))
 	}
 	return findings
 }
@@ -38,9 +38,9 @@ func readiness(response *checks.Response) string {
 	failed := failedParts(response.BodyStart)
 	switch {
 	case response.Status == 200:
-		return "Asked without a token it says that it is ready (/readyz), so it is not the whole server that is at fault."
+		return "said that it was ready (/readyz): not all of it was at fault, or not each of several."
 	case len(failed) > 0:
-		return fmt.Sprintf("It says itself that it is not ready: /readyz answers %d, and what fails there is %s.", response.Status, enumerate(failed))
+		return fmt.Sprintf("said itself that it was not ready: /readyz answered %d, and what failed there is %s.", response.Status, enumerate(failed))
 	default:
 		return ""
 	}

@@ -21,8 +21,8 @@ func TestAServerThatServesBadlyIsHeardOnItself(t *testing.T) {
 		change func(*checks.Facts)
 		want   string
 	}{
-		{"what fails is named", both(failing500, ready(500, body)), "/readyz answers 500, and what fails there is etcd, informer-sync."},
-		{"it says that it is ready", both(brokenAt(checks.StageResponse, checks.TimedOut), ready(200, "ok")), "so it is not the whole server that is at fault."},
+		{"what fails is named", both(failing500, ready(500, body)), "/readyz answered 500, and what failed there is etcd, informer-sync."},
+		{"it says that it is ready", both(brokenAt(checks.StageResponse, checks.TimedOut), ready(200, "ok")), "not all of it was at fault"},
 		{"it tells nobody without a token", both(failing500, ready(401, "")), ""},
 		{"it names nothing", both(failing500, ready(500, "readyz check failed")), ""},
 		{"another answers", both(failing500, ready(500, body), func(f *checks.Facts) { f.Deep.API.Ready.AuditID = "" }), ""},

@@ -350,7 +350,7 @@ func takeConnectionsAlone(facts *checks.Facts) []string {
 	if len(standing) == 0 {
 		return nil
 	}
-	return []string{fmt.Sprintf("%s takes connections on port 53 and answers nothing over TCP or UDP: packets get there, and the program that serves DNS stands still or has no processor.", list(standing))}
+	return []string{fmt.Sprintf("%s takes connections on port 53 and answers nothing over TCP or UDP: packets get there, and the program that serves DNS stands still or has no processor, unless a sidecar takes connections in its place.", list(standing))}
 }
 
 // onlyWithoutEDNS: what goes by is the same but for the additional record (RFC 6891).
@@ -397,7 +397,7 @@ func onlyOthersAreSilent(facts *checks.Facts) []string {
 	if facts.DNS == nil || facts.Deep == nil || facts.Deep.DNS == nil {
 		return nil
 	}
-	others := ""
+	others, asked := "", netip.Addr{}
 	for _, query := range facts.DNS.Lookup.Queries {
 		if !isSilent(&query) {
 			continue
@@ -405,13 +405,13 @@ func onlyOthersAreSilent(facts *checks.Facts) []string {
 		if isWithin(query.Name, strings.TrimSuffix(facts.Deep.DNS.Zone, ".")) {
 			return nil
 		}
-		others = query.Name
+		others, asked = query.Name, query.Nameserver
 	}
 	if others == "" {
 		return nil
 	}
 	for _, server := range deepNameservers(facts) {
-		if server.UDP != nil && len(server.UDP.Addresses) > 0 && answeredText(server.Version) {
+		if server.Address == asked && server.UDP != nil && len(server.UDP.Addresses) > 0 && answeredText(server.Version) {
 			return []string{fmt.Sprintf("%s answers for %s and not for %s, which is asked for first and belongs to a server behind it.", server.Address, server.UDP.Name, others)}
 		}
 	}

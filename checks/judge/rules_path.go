@@ -124,7 +124,7 @@ func serverIsSilent(facts *checks.Facts) []string {
 // and drops what begins another once it has as many as the program may have
 // (listen(2), somaxconn).
 func queueIsFull(facts *checks.Facts) []string {
-	if facts.History == nil || facts.History.SilentHandshakes < enoughSilentHandshakes {
+	if facts.History == nil || facts.History.SilentHandshakes < enoughSilentHandshakes || len(allIsSilent(facts)) > 0 || len(onlyServicesAreSilent(facts)) > 0 {
 		return nil
 	}
 	return []string{fmt.Sprintf("Before, %d rounds connected, the last at %s, and the program there said nothing; its queue of connections is full by now, so that no other comes about.",
@@ -205,8 +205,8 @@ func filteredHere(facts *checks.Facts) []string {
 		return nil
 	}
 	for _, query := range facts.DNS.Lookup.Queries {
-		if query.Failure != nil && query.Failure.Kind == checks.NotPermitted {
-			return []string{fmt.Sprintf("To send to %s is not permitted, so the filter is in this pod's own network, and no NetworkPolicy is why: an init container or a sidecar set it.", query.Nameserver)}
+		if query.Failure != nil && query.Failure.Kind == checks.NotPermitted && strings.Contains(query.Failure.Message, "operation not permitted") {
+			return []string{fmt.Sprintf("To send to %s is not permitted (EPERM), so the filter is in this pod's own network rather than a NetworkPolicy: an init container or a sidecar set it.", query.Nameserver)}
 		}
 	}
 	return nil

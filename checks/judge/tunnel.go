@@ -83,13 +83,13 @@ func tunnelled(proxy *checks.DeepProxyFacts, facts *checks.Facts) passage {
 	case found.carries, tunnel.Stage == checks.StageConnect && tunnel.Failure == nil:
 	case refused && tunnel.Status == 407:
 		found.told += " It wants a password, which applications may have and Lifeline does not send."
-	case refused && strings.Contains(proxy.Proxy, "@") && (tunnel.Status == 401 || tunnel.Status == 403):
+	case tunnel.Stage == checks.StageResponse && strings.Contains(proxy.Proxy, "@"):
 		found.told += " It was asked without the user and the password of the variable."
 	case !ofItsOwn && !provenDirectly(facts):
 		found.told += " Without it the API server does not prove itself either."
 	default:
 		found.status = checks.Fail
-		if refused || unconnected && provenDirectly(facts) || showsAnother(tunnel, facts) {
+		if refused || unconnected && provenDirectly(facts) {
 			found.certainty = checks.Certain
 		}
 	}
@@ -147,14 +147,4 @@ func provenDirectly(facts *checks.Facts) bool {
 	}
 	handshake := lastHandshake(facts.API.ServiceHost)
 	return handshake != nil && handshake.Verified
-}
-
-// showsAnother tells a certificate by another issuer than the API server's own, which
-// one of several API servers could have that is not renewed like the others.
-func showsAnother(tunnel *checks.Tunnel, facts *checks.Facts) bool {
-	if kindOf(tunnel.Failure) != checks.Untrusted || tunnel.Issuer == "" || !provenDirectly(facts) {
-		return false
-	}
-	chain := lastHandshake(facts.API.ServiceHost).Chain
-	return len(chain) > 0 && chain[0].Issuer != tunnel.Issuer
 }

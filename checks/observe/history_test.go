@@ -87,8 +87,8 @@ func TestEarlierRoundsAreRememberedInShortUpToALimit(t *testing.T) {
 		t.Errorf("the rounds differ (-want +got):\n%s", diff)
 	}
 	for number, exchange := range []checks.Exchange{
-		{Stage: checks.StageTLS, Failure: &checks.Failure{Kind: checks.TimedOut}},
-		{Stage: checks.StageTLS, Failure: &checks.Failure{Kind: checks.TimedOut}},
+		{Stage: checks.StageTLS, TCP: &checks.TCPFacts{}, Failure: &checks.Failure{Kind: checks.TimedOut}},
+		{Stage: checks.StageTLS, TCP: &checks.TCPFacts{}, Failure: &checks.Failure{Kind: checks.TimedOut}},
 		{Stage: checks.StageConnect, Failure: &checks.Failure{Kind: checks.TimedOut}},
 	} {
 		round(32+number, exchange)
