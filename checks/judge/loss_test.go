@@ -124,6 +124,7 @@ func TestPacketLossIsNamedForWhatItBringsAbout(t *testing.T) {
 		{"no connection at all, where a few datagrams are lost", both(connectFails(checks.TimedOut), nameservers(counted(
 			checks.PairedFacts{Pairs: 20, Half: 3, Recovered: 3}, &checks.SingleFacts{Queries: 40, Lost: 4, Recovered: 4})), freshly(unconnected, unconnected)), checks.TCPTimeoutNetworkPolicy, checks.Fail},
 		{"no connection, and of others one with segments sent again beside two that did not come about", both(connectFails(checks.TimedOut), nameservers(well), freshly(worked(1), unconnected, worked(0), unconnected)), checks.NetworkPacketLoss, checks.Fail},
+		{"an answer, and of others two that did not come about while datagrams get lost", both(nameservers(lossy), freshly(worked(0), unconnected, worked(0), unconnected)), checks.NetworkPacketLoss, checks.Warn},
 		{"no connection at all", both(connectFails(checks.TimedOut), nameservers(well), freshly(unconnected, unconnected)), checks.TCPTimeoutNetworkPolicy, checks.Fail},
 		{"no handshake, and others with segments sent again", both(handshakeTimeout, nameservers(well), shaken(done, hello(2, 0), done), segments), checks.NetworkPacketLoss, checks.Fail},
 		{"no handshake of full size", both(handshakeTimeout, nameservers(well), shaken(done, hello(2, 0), done), freshly(unconnected, unconnected)), checks.TLSTimeoutMTUBlackHole, checks.Fail},

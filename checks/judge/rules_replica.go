@@ -85,23 +85,31 @@ func someReject(facts *checks.Facts) []string {
 
 func someConnect(facts *checks.Facts) []string {
 	path := deepPath(facts)
-	connected, failed, unconnected := 0, 0, 0
+	connected, failed, lost := 0, 0, 0
 	for _, fresh := range path.Fresh {
 		switch {
 		case fresh.Leaf != "" || fresh.Status != 0:
 			connected++
-		case isUnconnected(fresh):
-			unconnected++
+		case mayBeLost(fresh):
+			lost++
 			failed++
 		case fresh.Failure != nil:
 			failed++
 		}
 	}
-	byChance := unconnected == failed && unconnected < enoughUnconnected && missedLately(facts) < enoughMissed
+	few := lost < enoughUnconnected && missedLately(facts) < enoughMissed
+	byChance := lost == failed && (few || len(datagramsAreLost(facts)) > 0)
 	if connected == 0 || failed == 0 || byChance {
 		return nil
 	}
 	return []string{fmt.Sprintf("Of %d connections one after the other %d came to nothing and %d were good.", connected+failed, failed, connected)}
+}
+
+// mayBeLost tells a connection of which a packet of this pod's may have got lost: that
+// it begins with, or one of the handshake that nobody has acknowledged.
+func mayBeLost(fresh checks.FreshConnection) bool {
+	silent := fresh.Leaf == "" && fresh.Failure != nil && fresh.Failure.Kind == checks.TimedOut
+	return silent && (fresh.TCP == nil || fresh.TCP.Unacked > 0)
 }
 
 // missedLately is how many of the latest rounds did not connect for want of an

@@ -210,6 +210,7 @@ func TestRulesNameTheCauseByWhatDeepProbesSaw(t *testing.T) {
 		{"one connection of some is not answered, as another round was not", both(connectFails(checks.TimedOut), fresh(good, unconnected, good), lately("+++-+++")), checks.TCPIntermittentOneEndpoint},
 		{"one connection of some is not answered, as another round was not on a path that loses more", both(connectFails(checks.TimedOut), fresh(good, unconnected, good), both(lately("+++-+++"), again(5))), checks.TCPTimeout},
 		{"one connection of some stands, and is told nothing", both(connectFails(checks.TimedOut), fresh(good, checks.FreshConnection{TCP: &checks.TCPFacts{}, Failure: unconnected.Failure}, good)), checks.TCPIntermittentOneEndpoint},
+		{"one connection of some stands, and its handshake is not acknowledged", both(connectFails(checks.TimedOut), fresh(good, checks.FreshConnection{TCP: &checks.TCPFacts{Unacked: 2}, Failure: unconnected.Failure}, good)), checks.TCPTimeout},
 		{"one connection of some is not answered", both(connectFails(checks.TimedOut), fresh(good, unconnected, good)), checks.TCPTimeout},
 		{"one connection of some is refused", both(connectFails(checks.Refused), fresh(good, checks.FreshConnection{Failure: &checks.Failure{Kind: checks.Refused}}, good)), checks.TCPIntermittentOneEndpoint},
 
