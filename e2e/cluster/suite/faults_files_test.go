@@ -1,0 +1,136 @@
+//go:build linux
+
+package suite_test
+
+import (
+	"context"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/kube-lifeline/lifeline/e2e/cluster"
+)
+
+// mount gives every container of the pod the volume for its service-account
+// files, which keeps kubelet's own away.
+func mount(source corev1.VolumeSource) func(*corev1.Pod) {
+	return func(p *corev1.Pod) {
+		p.Spec.Volumes = append(p.Spec.Volumes, corev1.Volume{Name: "account", VolumeSource: source})
+		for i := range p.Spec.Containers {
+			p.Spec.Containers[i].VolumeMounts = append(p.Spec.Containers[i].VolumeMounts,
+				corev1.VolumeMount{Name: "account", MountPath: serviceAccountFolder, ReadOnly: true})
+		}
+	}
+}
+
+func mountBySubPath(p *corev1.Pod) {
+	p.Spec.AutomountServiceAccountToken = new(false)
+	p.Spec.Volumes = append(p.Spec.Volumes, corev1.Volume{Name: "account", VolumeSource: projected(token(""), authority(), namespaceFile())})
+	for i := range p.Spec.Containers {
+		for _, file := range []string{"token", "ca.crt", "namespace"} {
+			p.Spec.Containers[i].VolumeMounts = append(p.Spec.Containers[i].VolumeMounts,
+				corev1.VolumeMount{Name: "account", MountPath: serviceAccountFolder + "/" + file, SubPath: file, ReadOnly: true})
+		}
+	}
+}
+
+func projected(sources ...corev1.VolumeProjection) corev1.VolumeSource {
+	return corev1.VolumeSource{Projected: &corev1.ProjectedVolumeSource{Sources: sources, DefaultMode: new(int32(0o644))}}
+}
+
+func token(audience string) corev1.VolumeProjection {
+	return corev1.VolumeProjection{ServiceAccountToken: &corev1.ServiceAccountTokenProjection{
+		Audience: audience, ExpirationSeconds: new(int64(3607)), Path: "token",
+	}}
+}
+
+func authority() corev1.VolumeProjection { return configMapFile("kube-root-ca.crt", "ca.crt") }
+
+func bundleFile() corev1.VolumeProjection { return configMapFile("bundle", "ca.crt") }
+
+func configMapFile(name, file string) corev1.VolumeProjection {
+	return corev1.VolumeProjection{ConfigMap: &corev1.ConfigMapProjection{
+		LocalObjectReference: corev1.LocalObjectReference{Name: name},
+		Items:                []corev1.KeyToPath{{Key: file, Path: file}},
+	}}
+}
+
+func namespaceFile() corev1.VolumeProjection {
+	return corev1.VolumeProjection{DownwardAPI: &corev1.DownwardAPIProjection{Items: []corev1.DownwardAPIVolumeFile{{
+		Path: "namespace", FieldRef: &corev1.ObjectFieldSelector{APIVersion: "v1", FieldPath: "metadata.namespace"},
+	}}}}
+}
+
+// files is the volume of the objects that secretFiles makes.
+func files() corev1.VolumeSource {
+	return corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: "files"}}
+}
+
+// objectsOf are the objects that a fault needs in its namespace.
+type objectsOf func(ctx context.Context, t *testing.T, s suite, namespace string) []any
+
+// secretFiles copies the service-account files into a Secret, with the token
+// changed.
+func secretFiles(change func(token string) string) objectsOf {
+	return func(ctx context.Context, t *testing.T, s suite, namespace string) []any {
+		t.Helper()
+		return []any{s.filesWith(ctx, t, namespace, change(s.createToken(ctx, t, namespace)))}
+	}
+}
+
+func (s suite) filesWith(ctx context.Context, t *testing.T, namespace, token string) corev1.Secret {
+	t.Helper()
+	return corev1.Secret{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "files"},
+		Data:       map[string][]byte{"token": []byte(token), "ca.crt": rootAuthority(ctx, t, s, namespace), "namespace": []byte(namespace)},
+	}
+}
+
+// privileged lets pods of the host's network into the namespace.
+func privileged(ctx context.Context, t *testing.T, s suite, namespace string) []any {
+	t.Helper()
+	if _, err := s.Kubectl(ctx, "label", "namespace/"+namespace, "pod-security.kubernetes.io/enforce=privileged", "--overwrite"); err != nil {
+		t.Fatal(err)
+	}
+	return nil
+}
+
+func rootAuthority(ctx context.Context, t *testing.T, s suite, namespace string) []byte {
+	t.Helper()
+	out, err := s.Kubectl(ctx, "get", "configmap", "kube-root-ca.crt", "--namespace="+namespace, `--output=jsonpath={.data.ca\.crt}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []byte(out)
+}
+
+func bundle(content string) objectsOf { return configMap("bundle", "ca.crt", content) }
+
+func configMap(name, file, content string) objectsOf {
+	return func(_ context.Context, _ *testing.T, _ suite, namespace string) []any {
+		return []any{corev1.ConfigMap{
+			TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"},
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
+			Data:       map[string]string{file: content},
+		}}
+	}
+}
+
+func damagedBundle(ctx context.Context, t *testing.T, s suite, namespace string) []any {
+	t.Helper()
+	damaged := "-----BEGIN CERTIFICATE-----\nbm9uc2Vuc2U=\n-----END CERTIFICATE-----\n"
+	return bundle(string(rootAuthority(ctx, t, s, namespace))+damaged)(ctx, t, s, namespace)
+}
+
+// otherAuthority is a bundle with a CA of the name that kubeadm gives to every
+// cluster's.
+func otherAuthority(ctx context.Context, t *testing.T, s suite, namespace string) []any {
+	t.Helper()
+	content, err := cluster.NewAuthority(t.TempDir(), "kubernetes")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bundle(string(content))(ctx, t, s, namespace)
+}
