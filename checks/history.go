@@ -13,8 +13,9 @@ type History struct {
 	// when a response last came; zero where that never was.
 	ConnectedAt time.Time `json:"connectedAt,omitzero"`
 	AnsweredAt  time.Time `json:"answeredAt,omitzero"`
-	// SilentHandshakes is how many rounds connected and were then told nothing in
-	// the TLS handshake, since one that met anything but silence.
+	// SilentHandshakes is how many rounds connected, had acknowledged what they sent
+	// of the TLS handshake and were told nothing, since one that met anything but
+	// silence. It stays 0 where the kernel cannot be asked (TCPFacts).
 	SilentHandshakes int `json:"silentHandshakes,omitempty"`
 	// Clock is the latest comparison with the API server's; nil where it never
 	// told its time.

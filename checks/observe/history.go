@@ -95,10 +95,11 @@ func (p *past) note(at time.Time, last checks.Exchange) {
 		p.connectedAt = at
 	}
 	switch silent := last.Failure != nil && last.Failure.Kind == checks.TimedOut; {
-	case silent && last.Stage == checks.StageTLS && (last.TCP == nil || last.TCP.Unacked > 0):
-		// It may be that nothing arrived there.
 	case silent && last.Stage == checks.StageTLS:
-		p.silentHandshakes++
+		// Where not all is acknowledged, it may be that nothing arrived there.
+		if last.TCP != nil && last.TCP.Unacked == 0 {
+			p.silentHandshakes++
+		}
 	case !silent || last.Stage != checks.StageConnect:
 		p.silentHandshakes = 0
 	}

@@ -89,6 +89,7 @@ func TestEarlierRoundsAreRememberedInShortUpToALimit(t *testing.T) {
 	for number, exchange := range []checks.Exchange{
 		{Stage: checks.StageTLS, TCP: &checks.TCPFacts{}, Failure: &checks.Failure{Kind: checks.TimedOut}},
 		{Stage: checks.StageTLS, TCP: &checks.TCPFacts{}, Failure: &checks.Failure{Kind: checks.TimedOut}},
+		{Stage: checks.StageTLS, TCP: &checks.TCPFacts{Unacked: 1}, Failure: &checks.Failure{Kind: checks.TimedOut}},
 		{Stage: checks.StageConnect, Failure: &checks.Failure{Kind: checks.TimedOut}},
 	} {
 		round(32+number, exchange)
@@ -96,11 +97,11 @@ func TestEarlierRoundsAreRememberedInShortUpToALimit(t *testing.T) {
 	if got := p.history(clock{}).SilentHandshakes; got != 2 {
 		t.Errorf("got %d handshakes without an answer, want 2", got)
 	}
-	round(35, checks.Exchange{Stage: checks.StageConnect, Failure: &checks.Failure{Kind: checks.Refused}})
+	round(36, checks.Exchange{Stage: checks.StageConnect, Failure: &checks.Failure{Kind: checks.Refused}})
 	if got := p.history(clock{}).SilentHandshakes; got != 0 {
 		t.Errorf("got %d handshakes without an answer after a refusal, want none", got)
 	}
-	round(36, checks.Exchange{Stage: checks.StageDone, Response: &checks.Response{Status: 200}})
+	round(37, checks.Exchange{Stage: checks.StageDone, Response: &checks.Response{Status: 200}})
 	if got.Lately[len(got.Lately)-1].Stage != checks.StageConnect {
 		t.Error("a later round changed a history that was given away")
 	}
