@@ -81,8 +81,8 @@ type Exchange struct {
 
 // LongLivedFacts are of the HTTP/2 connection to the API server that an observer
 // keeps from round to round, as applications have one in a pool. It is made in a
-// round in which the API server took the token, and asked for /api about once a
-// minute.
+// round in which the API server took the token, and asked for /readyz about once a
+// minute; for /api where that has no answer, which waits for etcd.
 type LongLivedFacts struct {
 	// Address, MadeAt and Requests, which counts the answers over it, are of the
 	// present connection; they are zero where there is none now.
@@ -97,6 +97,9 @@ type LongLivedFacts struct {
 	// which a new connection is answered. It may be older than the facts, and is
 	// nil before there is one.
 	Latest *LongLivedRequest `json:"latest,omitempty"`
+	// Ready is the latest answer to /readyz over the present connection; nil before
+	// there is one.
+	Ready *Response `json:"ready,omitempty"`
 }
 
 // LongLivedRequest is a request over a connection that had answered before.
@@ -168,6 +171,9 @@ type Response struct {
 	Versions      []string `json:"versions,omitempty"`
 	StatusReason  string   `json:"statusReason,omitempty"`
 	StatusMessage string   `json:"statusMessage,omitempty"`
+	// FailedParts are the parts of itself that a kube-apiserver names as failing where
+	// it is not ready (/readyz, apiserver pkg/server/healthz), five at the most.
+	FailedParts []string `json:"failedParts,omitempty"`
 	// BodyStart is the beginning of a body that is not JSON.
 	BodyStart string `json:"bodyStart,omitempty"`
 	BodyBytes int64  `json:"bodyBytes"`

@@ -195,7 +195,8 @@ type FreshConnection struct {
 // answer asked to wait, and no further one after an answer that does, or where
 // one met no server that proves itself.
 type DeepAPIFacts struct {
-	// Version and Ready are GET of /version and /readyz without a token.
+	// Version and Ready are GET of /version and /readyz without a token. Ready has three
+	// steps of time.
 	Version *Response `json:"version,omitempty"`
 	Ready   *Response `json:"ready,omitempty"`
 	// WrongToken is the answer to a token that is none, which tells a header

@@ -167,6 +167,7 @@ const (
 	TokenRejectedWhileRotating       Reason = "token-rejected-while-rotating"
 	TokenIntermittentByAPIServer     Reason = "token-intermittent-by-apiserver"
 	APIByNameFailing                 Reason = "api-by-name-failing"
+	APIServerNotReady                Reason = "api-server-not-ready"
 )
 
 // Reasons of the kubectl-proxy check.

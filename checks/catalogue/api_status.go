@@ -289,6 +289,30 @@ func apiStatus() []Entry {
 			Page: pageHealth,
 		},
 		{
+			Reason: checks.APIServerNotReady,
+			Title:  "The API server answers and is not ready",
+			Means: "GET /api is answered as it should be, and needs nothing but the server itself; /readyz, where the API server tells of " +
+				"itself, says that a part of it fails. Where that is etcd, the way to the API server is in order, and requests that " +
+				"read or write objects wait until they fail: applications meet timeouts, 500 and 504. A part named informer-sync or " +
+				"poststarthook fails while the server starts, and for longer where it cannot read what it needs.",
+			Confirm: []string{
+				"Which part of the API server is not well:",
+				readyz,
+				"Where etcd is, on a control-plane node, as root, whether it runs and what it says:",
+				"crictl ps -a --name etcd",
+				etcdLog,
+			},
+			Mend: []string{
+				"Where readyz shows etcd failing, mend that first: its disk, its quorum, its certificates. What it ended or waits for stands in its log; where it does not run, see why kubelet does not start it:",
+				"journalctl -u kubelet --since -15m --no-pager | grep -i etcd | tail -n 20",
+				"Where it runs elsewhere, see by which addresses the API server looks for it, on a control-plane node, as root:",
+				"grep -- --etcd-servers /etc/kubernetes/manifests/kube-apiserver.yaml",
+				"Where another part fails, what the API server says of it:",
+				apiServerLog,
+			},
+			Page: pageHealth,
+		},
+		{
 			Reason: checks.HTTP503Starting,
 			Title:  "The API server is starting",
 			Means: "The answer is 503 and says that the request came before all paths were installed: this kube-apiserver began seconds " +

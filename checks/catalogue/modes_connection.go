@@ -51,7 +51,6 @@ func httpModes() []Mode {
 		checks.HTTP429MaxInflight,
 		checks.HTTP429ShuttingDown,
 		checks.HTTP503Starting,
-		checks.HTTP500Internal,
 		checks.HTTP504Timeout,
 		checks.HTTP502503LB,
 		checks.HTTPRedirect,
@@ -61,6 +60,7 @@ func httpModes() []Mode {
 		checks.HTTPLatencyHigh,
 	)
 	return append(modes,
+		diagnosedBy("http-500-internal", checks.HTTP500Internal, checks.APIServerNotReady),
 		outOfScope("http-401-anonymous-disabled",
 			"That requests without a token are refused is a choice of the cluster's operator and harms no pod: what Lifeline is told it is told by its token, as applications are."),
 		outOfScope("http-503-aggregated-only",

@@ -41,7 +41,7 @@ func judgeAPI(facts *checks.Facts) verdict {
 	}
 	details.Answered = len(v.problems) == 0
 	if details.Answered {
-		v.problems = slices.Concat(answeredWithBlemish(facts, attempt, last), deadConnection(facts.API.LongLived), othersFail(facts))
+		v.problems = slices.Concat(answeredWithBlemish(facts, attempt, last), deadConnection(facts.API.LongLived), notReady(facts), othersFail(facts))
 	}
 	v.problems = append(v.problems, byName(facts, attempt)...)
 	if held := facts.API.HeldUntil; !held.IsZero() {

@@ -3,13 +3,9 @@ package judge
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/kube-lifeline/lifeline/checks"
 )
-
-// maxFailedParts bounds those that are named of an API server that is not ready.
-const maxFailedParts = 5
 
 // withReadiness adds to the first finding, where it is one about how the API server
 // serves, what that says of itself to who asks without a token.
@@ -35,26 +31,52 @@ func readiness(response *checks.Response) string {
 	if response == nil || !fromKubernetes(response) {
 		return ""
 	}
-	failed := failedParts(response.BodyStart)
 	switch {
 	case response.Status == 200:
 		return "said that it was ready (/readyz): not all of it was at fault, or not each of several."
-	case len(failed) > 0:
-		return fmt.Sprintf("said itself that it was not ready: /readyz answered %d, and what failed there is %s.", response.Status, enumerate(failed))
+	case len(response.FailedParts) > 0:
+		return fmt.Sprintf("said itself that it was not ready: /readyz answered %d, and what failed there is %s.", response.Status, failedPartsOf(response))
 	default:
 		return ""
 	}
 }
 
-// failedParts are those with a minus in what /readyz and its like answer where a part
-// fails (apiserver pkg/server/healthz).
-func failedParts(body string) (failed []string) {
-	for line := range strings.Lines(body) {
-		rest, minus := strings.CutPrefix(line, "[-]")
-		name, _, named := strings.Cut(rest, " failed")
-		if minus && named && name != "" && len(failed) < maxFailedParts {
-			failed = append(failed, cut(name))
-		}
+func failedPartsOf(response *checks.Response) string {
+	failed := make([]string, 0, len(response.FailedParts))
+	for _, name := range response.FailedParts {
+		failed = append(failed, cut(name))
 	}
-	return failed
+	return enumerate(failed)
+}
+
+// notReady judges what an API server says of itself that answers GET /api, for which
+// it needs nothing but itself.
+func notReady(facts *checks.Facts) []problem {
+	response := latestReadiness(facts)
+	if response == nil || response.Status != 500 || !fromKubernetes(response) || len(response.FailedParts) == 0 || isEnding(response) {
+		return nil
+	}
+	return []problem{warning(checks.APIServerNotReady,
+		fmt.Sprintf("The API server answers GET /api and says of itself that it is not ready: /readyz answered 500 at %s, and what failed there is %s.", moment(response.ReceivedAt), failedPartsOf(response)),
+		"/readyz to answer 200", "status 500")}
+}
+
+// isEnding: an API server that is about to end says that it is not ready while it
+// goes on to serve, so that others are asked from then on (kube-apiserver
+// --shutdown-delay-duration).
+func isEnding(response *checks.Response) bool {
+	return slices.Contains(response.FailedParts, "shutdown")
+}
+
+// latestReadiness is what was answered last to /readyz, by the connection that is kept
+// or by the deep probes; nil where nothing was.
+func latestReadiness(facts *checks.Facts) *checks.Response {
+	var latest *checks.Response
+	if isRecent(facts) {
+		latest = deepAPI(facts).Ready
+	}
+	if kept := facts.API.LongLived; kept != nil && kept.Ready != nil && (latest == nil || kept.Ready.ReceivedAt.After(latest.ReceivedAt)) {
+		latest = kept.Ready
+	}
+	return latest
 }

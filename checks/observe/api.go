@@ -85,7 +85,7 @@ type target struct {
 }
 
 func (t target) url() string {
-	return "https://" + net.JoinHostPort(t.host, strconv.Itoa(int(t.port))) + "/api"
+	return "https://" + net.JoinHostPort(t.host, strconv.Itoa(int(t.port))) + apiPath
 }
 
 func (r *round) serviceHost() string {

@@ -11,7 +11,13 @@ import (
 const (
 	// wrongToken has the shape of a token and is none.
 	wrongToken = "lifeline.wrong.token"
+	apiPath    = "/api"
+	readyPath  = "/readyz"
 	reviewPath = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+	// readySteps are for an API server that asks an etcd which does not answer: it
+	// does so twice, and waits for 2 s each time (kube-apiserver
+	// --etcd-healthcheck-timeout and --etcd-readycheck-timeout).
+	readySteps = 3
 	review     = `{"apiVersion":"authentication.k8s.io/v1","kind":"SelfSubjectReview"}`
 )
 
@@ -26,6 +32,10 @@ func (r *round) deepAPI(ctx context.Context, facts *checks.Facts) *checks.DeepAP
 	for _, question := range r.deepQuestions(pulse(facts).Response) {
 		if !r.timeForStep(ctx) {
 			break
+		}
+		if len(told.Failures) > 0 {
+			// More time is for who answers everything else.
+			question.steps = 1
 		}
 		exchange, body := r.once(ctx, target, question.deepRequest)
 		if exchange.Failure != nil {
@@ -57,20 +67,14 @@ func (r *round) deepQuestions(answer *checks.Response) []deepQuestion {
 	questions := []deepQuestion{{
 		name: "version", deepRequest: deepRequest{path: "/version"},
 		keep: func(told *checks.DeepAPIFacts, response *checks.Response, _ []byte) { told.Version = response },
-	}, {
-		name: "ready", deepRequest: deepRequest{path: "/readyz"},
-		keep: func(told *checks.DeepAPIFacts, response *checks.Response, _ []byte) { told.Ready = response },
 	}}
-	if answer == nil {
-		return questions
-	}
-	if answer.Status == http.StatusUnauthorized || answer.Status == http.StatusForbidden {
+	if answer != nil && (answer.Status == http.StatusUnauthorized || answer.Status == http.StatusForbidden) {
 		questions = append(questions, deepQuestion{
-			name: "wrongToken", deepRequest: deepRequest{path: "/api", token: wrongToken},
+			name: "wrongToken", deepRequest: deepRequest{path: apiPath, token: wrongToken},
 			keep: func(told *checks.DeepAPIFacts, response *checks.Response, _ []byte) { told.WrongToken = response },
 		})
 	}
-	if token := r.sendableToken(); token != "" {
+	if token := r.sendableToken(); answer != nil && token != "" {
 		questions = append(questions, deepQuestion{
 			name: "self", deepRequest: deepRequest{path: reviewPath, token: token, post: review},
 			keep: func(told *checks.DeepAPIFacts, response *checks.Response, body []byte) {
@@ -78,7 +82,10 @@ func (r *round) deepQuestions(answer *checks.Response) []deepQuestion {
 			},
 		})
 	}
-	return questions
+	return append(questions, deepQuestion{
+		name: "ready", deepRequest: deepRequest{path: readyPath, steps: readySteps},
+		keep: func(told *checks.DeepAPIFacts, response *checks.Response, _ []byte) { told.Ready = response },
+	})
 }
 
 // self reads a SelfSubjectReview (k8s.io/api authentication/v1). The keys of

@@ -59,13 +59,13 @@ func TestOnlyTheQuestionsAreAskedThatThePulseLeavesOpen(t *testing.T) {
 		noToken bool
 		want    []string
 	}{
-		"200":              {responseMet(200), false, []string{version, ready, self}},
-		"401":              {responseMet(401), false, []string{version, ready, wrong, self}},
-		"403":              {responseMet(403), false, []string{version, ready, wrong, self}},
-		"403, no token":    {responseMet(403), true, []string{version, ready, wrong}},
-		"500":              {responseMet(500), false, []string{version, ready, self}},
+		"200":              {responseMet(200), false, []string{version, self, ready}},
+		"401":              {responseMet(401), false, []string{version, wrong, self, ready}},
+		"403":              {responseMet(403), false, []string{version, wrong, self, ready}},
+		"403, no token":    {responseMet(403), true, []string{version, wrong, ready}},
+		"500":              {responseMet(500), false, []string{version, self, ready}},
 		"no answer":        {handshakeMet(checks.TimedOut), false, []string{version, ready}},
-		"429":              {responseMet(429), false, []string{version, ready, self}},
+		"429":              {responseMet(429), false, []string{version, self, ready}},
 		"429 to be waited": {waiting, false, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -107,6 +107,28 @@ func TestOnlyTheQuestionsAreAskedThatThePulseLeavesOpen(t *testing.T) {
 				t.Errorf("got the failures %v, want none", told.Failures)
 			}
 		})
+	}
+}
+
+// TestAnAPIServerThatWaitsForItsStoreHasTimeToSaySo has /readyz answered after two
+// steps, where all else is at once.
+func TestAnAPIServerThatWaitsForItsStoreHasTimeToSaySo(t *testing.T) {
+	authority := newIssuer(t)
+	var step time.Duration
+	server := startAPI(t, func(number int, w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != readyPath {
+			kubernetes(number, w, r)
+			return
+		}
+		time.Sleep(2 * step)
+		w.Header().Set("Audit-Id", "7e57")
+		http.Error(w, "[-]etcd failed: reason withheld", http.StatusInternalServerError)
+	}, authority.issue(t, "cp-0", later))
+	r, facts := deepPod(t, authority, server.address, responseMet(200))
+	step = r.step()
+	told := r.deepAPI(t.Context(), facts)
+	if told.Ready == nil || told.Ready.Status != 500 || !slices.Equal(told.Ready.FailedParts, []string{"etcd"}) {
+		t.Errorf("got the readiness %+v and the failures %v, want etcd to be named", told.Ready, told.Failures)
 	}
 }
 

@@ -40,7 +40,7 @@ func (r *round) timeForStep(ctx context.Context) bool {
 
 func (r *round) fresh(ctx context.Context, target target) (checks.FreshConnection, checks.Exchange) {
 	start := time.Now()
-	exchange, body := r.once(ctx, target, deepRequest{path: "/api", token: r.sendableToken()})
+	exchange, body := r.once(ctx, target, deepRequest{path: apiPath, token: r.sendableToken()})
 	fresh := checks.FreshConnection{Failure: exchange.Failure, TCP: exchange.TCP, Seconds: time.Since(start).Seconds()}
 	if exchange.TLS != nil && len(exchange.TLS.Chain) > 0 {
 		leaf := exchange.TLS.Chain[0]
@@ -78,13 +78,15 @@ type deepRequest struct {
 	token string
 	// post is the JSON to send; the request is a GET where there is none.
 	post string
+	// steps is how many it may take. Default one.
+	steps int
 }
 
 // once makes one request over a connection of its own, and only where the
 // server proves itself by ca.crt. It tries nothing twice and follows no
 // redirect. The body is nil where it was not read whole.
 func (r *round) once(ctx context.Context, target target, what deepRequest) (checks.Exchange, []byte) {
-	dialer := &dialer{dial: r.dial, target: target, deadline: time.Now().Add(r.step())}
+	dialer := &dialer{dial: r.dial, target: target, deadline: time.Now().Add(time.Duration(max(1, what.steps)) * r.step())}
 	defer dialer.close()
 	transport := r.transport(dialer)
 	defer transport.CloseIdleConnections()

@@ -85,7 +85,12 @@ func (r *round) keep(ctx context.Context, pulse checks.Exchange) *checks.LongLiv
 	}
 	if kept.conversation != nil && ask {
 		before := kept.doubt
-		if request, ok := kept.ask(ctx, r); ok {
+		path := readyPath
+		if before != nil {
+			// What had no answer may be that one question, and not the connection.
+			path = apiPath
+		}
+		if request, ok := kept.ask(ctx, r, path); ok {
 			request.NewAnswered = pulse.Response != nil
 			if silentLikeNew(&request) {
 				kept.drop()
@@ -114,7 +119,7 @@ func (r *round) askKept(ctx context.Context) *checks.LongLivedRequest {
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.step())
 	defer cancel()
-	request, ok := kept.ask(ctx, r)
+	request, ok := kept.ask(ctx, r, apiPath)
 	if !ok {
 		return nil
 	}
@@ -211,7 +216,7 @@ func (l *longLived) make(ctx context.Context, r *round, where target) {
 		}
 		return
 	}
-	response, err := l.roundTrip(ctx, r)
+	response, err := l.roundTrip(ctx, r, apiPath)
 	if err != nil || l.waits(r.pod.Now(), response) {
 		l.drop()
 		return
@@ -247,7 +252,7 @@ func (l *longLived) dial(ctx context.Context, r *round, where target) error {
 // ask makes one request over the connection, and forgets a connection over which
 // none can be made any more. There is nothing to tell where the server had ended
 // it, as it may.
-func (l *longLived) ask(ctx context.Context, r *round) (request checks.LongLivedRequest, ok bool) {
+func (l *longLived) ask(ctx context.Context, r *round, path string) (request checks.LongLivedRequest, ok bool) {
 	present := l.told()
 	now := r.pod.Now()
 	request = checks.LongLivedRequest{
@@ -259,7 +264,7 @@ func (l *longLived) ask(ctx context.Context, r *round) (request checks.LongLived
 	}
 	waiting := waitForProcessor()
 	start := time.Now()
-	response, err := l.roundTrip(ctx, r)
+	response, err := l.roundTrip(ctx, r, path)
 	request.Seconds = time.Since(start).Seconds()
 	waited := waiting.stop()
 	request.WaitedSeconds, request.LongestWaitSeconds = waited.total.Seconds(), waited.longest.Seconds()
@@ -278,7 +283,12 @@ func (l *longLived) ask(ctx context.Context, r *round) (request checks.LongLived
 	}
 	request.Status = response.Status
 	l.waits(r.pod.Now(), response)
-	l.change(func(facts *checks.LongLivedFacts) { facts.Requests++ })
+	l.change(func(facts *checks.LongLivedFacts) {
+		facts.Requests++
+		if path == readyPath {
+			facts.Ready = response
+		}
+	})
 	return request, true
 }
 
@@ -298,12 +308,13 @@ func hasEnded(err error) bool {
 	return errors.Is(err, errHTTP2Ended) || slices.Contains([]checks.FailureKind{checks.Closed, checks.Reset}, failureKind(err))
 }
 
-// roundTrip asks for /api and reads the answer. It follows no redirect.
-func (l *longLived) roundTrip(ctx context.Context, r *round) (*checks.Response, error) {
+// roundTrip asks for a path and reads the answer. It follows no redirect.
+func (l *longLived) roundTrip(ctx context.Context, r *round, path string) (*checks.Response, error) {
 	request, err := r.request(ctx, l.target)
 	if err != nil {
 		return nil, err
 	}
+	request.URL.Path = path
 	deadline, _ := ctx.Deadline()
 	if err := l.conn.SetDeadline(deadline); err != nil {
 		return nil, err
@@ -325,7 +336,7 @@ func (l *longLived) drop() {
 	hangUp(l.conn)
 	l.conversation, l.conn, l.raw, l.doubt = nil, nil, nil, nil
 	l.change(func(facts *checks.LongLivedFacts) {
-		facts.Address, facts.MadeAt, facts.Requests = netip.AddrPort{}, time.Time{}, 0
+		facts.Address, facts.MadeAt, facts.Requests, facts.Ready = netip.AddrPort{}, time.Time{}, 0, nil
 	})
 }
 

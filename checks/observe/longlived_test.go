@@ -145,6 +145,48 @@ func TestOneConnectionIsKeptAndAskedAgain(t *testing.T) {
 	}
 }
 
+// TestTheConnectionIsAskedWhetherTheAPIServerIsReady has etcd fail, and then be silent
+// to the API server, which waits for it before it answers.
+func TestTheConnectionIsAskedWhetherTheAPIServerIsReady(t *testing.T) {
+	ready, failing, waiting := "ok", "[+]ping ok\n[-]etcd failed: reason withheld\nreadyz check failed\n", ""
+	said := atomic.Pointer[string]{}
+	server := newPooled(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Audit-Id", "a")
+		switch body := *said.Load(); {
+		case r.URL.Path == "/api":
+			answerAPI(w, r)
+		case body == waiting:
+			<-r.Context().Done()
+		case body == failing:
+			http.Error(w, body, http.StatusInternalServerError)
+		default:
+			fmt.Fprint(w, body)
+		}
+	})
+	var made time.Time
+	for round, want := range []struct {
+		says   string
+		status int
+		failed []string
+	}{{ready, 0, nil}, {ready, 200, nil}, {failing, 500, []string{"etcd"}}, {waiting, 500, []string{"etcd"}}, {waiting, 500, []string{"etcd"}}, {ready, 200, nil}} {
+		said.Store(&want.says)
+		facts := server.kept(t)
+		if round == 0 {
+			made = facts.MadeAt
+		}
+		got := checks.Response{}
+		if facts.Ready != nil {
+			got = *facts.Ready
+		}
+		if diff := cmp.Diff(want.failed, got.FailedParts); diff != "" || got.Status != want.status {
+			t.Errorf("round %d: it is held for ready with %d and the failing parts (-want +got):\n%s, want %d", round, got.Status, diff, want.status)
+		}
+		if latest := facts.Latest; !facts.MadeAt.Equal(made) || latest != nil && latest.Failure != nil {
+			t.Errorf("round %d: got %+v with the latest request %+v, want the first connection to be well", round, facts, latest)
+		}
+	}
+}
+
 func TestAConnectionIsLeftIdleForAWhile(t *testing.T) {
 	server := newPooled(t, answerAPI)
 	server.TakeTurnsEvery(time.Hour)

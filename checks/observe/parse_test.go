@@ -205,3 +205,27 @@ func TestWhatIsNoCredentialIsToldAsItIs(t *testing.T) {
 		}
 	}
 }
+
+func TestThePartsOfAnAPIServerThatFailAreNamed(t *testing.T) {
+	const head = "[+]ping ok\n[+]log ok\n"
+	for _, test := range []struct {
+		name, body string
+		want       []string
+	}{
+		{"ready", "ok", nil},
+		{"one", head + "[-]etcd failed: reason withheld\n[+]informer-sync ok\nreadyz check failed\n", []string{"etcd"}},
+		{"several, far behind", head + strings.Repeat("[+]poststarthook/start-x ok\n", 40) + "[-]a failed: x\n[-]poststarthook/b failed: reason withheld\n", []string{"a", "poststarthook/b"}},
+		{"more than are told", strings.Repeat("[-]a failed: x\n", 9), []string{"a", "a", "a", "a", "a"}},
+		{"without a reason", "[-]etcd failed", []string{"etcd"}},
+		{"without a name", "[-] failed: x\n[-]failed\n", nil},
+		{"within a line", "x [-]etcd failed: x", nil},
+		{"a name without end", "[-]" + strings.Repeat("x", 2*maxNameLength) + " failed", []string{strings.Repeat("x", maxNameLength) + "…"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			response := describe(&http.Response{StatusCode: http.StatusInternalServerError}, []byte(test.body), time.Time{}, strings.Clone)
+			if diff := cmp.Diff(test.want, response.FailedParts); diff != "" {
+				t.Errorf("the parts differ (-want +got):\n%s", diff)
+			}
+		})
+	}
+}

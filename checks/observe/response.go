@@ -9,8 +9,12 @@ import (
 	"github.com/kube-lifeline/lifeline/checks"
 )
 
-// bodyStart is how much is kept of a body that is not Kubernetes'.
-const bodyStart = 256
+const (
+	// bodyStart is how much is kept of a body that is not Kubernetes'.
+	bodyStart = 256
+	// maxFailedParts bounds those that are named of an API server that is not ready.
+	maxFailedParts = 5
+)
 
 // describe keeps what matters of a response.
 //
@@ -44,7 +48,8 @@ func describe(response *http.Response, body []byte, now time.Time, scrub func(st
 		Message  string   `json:"message"`
 	}
 	if err := json.Unmarshal(body, &object); err != nil {
-		told.BodyStart = clip(scrub(string(body)), bodyStart)
+		text := scrub(string(body))
+		told.BodyStart, told.FailedParts = clip(text, bodyStart), failedParts(text)
 		return told
 	}
 	told.Kind = clip(scrub(object.Kind), maxNameLength)
@@ -52,6 +57,19 @@ func describe(response *http.Response, body []byte, now time.Time, scrub func(st
 	told.StatusReason = clip(scrub(object.Reason), maxNameLength)
 	told.StatusMessage = clip(scrub(object.Message), maxMessage)
 	return told
+}
+
+// failedParts are those with a minus in what /readyz and its like answer where a part
+// fails (apiserver pkg/server/healthz).
+func failedParts(body string) (failed []string) {
+	for line := range strings.Lines(body) {
+		rest, minus := strings.CutPrefix(line, "[-]")
+		name, _, named := strings.Cut(rest, " failed")
+		if minus && named && name != "" && len(failed) < maxFailedParts {
+			failed = append(failed, clip(name, maxNameLength))
+		}
+	}
+	return failed
 }
 
 func scrubAll(texts []string, scrub func(string) string) []string {

@@ -25,13 +25,7 @@ func supportBundle(ctx context.Context, t *testing.T, s suite, p cluster.Pod) {
 	}
 	s.holdsNoToken(ctx, t, p, bundle)
 
-	folder := t.TempDir()
-	binary, file := filepath.Join(folder, "lifeline"), filepath.Join(folder, "facts.json")
-	build := exec.CommandContext(ctx, "go", "build", "-o", binary, "./agent")
-	build.Dir = s.root
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build the agent: %s\n%s", err, out)
-	}
+	binary, file := s.buildAgent(ctx, t), filepath.Join(t.TempDir(), "facts.json")
 	if err := os.WriteFile(file, []byte(bundle), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -50,6 +44,18 @@ func supportBundle(ctx context.Context, t *testing.T, s suite, p cluster.Pod) {
 	if diff := cmp.Diff(here.verdicts(), elsewhere.verdicts()); diff != "" || here.Pod != elsewhere.Pod {
 		t.Errorf("checks in the pod and elsewhere, of %+v and %+v (-here +elsewhere):\n%s", here.Pod, elsewhere.Pod, diff)
 	}
+}
+
+// buildAgent builds it for this machine.
+func (s suite) buildAgent(ctx context.Context, t *testing.T) (binary string) {
+	t.Helper()
+	binary = filepath.Join(t.TempDir(), "lifeline")
+	build := exec.CommandContext(ctx, "go", "build", "-o", binary, "./agent")
+	build.Dir = s.root
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build the agent: %s\n%s", err, out)
+	}
+	return binary
 }
 
 // holdsNoToken looks for the pod's token, and for each of its parts.

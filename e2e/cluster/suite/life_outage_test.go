@@ -4,6 +4,7 @@ package suite_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -78,6 +79,30 @@ func outages(ctx context.Context, t *testing.T, s suite, p cluster.Pod) {
 			}
 		})
 	}
+}
+
+// waitsForEtcd looks once, with the default time limit, while etcd is frozen: for less
+// time than the control plane's leases last.
+func waitsForEtcd(ctx context.Context, t *testing.T, s suite, p cluster.Pod) {
+	s.needsOwn(t, "freeze etcd")
+	binary := s.buildAgent(ctx, t)
+	container, err := s.Container(ctx, p.Namespace, p.Name, "lifeline")
+	if err != nil {
+		t.Fatal(err)
+	}
+	thaw := frozenEtcd(ctx, t, s, p)
+	out, err := container.Run(ctx, "env", "LIFELINE_TIMEOUT=5s", "LIFELINE_INTERVAL=15s", binary, "check", "-o", "json")
+	if err := errors.Join(err, thaw(context.WithoutCancel(ctx))); err != nil {
+		t.Fatal(err)
+	}
+	var told report
+	if err := json.Unmarshal(out.Out, &told); err != nil {
+		t.Fatalf("read the report: %s\n%s%s", err, out.Out, out.Complaint)
+	}
+	if told.first() != "api-server-not-ready" || told.Status != "warn" || !strings.Contains(told.summary(), "etcd") {
+		t.Errorf("the report is %s: %s, want a warning that names etcd", told.Status, told.summary())
+	}
+	within(ctx, t, turn, p, isHealthy)
 }
 
 // turns waits for a report that fails, which it times, and then for one with the

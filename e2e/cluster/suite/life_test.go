@@ -38,6 +38,7 @@ func life(ctx context.Context, t *testing.T, s suite) {
 	t.Run("the agent ends when its pod does", func(t *testing.T) { ends(ctx, t, s, namespace) })
 	t.Run("a rolling update of CoreDNS leaves the API in reach", func(t *testing.T) { rolledDNS(ctx, t, s, p) })
 	t.Run("kubelet takes a pod out of service whose own way is broken", func(t *testing.T) { brokenWay(ctx, t, s, p) })
+	t.Run("an API server that answers and waits for etcd is told", func(t *testing.T) { waitsForEtcd(ctx, t, s, p) })
 	// After it the components take their time to come back to the API server.
 	t.Run("an outage turns the verdict and restarts nothing", func(t *testing.T) { outages(ctx, t, s, p) })
 	t.Run("a token of ten minutes", func(t *testing.T) { rotation(ctx, t, s, namespace) })
