@@ -49,14 +49,15 @@ func diagnose(facts *checks.Facts, verdicts map[checks.Name]verdict, report *che
 func ruledBy(rules []rule, findings []checks.Finding, facts *checks.Facts, named func(problem) checks.Finding) (told []checks.Finding) {
 	defer func() {
 		if value := recover(); value != nil {
-			told = append(findings, named(brokenRules(fmt.Sprint(value))))
+			told = append(findings, named(panickedIn("the rules across links", checks.Recovered(value))))
 		}
 	}()
-	return applyRules(rules, slices.Clone(findings), facts, named)
+	return withReadiness(withEstablished(applyRules(rules, slices.Clone(findings), facts, named), facts), facts)
 }
 
-func brokenRules(value string) problem {
-	return warning(checks.CheckPanicked, fmt.Sprintf("Lifeline's own code failed in the rules across links: %s.", value), "a diagnosis", "a panic")
+// panickedIn is what is told where the code for something panicked.
+func panickedIn(what string, failed checks.Panic) problem {
+	return warning(checks.CheckPanicked, fmt.Sprintf("Lifeline's own code failed in %s: %s.", what, failed), "a report that is whole", "a panic")
 }
 
 // merge adds a finding, to the one of its reason where another check has it too.

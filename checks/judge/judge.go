@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/kube-lifeline/lifeline/checks"
+	"github.com/kube-lifeline/lifeline/checks/catalogue"
 )
 
 // Judge makes the report of one round. previous is the report of the round
@@ -45,9 +46,20 @@ func Judge(facts *checks.Facts, previous *checks.Report) *checks.Report {
 	report.Diagnosis = diagnose(facts, verdicts, report)
 	report.Access = []checks.Access{}
 	if !unanswerable(verdicts[checks.API], facts) {
-		report.Access = judgeAccess(facts)
+		tellAccess(report, facts, judgeAccess)
 	}
 	return report
+}
+
+// tellAccess adds how the ways of applications fare. Where the code for that panics
+// there are none in the report, and a finding that says so.
+func tellAccess(report *checks.Report, facts *checks.Facts, judged func(*checks.Facts) []checks.Access) {
+	defer func() {
+		if value := recover(); value != nil {
+			report.Diagnosis = append(report.Diagnosis, explain(panickedIn("the ways of applications", checks.Recovered(value)), catalogue.Open(namesOf(facts, report.Pod))))
+		}
+	}()
+	report.Access = judged(facts)
 }
 
 // withKubectlProxy tells whether one is configured, which is no check where it
@@ -157,7 +169,7 @@ func waitFor(name checks.Name, sentence string, details any) verdict {
 func verdictOn(name checks.Name, facts *checks.Facts) (v verdict) {
 	defer func() {
 		if value := recover(); value != nil {
-			v = panicked(name, fmt.Sprint(value))
+			v = panicked(name, checks.Recovered(value).String())
 		}
 	}()
 	if value, ok := facts.Panics[observedWith(name)]; ok {

@@ -2,7 +2,6 @@ package observe
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/kube-lifeline/lifeline/checks"
@@ -38,9 +37,7 @@ func (o *Observer) deep(ctx context.Context, facts *checks.Facts, asksAPI bool) 
 	defer cancel()
 	// Of its own, since that of the rounds is in use.
 	r.memory = &memory{}
-	r.facts.Environment = r.environment()
-	r.facts.Token = r.serviceAccountToken()
-	r.facts.CA = r.authorities()
+	r.read()
 	deep := &checks.DeepFacts{Time: r.facts.Time, StepSeconds: r.step().Seconds(), Panics: make(map[string]string)}
 	start, waiting := time.Now(), waitForProcessor()
 	probe := func(name string, look func()) func() {
@@ -49,7 +46,7 @@ func (o *Observer) deep(ctx context.Context, facts *checks.Facts, asksAPI bool) 
 				if value := recover(); value != nil {
 					r.mu.Lock()
 					defer r.mu.Unlock()
-					deep.Panics[name] = clip(fmt.Sprint(value), maxMessage)
+					deep.Panics[name] = clip(checks.Recovered(value).String(), maxMessage)
 				}
 			}()
 			look()

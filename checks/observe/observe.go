@@ -10,7 +10,6 @@ package observe
 import (
 	"context"
 	"crypto/x509"
-	"fmt"
 	"net"
 	"slices"
 	"sync"
@@ -166,12 +165,7 @@ type round struct {
 }
 
 func (r *round) run(ctx context.Context) {
-	// The API probe needs what these three read, so they come first even
-	// where their own check is left out.
-	r.observe(checks.Environment, func() { r.facts.Environment = r.environment() })
-	r.observe(checks.Token, func() { r.facts.Token = r.serviceAccountToken() })
-	r.observe(checks.CA, func() { r.facts.CA = r.authorities() })
-
+	r.read()
 	named := make(chan struct{})
 	together(func() {
 		defer close(named)
@@ -191,6 +185,14 @@ func (r *round) run(ctx context.Context) {
 	r.observe(checks.Token, r.noticeRotation)
 }
 
+// read is what costs no packet. The API probe needs it, so it comes first even where
+// the checks of its parts are left out.
+func (r *round) read() {
+	r.observe(checks.Environment, func() { r.facts.Environment = r.environment() })
+	r.observe(checks.Token, func() { r.facts.Token = r.serviceAccountToken() })
+	r.observe(checks.CA, func() { r.facts.CA = r.authorities() })
+}
+
 func (r *round) wants(name checks.Name) bool { return !slices.Contains(r.skip, name) }
 
 // observe keeps a failing of one check's code from reaching the others.
@@ -199,7 +201,7 @@ func (r *round) observe(name checks.Name, look func()) {
 		if value := recover(); value != nil {
 			r.mu.Lock()
 			defer r.mu.Unlock()
-			r.facts.Panics[name] = clip(fmt.Sprint(value), maxMessage)
+			r.facts.Panics[name] = clip(checks.Recovered(value).String(), maxMessage)
 		}
 	}()
 	look()
@@ -210,12 +212,12 @@ func (r *round) observe(name checks.Name, look func()) {
 // of its own it would end the process.
 func together(functions ...func()) {
 	var running sync.WaitGroup
-	panics := make(chan any, len(functions))
+	panics := make(chan checks.Panic, len(functions))
 	for _, function := range functions {
 		running.Go(func() {
 			defer func() {
 				if value := recover(); value != nil {
-					panics <- value
+					panics <- checks.Recovered(value)
 				}
 			}()
 			function()
