@@ -1,7 +1,9 @@
 package rounds
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -15,9 +17,12 @@ const (
 	// fails stays the same, and the most by which a fleet spreads them; and for how
 	// long an episode can use what probes saw in an earlier one.
 	deepEvery = 5 * time.Minute
-	// burst is how many runs there are at most within burstIntervals intervals, so
-	// that a state that comes and goes does not become a load on the API server.
+	// burst is how many runs there are at most for one symptom within burstIntervals
+	// intervals, so that a state that comes and goes does not become a load on the API
+	// server; and ceiling how many for all symptoms, of those that ask it and of those
+	// that do not.
 	burst          = 3
+	ceiling        = 6
 	burstIntervals = 20
 	// promptIntervals are those at the start of an episode in which the probes are
 	// made at once, since its symptom may still be the first of several.
@@ -43,26 +48,41 @@ type episode struct {
 
 	// symptom is what is wrong now, and probedFor the one that the latest probes
 	// of this episode were begun for; each is empty where there is none.
-	symptom, probedFor string
-	// began is when something began to be wrong, and changed when the symptom did.
+	symptom, probedFor symptom
+	// status is how grave the symptom is. began is when something began to be wrong,
+	// or to be as grave, and changed when the symptom did.
+	status         checks.Status
 	began, changed time.Time
 	// deep are what probes saw of the symptom shown. They outlive their episode,
 	// since what comes and goes may be gone by the time that a round could use
 	// them, and serve the next one of the same link.
 	deep    *checks.DeepFacts
-	shown   string
+	shown   symptom
 	shownAt time.Time
+	// proxied is what probes saw last of a proxy on the way, and nothing else, since
+	// no other symptom changes that; nil where there was none.
+	proxied *checks.DeepFacts
 	// probed has what probes saw that have ended since, running the symptom that
 	// they were begun for.
 	probed  chan *checks.DeepFacts
 	probing sync.WaitGroup
-	running string
-	// begun is when the latest runs were begun, the last one last.
-	begun []time.Time
+	running symptom
+	// begun are the runs of the latest burstIntervals intervals, the last one last, and
+	// latest is when the last of all was begun.
+	begun  []run
+	latest time.Time
 	// settled tells that the present symptom has had its run for having lasted, and
 	// settledAt when the latest such run was.
 	settled   bool
 	settledAt time.Time
+}
+
+// run is one of the deep probes.
+type run struct {
+	at      time.Time
+	symptom symptom
+	// spares tells that it asked nothing of the API server.
+	spares bool
 }
 
 func newEpisode(observer Observer, interval time.Duration, identity string) *episode {
@@ -75,6 +95,10 @@ func newEpisode(observer Observer, interval time.Duration, identity string) *epi
 // took keeps what probes saw, unless their symptom was gone meanwhile and others
 // saw it.
 func (e *episode) took(deep *checks.DeepFacts) {
+	e.proxied = nil
+	if deep != nil && deep.Proxy != nil {
+		e.proxied = &checks.DeepFacts{Time: deep.Time, StepSeconds: deep.StepSeconds, Proxy: deep.Proxy}
+	}
 	if e.symptom == e.running || e.recall(e.running) == nil {
 		e.deep, e.shown, e.shownAt = deep, e.running, time.Now()
 	}
@@ -82,9 +106,9 @@ func (e *episode) took(deep *checks.DeepFacts) {
 }
 
 // recall is what probes saw of a symptom; nil where none did of late.
-func (e *episode) recall(symptom string) *checks.DeepFacts {
+func (e *episode) recall(symptom symptom) *checks.DeepFacts {
 	switch {
-	case e.deep == nil || symptom == "" || linkOf(symptom) != linkOf(e.shown):
+	case e.deep == nil || symptom == "" || !e.shown.tellsOf(symptom):
 		return nil
 	case (symptom != e.shown || symptom != e.symptom) && time.Since(e.shownAt) > deepEvery:
 		return nil
@@ -93,28 +117,31 @@ func (e *episode) recall(symptom string) *checks.DeepFacts {
 	}
 }
 
+// known is what a round with a symptom can use of what probes saw before; nil where that
+// is nothing.
+func (e *episode) known(symptom symptom) *checks.DeepFacts {
+	return cmp.Or(e.recall(symptom), e.proxied)
+}
+
 // goOn begins, goes on with or ends the episode by what a round showed. Probes
 // run beside the rounds, until ctx ends at the latest.
-func (e *episode) goOn(ctx context.Context, facts *checks.Facts, symptom string, report *checks.Report) {
+func (e *episode) goOn(ctx context.Context, facts *checks.Facts, symptom symptom, report *checks.Report) {
 	if symptom != e.symptom {
 		e.changed = time.Now()
 	}
-	if e.symptom == "" {
+	if e.symptom == "" || report.Status.Severity() > e.status.Severity() {
 		e.began = e.changed
 	}
-	e.symptom = symptom
+	e.symptom, e.status = symptom, report.Status
 	if symptom == "" {
 		e.probedFor = ""
 		return
 	}
-	probe := e.observer.Deep
 	// A warning has had what is asked of the API server.
 	repeats := report.Status != checks.Fail && symptom == e.probedFor
-	if answers(report) || repeats {
-		probe = e.observer.DeepDNS
-	}
+	next := run{at: time.Now(), symptom: symptom, spares: answers(report) || repeats}
 	switch {
-	case e.running != "":
+	case e.running != "" || !e.isWithinBurst(next):
 		return
 	case e.isDue(report.Status == checks.Fail || goesByProxy(report)):
 		e.settled = e.settled && symptom == e.probedFor
@@ -124,21 +151,36 @@ func (e *episode) goOn(ctx context.Context, facts *checks.Facts, symptom string,
 		return
 	}
 	e.running, e.probedFor = symptom, symptom
-	e.begun = append(e.begun, time.Now())
-	e.begun = e.begun[max(0, len(e.begun)-burst):]
+	e.begun, e.latest = append(e.begun, next), next.at
+	probe := e.observer.Deep
+	if next.spares {
+		probe = e.observer.DeepDNS
+	}
 	e.probing.Go(func() { e.probed <- probe(ctx, facts) })
+}
+
+// isWithinBurst tells that there were not too many runs like the next one of late.
+func (e *episode) isWithinBurst(next run) bool {
+	e.begun = slices.DeleteFunc(e.begun, func(before run) bool { return next.at.Sub(before.at) >= burstIntervals*e.interval })
+	same, alike := 0, 0
+	for _, before := range e.begun {
+		if before.symptom == next.symptom {
+			same++
+		}
+		if before.spares == next.spares {
+			alike++
+		}
+	}
+	return same < burst && alike < ceiling
 }
 
 // isDue tells that the symptom is another one, or that it has lasted since the latest
 // probes where they are to be made again and again.
 func (e *episode) isDue(again bool) bool {
-	if len(e.begun) == burst && time.Since(e.begun[0]) < burstIntervals*e.interval {
-		return false
-	}
 	if e.symptom != e.probedFor {
 		return time.Since(e.changed) >= e.putOff(e.changed.Sub(e.began)-promptIntervals*e.interval)
 	}
-	return again && time.Since(e.begun[len(e.begun)-1]) >= deepEvery+e.putOff(deepEvery)
+	return again && time.Since(e.latest) >= deepEvery+e.putOff(deepEvery)
 }
 
 // putOff is this agent's share of a time, in which a fleet's probes are spread.
@@ -148,7 +190,7 @@ func (e *episode) putOff(within time.Duration) time.Duration {
 
 // hasSettled tells that the symptom has lasted since probes were made for it.
 func (e *episode) hasSettled() bool {
-	lasted := e.symptom == e.probedFor && time.Since(e.begun[len(e.begun)-1]) >= 2*e.interval
+	lasted := e.symptom == e.probedFor && time.Since(e.latest) >= 2*e.interval
 	return lasted && !e.settled && time.Since(e.settledAt) >= burstIntervals*e.interval
 }
 
@@ -170,25 +212,39 @@ func goesByProxy(report *checks.Report) bool {
 		slices.ContainsFunc(result.Others, func(other checks.Problem) bool { return other.Reason == checks.EnvHTTPProxyInterceptsAPI })
 }
 
-// symptom is what the gravest of the checks say, before the deep probes have made
-// a cause of it; it is empty where nothing is wrong.
-func symptom(report *checks.Report) string {
+// symptom is what the gravest of the checks say, before the deep probes have made a
+// cause of it: a line of name and reason for each. It is empty where nothing is wrong.
+type symptom string
+
+func symptomOf(report *checks.Report) symptom {
+	var lines []string
 	for _, result := range report.Checks {
 		if result.Status == report.Status && result.Status.Severity() > 0 {
-			return string(result.Name) + " " + string(result.Reason)
+			lines = append(lines, fmt.Sprintf("%s %s", result.Name, result.Reason))
 		}
 	}
-	return ""
+	return symptom(strings.Join(lines, "\n"))
 }
 
-// linkOf is the check that a symptom is of. Those of tls and api are seen in one
+// links are the checks that a symptom is of. Those of tls and api are seen in one
 // exchange, which fails now here and now there.
-func linkOf(symptom string) string {
-	name, _, _ := strings.Cut(symptom, " ")
-	if name == string(checks.TLS) {
-		return string(checks.API)
+func (s symptom) links() (links []checks.Name) {
+	for line := range strings.Lines(string(s)) {
+		name, _, _ := strings.Cut(line, " ")
+		if name == string(checks.TLS) {
+			name = string(checks.API)
+		}
+		links = append(links, checks.Name(name))
 	}
-	return name
+	return links
+}
+
+// tellsOf tells that what probes saw of a symptom is of use for another: one of the
+// same link, and of no other but the nameservers', which are asked in every case.
+func (s symptom) tellsOf(another symptom) bool {
+	own, others := s.links(), another.links()
+	shares := slices.ContainsFunc(others, func(link checks.Name) bool { return slices.Contains(own, link) })
+	return shares && !slices.ContainsFunc(others, func(link checks.Name) bool { return link != checks.DNS && !slices.Contains(own, link) })
 }
 
 // wait returns when no probe runs any more.

@@ -121,7 +121,7 @@ func TestWhatDeepProbesSawServesTheNextEpisodeOfTheSameSymptomForAWhile(t *testi
 		e := newEpisode(&staged{start: time.Now(), status: func(time.Duration) checks.Status { return checks.OK }}, time.Second, "web-0")
 		defer e.wait()
 		failing := &checks.Report{Status: checks.Fail, Checks: []checks.Result{{Name: checks.API, Status: checks.Fail}}}
-		round := func(symptom string) *checks.DeepFacts {
+		round := func(symptom symptom) *checks.DeepFacts {
 			known := e.recall(symptom)
 			e.goOn(t.Context(), &checks.Facts{}, symptom, failing)
 			return known
@@ -189,7 +189,7 @@ func TestProbesForWhatLastsAreSpreadOverAFleet(t *testing.T) {
 					e.share = share
 					e.goOn(t.Context(), &checks.Facts{}, "api tcp-refused", failing)
 					e.took(<-e.probed)
-					symptom := "api tcp-refused"
+					symptom := symptom("api tcp-refused")
 					time.Sleep(test.after)
 					if test.another {
 						symptom = "api http-500"
@@ -245,4 +245,123 @@ func TestWhatDeepProbesSawIsKnownAsLongAsTheirEpisodeLasts(t *testing.T) {
 			t.Error("a warning that lasts has lost what the probes saw")
 		}
 	})
+}
+
+func TestWhatProbesSawOfAProxyOutlivesTheirSymptom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEpisode(&staged{start: time.Now()}, time.Second, "web-0")
+		seen := &checks.DeepFacts{Time: time.Now(), DNS: &checks.DeepDNSFacts{}, Proxy: &checks.DeepProxyFacts{Proxy: "http://10.1.1.1:3128"}}
+		e.running = "environment env-http-proxy-intercepts-api"
+		e.took(seen)
+		want := &checks.DeepFacts{Time: seen.Time, Proxy: seen.Proxy}
+		if diff := cmp.Diff(want, e.known("dns dns-timeout")); diff != "" {
+			t.Errorf("what is known as another link fails (-want +got):\n%s", diff)
+		}
+		e.took(&checks.DeepFacts{Time: time.Now()})
+		if got := e.known("dns dns-timeout"); got != nil {
+			t.Errorf("got %+v after probes that met no proxy, want nothing", got)
+		}
+	})
+}
+
+func TestProbesAreMadeForEachOfSeveralFaultsInARow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		observer := &staged{start: time.Now()}
+		e := newEpisode(observer, 15*time.Second, "web-0")
+		defer e.wait()
+		report := func(status checks.Status) *checks.Report {
+			return &checks.Report{Status: status, Checks: []checks.Result{{Name: checks.API, Status: status}}}
+		}
+		for _, symptom := range []symptom{"api tcp-timeout", "api tls-handshake-timeout", "api http-500-internal", "api tcp-refused", "api http-401-unattributed"} {
+			e.goOn(t.Context(), &checks.Facts{}, symptom, report(checks.Fail))
+			e.took(<-e.probed)
+			time.Sleep(15 * time.Second)
+			e.goOn(t.Context(), &checks.Facts{}, "", report(checks.OK))
+			time.Sleep(15 * time.Second)
+		}
+		if got := len(observer.probed); got != 5 {
+			t.Errorf("five faults within %s were probed %d times, want once each", time.Since(observer.start), got)
+		}
+	})
+}
+
+func TestSymptomsThatNeverStayAreProbedSeldom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const interval = 15 * time.Second
+		observer := &staged{start: time.Now()}
+		e := newEpisode(observer, interval, "web-0")
+		defer e.wait()
+		failing := &checks.Report{Status: checks.Fail, Checks: []checks.Result{{Name: checks.API, Status: checks.Fail}}}
+		for round := range burstIntervals {
+			e.goOn(t.Context(), &checks.Facts{}, symptom("api "+string(rune('a'+round))), failing)
+			if e.running != "" {
+				e.took(<-e.probed)
+			}
+			e.goOn(t.Context(), &checks.Facts{}, "", &checks.Report{Status: checks.OK})
+			time.Sleep(interval - time.Second)
+		}
+		if got := len(observer.probed); got != ceiling {
+			t.Errorf("%d symptoms in %s were probed %d times, want %d", burstIntervals, time.Since(observer.start), got, ceiling)
+		}
+	})
+}
+
+// TestAnOutageAfterALongWarningIsProbedAtOnce has the last agent of a fleet, which would
+// wait for the longest.
+func TestAnOutageAfterALongWarningIsProbedAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		observer := &staged{start: time.Now()}
+		e := newEpisode(observer, 15*time.Second, "")
+		e.share = 0.999
+		defer e.wait()
+		warned := &checks.Report{Status: checks.Warn, Checks: []checks.Result{{Name: checks.Token, Status: checks.Warn}}}
+		e.goOn(t.Context(), &checks.Facts{}, "token token-subpath-frozen", warned)
+		e.took(<-e.probed)
+		time.Sleep(time.Hour)
+		failing := &checks.Report{Status: checks.Fail, Checks: []checks.Result{{Name: checks.API, Status: checks.Fail}}}
+		if e.goOn(t.Context(), &checks.Facts{}, "api tcp-timeout", failing); e.running == "" {
+			t.Fatal("no probes are made as the outage begins")
+		}
+		<-e.probed
+	})
+}
+
+func TestASymptomIsAllThatIsGravest(t *testing.T) {
+	result := func(name checks.Name, status checks.Status, reason checks.Reason) checks.Result {
+		return checks.Result{Name: name, Status: status, Reason: reason}
+	}
+	report := &checks.Report{Status: checks.Fail, Checks: []checks.Result{
+		result(checks.DNS, checks.Fail, checks.DNSTimeout), result(checks.Token, checks.Warn, checks.TokenSubPathFrozen),
+		result(checks.TLS, checks.Skip, checks.WaitsFor), result(checks.API, checks.Fail, checks.TCPTimeout),
+	}}
+	if got, want := symptomOf(report), symptom("dns dns-timeout\napi tcp-timeout"); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got := symptomOf(&checks.Report{Status: checks.OK, Checks: []checks.Result{result(checks.API, checks.OK, "")}}); got != "" {
+		t.Errorf("got %q of a pod that is well, want nothing", got)
+	}
+}
+
+func TestWhatProbesSawOfASymptomTellsOfOthersOfItsLinks(t *testing.T) {
+	const dns, api, tls, both = symptom("dns dns-timeout"), symptom("api tcp-timeout"), symptom("tls tls-handshake-timeout"), symptom("dns dns-timeout\napi tcp-timeout")
+	for _, test := range []struct {
+		shown, of symptom
+		want      bool
+	}{
+		{dns, dns, true},
+		{api, tls, true},
+		{tls, api, true},
+		{both, api, true},
+		{both, dns, true},
+		{api, both, true},
+		{dns, api, false},
+		{api, dns, false},
+		{dns, both, false},
+		{"token token-expired", api, false},
+		{api, "", false},
+	} {
+		if got := test.shown.tellsOf(test.of); got != test.want {
+			t.Errorf("%q tells of %q: got %t, want %t", test.shown, test.of, got, test.want)
+		}
+	}
 }

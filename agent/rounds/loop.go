@@ -80,8 +80,8 @@ func (l Loop) round(ctx context.Context, previous *checks.Report, probed *checks
 		return previous
 	}
 	report := judge.Judge(facts, previous)
-	symptom := symptom(report)
-	if facts.Deep = episode.recall(symptom); facts.Deep == nil {
+	symptom := symptomOf(report)
+	if facts.Deep = episode.known(symptom); facts.Deep == nil {
 		facts.Deep = probed
 	}
 	if facts.Deep != nil {
