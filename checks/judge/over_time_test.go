@@ -293,3 +293,39 @@ func TestRulesThatPanicLeaveTheFindingsOfTheChecks(t *testing.T) {
 		t.Errorf("got %+v, want the finding and the panic", got)
 	}
 }
+
+func TestWhatProbesSawBeforeAllWasWellAgainIsNotCertainOfWhatIsWrongNow(t *testing.T) {
+	resolved, unresolved := true, false
+	well := checks.PastRound{Time: noon.Add(-time.Minute), Stage: checks.StageDone, Status: 200, Resolved: &resolved}
+	with := func(change func(*checks.PastRound)) *checks.History {
+		round := well
+		change(&round)
+		return &checks.History{Rounds: 1, Lately: []checks.PastRound{round}}
+	}
+	for _, test := range []struct {
+		name    string
+		history *checks.History
+		want    checks.Certainty
+	}{
+		{"no round before", nil, checks.Certain},
+		{"a round that was well", with(func(*checks.PastRound) {}), checks.Likely},
+		{"a round that was well before they were made", with(func(r *checks.PastRound) { r.Time = noon.Add(-time.Hour) }), checks.Certain},
+		{"a round that had no answer", with(func(r *checks.PastRound) { r.Stage, r.Status = checks.StageTLS, 0 }), checks.Certain},
+		{"a round whose name did not resolve", with(func(r *checks.PastRound) { r.Resolved = &unresolved }), checks.Certain},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			facts := healthy(t)
+			handshakeFailure(checks.TimedOut, "i/o timeout")(facts)
+			deepened(func(d *checks.DeepFacts) {
+				d.Time = noon.Add(-2 * time.Minute)
+				d.Path.FullHello = &checks.Handshake{Connected: true, Failure: &checks.Failure{Kind: checks.TimedOut}}
+				d.Path.Clamped = &checks.Handshake{Connected: true, Done: true}
+			})(facts)
+			facts.History = test.history
+			cause := Judge(facts, nil).Diagnosis[0]
+			if cause.Reason != checks.TLSTimeoutMTUBlackHole || cause.Certainty != test.want {
+				t.Errorf("got %s %s first, want %s %s", cause.Certainty, cause.Reason, test.want, checks.TLSTimeoutMTUBlackHole)
+			}
+		})
+	}
+}

@@ -2,6 +2,7 @@ package judge
 
 import (
 	"slices"
+	"time"
 
 	"github.com/kube-lifeline/lifeline/checks"
 )
@@ -47,9 +48,38 @@ func applyRules(rules []rule, findings []checks.Finding, facts *checks.Facts, na
 		if len(evidence) == 0 {
 			continue
 		}
+		rule.certainty = rule.certaintyOf(facts)
 		findings = rule.apply(findings, evidence, named)
 	}
 	return findings
+}
+
+// certaintyOf lessens that of a rule which rests on deep probes where all was well
+// after they were begun: what is wrong now looks like what they met, and may be another
+// thing.
+func (r rule) certaintyOf(facts *checks.Facts) checks.Certainty {
+	if r.certainty == checks.Certain && facts.Deep != nil && wasWellSince(facts, facts.Deep.Time) && r.restsOnDeep(facts) {
+		return checks.Likely
+	}
+	return r.certainty
+}
+
+// restsOnDeep tells of a rule that holds whether it does not without the deep probes.
+func (r rule) restsOnDeep(facts *checks.Facts) bool {
+	without := *facts
+	without.Deep = nil
+	return len(r.evidence(&without)) == 0
+}
+
+// wasWellSince tells that a round since a moment met nothing wrong between the name and
+// the answer.
+func wasWellSince(facts *checks.Facts, since time.Time) bool {
+	if facts.History == nil {
+		return false
+	}
+	return slices.ContainsFunc(facts.History.Lately, func(round checks.PastRound) bool {
+		return round.Time.After(since) && round.Stage == checks.StageDone && round.Status == 200 && (round.Resolved == nil || *round.Resolved)
+	})
 }
 
 func (r rule) apply(findings []checks.Finding, evidence []string, named func(problem) checks.Finding) []checks.Finding {
