@@ -26,8 +26,12 @@ func diagnose(facts *checks.Facts, verdicts map[checks.Name]verdict, report *che
 	}
 	known := catalogue.Open(namesOf(facts, report.Pod))
 	explain := func(p problem) checks.Finding { return explain(p, known) }
+	var hidden []checks.Reason
 	for _, name := range byReach() {
 		for i, problem := range verdicts[name].ranked() {
+			if problem.hides != "" {
+				hidden = append(hidden, problem.hides)
+			}
 			finding := explain(problem)
 			if i == 0 && problem.Status == checks.Fail {
 				finding.Evidence = append(finding.Evidence, comingAndGoing(name, facts)...)
@@ -41,11 +45,11 @@ func diagnose(facts *checks.Facts, verdicts map[checks.Name]verdict, report *che
 	slices.SortStableFunc(findings, func(a, b checks.Finding) int {
 		return cmp.Compare(b.Severity.Severity(), a.Severity.Severity())
 	})
-	return withReadiness(withEstablished(ruledBy(rules(), findings, facts, explain), facts), facts)
+	return ruledBy(throughStarvation(rules(), hidden, facts), findings, facts, explain)
 }
 
-// ruledBy applies rules. Where one panics the findings of the checks stand as
-// they are.
+// ruledBy applies rules, and adds what else there is to say of the first finding.
+// Where any of that panics the findings of the checks stand as they are.
 func ruledBy(rules []rule, findings []checks.Finding, facts *checks.Facts, named func(problem) checks.Finding) (told []checks.Finding) {
 	defer func() {
 		if value := recover(); value != nil {

@@ -91,6 +91,8 @@ type problem struct {
 	// came, turns is how often the process has to get a processor for it to come.
 	waited, enough float64
 	turns          int
+	// hides is the reason of the problem that this one stands in the place of.
+	hides checks.Reason
 }
 
 func failing(reason checks.Reason, message, expected, found string) problem {
@@ -119,6 +121,11 @@ func (p problem) byClock(facts *checks.Facts) problem {
 		return p
 	}
 	return p.likely()
+}
+
+func (p problem) hiding(reason checks.Reason) problem {
+	p.hides = reason
+	return p
 }
 
 // slow marks a problem of something that came after longer than enough.

@@ -79,6 +79,30 @@ func (p problem) isOfTime(starved float64, process checks.ProcessFacts) bool {
 	return allowed != nil && allowed.Limit > 0 && p.waited*allowed.Limit < enoughProcessor
 }
 
+// throughStarvation has rules name their causes in the place of the agent's own want of
+// a processor too, where that hides what they refine and the deep probes, which had
+// one, saw the cause in the same episode.
+func throughStarvation(rules []rule, hidden []checks.Reason, facts *checks.Facts) []rule {
+	if len(hidden) == 0 || facts.Deep == nil || wasWellSince(facts, facts.Deep.Time) {
+		return rules
+	}
+	seeing := slices.Clone(rules)
+	for i, r := range seeing {
+		if r.moves || !slices.ContainsFunc(hidden, func(reason checks.Reason) bool { return slices.Contains(r.refines, reason) }) {
+			continue
+		}
+		seeing[i].refines = append(slices.Clone(r.refines), checks.AgentStarved)
+		seeing[i].evidence = func(facts *checks.Facts) []string {
+			evidence := r.evidence(facts)
+			if len(evidence) == 0 || !r.restsOnDeep(facts) {
+				return nil
+			}
+			return evidence
+		}
+	}
+	return seeing
+}
+
 func starvation(facts *checks.Facts, instead problem) problem {
 	process := facts.Process
 	message := fmt.Sprintf("Of the %s that the round took, this process waited %s for a processor, so what took long in it says nothing of the network.",
@@ -87,7 +111,7 @@ func starvation(facts *checks.Facts, instead problem) problem {
 		message += fmt.Sprintf(" Its container may use %.3g processors, and was stopped for it in %d of %d periods since it started.",
 			processor.Limit, processor.Throttled, processor.Periods)
 	}
-	return warning(checks.AgentStarved, message, instead.Expected, "a wait of "+seconds(process.WaitedSeconds)+" for a processor").likely()
+	return warning(checks.AgentStarved, message, instead.Expected, "a wait of "+seconds(process.WaitedSeconds)+" for a processor").likely().hiding(instead.Reason)
 }
 
 // unanswerable tells that the agent's own want of a processor kept the API server

@@ -3,6 +3,7 @@ package judge
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/kube-lifeline/lifeline/checks"
 )
@@ -109,5 +110,36 @@ func TestDeepProbesOfAStarvedAgentTellNothing(t *testing.T) {
 		if got := Judge(facts, nil).Diagnosis[0].Reason; got != reason {
 			t.Errorf("with %v s of waiting got %s, want %s", waited, got, reason)
 		}
+	}
+}
+
+// TestACauseThatDeepProbesSawIsToldInAStarvedRoundToo has the nameserver be silent to a
+// round that got no processor, and to deep probes that had one.
+func TestACauseThatDeepProbesSawIsToldInAStarvedRoundToo(t *testing.T) {
+	silentRound := both(unresolved(broken(checks.TimedOut)), func(f *checks.Facts) { f.DNS.Lookup.Seconds, f.DNS.Lookup.Queries[0].Seconds = 5, 2.5 }, starved(4, 5.1))
+	silentProbes := nameservers(checks.NameserverFacts{Address: dnsAddress, UDP: silence(), TCP: silence()})
+	resolved := true
+	well := &checks.History{Rounds: 1, Lately: []checks.PastRound{{Time: noon.Add(time.Second), Stage: checks.StageDone, Status: 200, Resolved: &resolved}}}
+	for _, test := range []struct {
+		name   string
+		change func(*checks.Facts)
+		want   checks.Reason
+	}{
+		{"deep probes that saw it", both(silentRound, silentProbes), checks.DNSEgressPolicyBlocks53},
+		{"deep probes that had no processor either", both(silentRound, silentProbes, func(f *checks.Facts) {
+			f.Deep.Seconds, f.Deep.StepSeconds, f.Deep.WaitedSeconds, f.Deep.LongestWaitSeconds = 10, 2, 8, 8
+		}), checks.AgentStarved},
+		{"deep probes before a round that was well", both(silentRound, silentProbes, func(f *checks.Facts) { f.History = well }), checks.AgentStarved},
+		{"deep probes that were answered", both(silentRound, nameservers(checks.NameserverFacts{Address: dnsAddress, UDP: answer("10.96.0.1"), TCP: answer("10.96.0.1")})), checks.AgentStarved},
+		{"no deep probes", silentRound, checks.AgentStarved},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			facts := healthy(t)
+			test.change(facts)
+			report := Judge(facts, nil)
+			if got := report.Diagnosis[0]; got.Reason != test.want || got.Certainty != checks.Likely || got.Severity != checks.Warn {
+				t.Errorf("got %s %s %s first, want a likely warning %s", got.Certainty, got.Severity, got.Reason, test.want)
+			}
+		})
 	}
 }
