@@ -47,7 +47,7 @@ func (d detour) way(direct way) way {
 			return false, false, ""
 		}
 		known, works, why = direct(facts)
-		return known, works, fmt.Sprintf("The API server is reached by the proxy %s at the moment. Without it: %s", d.proxy, why)
+		return known, works, fmt.Sprintf("The API server was reached by the proxy %s at %s. Without it: %s", d.proxy, moment(facts.Deep.Time), why)
 	}
 }
 

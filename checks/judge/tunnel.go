@@ -27,16 +27,20 @@ type passage struct {
 
 // throughProxy judges what the deep probes met. The zero passage is of a proxy that
 // was not tried, or not with the variables that there are now.
-func throughProxy(facts *checks.Facts) passage {
+func throughProxy(facts *checks.Facts) (found passage) {
 	proxy := probedProxy(facts)
 	switch {
 	case proxy == nil:
 		return passage{}
 	case proxy.Tunnel == nil:
-		return nowhere(proxy.Lookup, facts)
+		found = nowhere(proxy.Lookup, facts)
 	default:
-		return tunnelled(proxy, facts)
+		found = tunnelled(proxy, facts)
 	}
+	if found.told != "" {
+		found.told = fmt.Sprintf("It was tried at %s. %s", moment(facts.Deep.Time), found.told)
+	}
+	return found
 }
 
 func probedProxy(facts *checks.Facts) *checks.DeepProxyFacts {
@@ -127,7 +131,7 @@ func becameOf(tunnel *checks.Tunnel) string {
 		}
 		return opens + fmt.Sprintf("the TLS handshake over it failed: %s.", message)
 	case checks.StageDone:
-		return opens + "ca.crt proves the server at its end: it carries requests at the moment."
+		return opens + "ca.crt proves the server at its end: it carries requests."
 	default:
 		return ""
 	}
