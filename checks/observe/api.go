@@ -21,22 +21,23 @@ const maxHold = time.Minute
 // defaultPort is the port of the Service kubernetes in every cluster.
 const defaultPort = "443"
 
-// hold is a Retry-After that is still to be obeyed, and the attempt that was
-// answered with it.
+// hold is a Retry-After that is still to be obeyed, and the attempts of the round in
+// which one was answered with it.
 type hold struct {
-	until        time.Time
-	attempt      *checks.Attempt
-	certificates map[string][]byte
+	until               time.Time
+	serviceHost, byName *checks.Attempt
+	certificates        map[string][]byte
 }
 
 // api tries the API server as the environment gives it, and by name where the
 // name leads elsewhere or is all that its certificate proves. named is closed
-// once the lookups are done.
+// once the lookups are done. With them it takes two time limits at the most, and
+// makes no second request where less than half of one is left.
 func (r *round) api(ctx context.Context, named <-chan struct{}) *checks.APIFacts {
 	start := time.Now()
 	facts := &checks.APIFacts{}
 	if held := r.memory.hold; r.pod.Now().Before(held.until) {
-		facts.ServiceHost, facts.HeldUntil = held.attempt, held.until
+		facts.ServiceHost, facts.ByName, facts.HeldUntil = held.serviceHost, held.byName, held.until
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		maps.Copy(r.facts.Certificates, held.certificates)
@@ -49,32 +50,43 @@ func (r *round) api(ctx context.Context, named <-chan struct{}) *checks.APIFacts
 		<-named
 	}
 	if target, ok := r.hostTarget(host); ok {
-		facts.ServiceHost = r.attempt(ctx, target)
-		r.obey(facts.ServiceHost)
+		facts.ServiceHost = r.attempt(ctx, target, r.timeout)
 	}
 	<-named
-	if target, ok := r.nameTarget(facts.ServiceHost); ok {
-		facts.ByName = r.attempt(ctx, target)
-	} else if facts.ServiceHost != nil {
-		// At most two requests a round: by name or over what is kept.
-		facts.LongLived = r.keep(ctx, facts.ServiceHost.Last())
+	left := min(r.timeout, 2*r.timeout-time.Since(start))
+	if !asksToWait(facts.ServiceHost.Last().Response) && left >= r.timeout/2 {
+		r.askAgain(ctx, facts, left)
 	}
+	r.obey(facts)
 	facts.Seconds = time.Since(start).Seconds()
 	return facts
 }
 
+// askAgain makes a second request within a time limit: by name, or over the connection
+// that is kept.
+func (r *round) askAgain(ctx context.Context, facts *checks.APIFacts, limit time.Duration) {
+	if target, ok := r.nameTarget(facts.ServiceHost); ok {
+		facts.ByName = r.attempt(ctx, target, limit)
+	} else if facts.ServiceHost != nil {
+		facts.LongLived = r.keep(ctx, facts.ServiceHost.Last(), limit)
+	}
+}
+
 // obey remembers a Retry-After, and adds up to as much again: what a server has told
 // a whole fleet would else bring the whole fleet back at once.
-func (r *round) obey(attempt *checks.Attempt) {
-	response := attempt.Last().Response
-	if response == nil || response.RetryAfterSeconds <= 0 {
+func (r *round) obey(facts *checks.APIFacts) {
+	for _, attempt := range []*checks.Attempt{facts.ServiceHost, facts.ByName} {
+		response := attempt.Last().Response
+		if !asksToWait(response) {
+			continue
+		}
+		wait := min(time.Duration(response.RetryAfterSeconds*float64(time.Second)), maxHold)
+		r.memory.hold = hold{
+			until:       r.pod.Now().Add(wait + rand.N(wait)),
+			serviceHost: facts.ServiceHost, byName: facts.ByName, certificates: r.facts.Certificates,
+		}
 		return
 	}
-	if response.Status != http.StatusTooManyRequests && response.Status != http.StatusServiceUnavailable {
-		return
-	}
-	wait := min(time.Duration(response.RetryAfterSeconds*float64(time.Second)), maxHold)
-	r.memory.hold = hold{until: r.pod.Now().Add(wait + rand.N(wait)), attempt: attempt, certificates: r.facts.Certificates}
 }
 
 // target is where one attempt goes.

@@ -21,11 +21,11 @@ import (
 // maxHeader bounds a response head; a kube-apiserver's is below 2 KiB.
 const maxHeader = 64 << 10
 
-// attempt makes one round trip over a connection of its own, with one retry
-// where the first try failed in a way that passes.
-func (r *round) attempt(ctx context.Context, target target) *checks.Attempt {
+// attempt makes one round trip over a connection of its own within a time limit,
+// with one retry where the first try failed in a way that passes.
+func (r *round) attempt(ctx context.Context, target target, limit time.Duration) *checks.Attempt {
 	start := time.Now()
-	deadline := start.Add(r.timeout)
+	deadline := start.Add(limit)
 	attempt := &checks.Attempt{URL: clip(target.url(), maxMessage), Authenticated: r.sendableToken() != ""}
 
 	dialer := &dialer{dial: r.dial, target: target, deadline: deadline}
@@ -119,16 +119,23 @@ func (d *dialer) connect(ctx context.Context) (net.Conn, error) {
 	return conn, conn.SetDeadline(d.deadline)
 }
 
+// tryEach gives each address its share of the time that is left, as Go's clients do
+// (net.Dialer), so that one which is silent leaves some to those behind it.
 func (d *dialer) tryEach(ctx context.Context) (conn net.Conn, address netip.AddrPort, err error) {
-	ctx, cancel := context.WithDeadline(ctx, d.deadline)
-	defer cancel()
-	for _, ip := range d.target.addresses {
+	for i, ip := range d.target.addresses {
 		address = netip.AddrPortFrom(ip, d.target.port)
-		if conn, err = d.dial(ctx, tcp, address.String()); err == nil {
+		share := time.Until(d.deadline) / time.Duration(len(d.target.addresses)-i)
+		if conn, err = d.tryOne(ctx, address, share); err == nil {
 			return conn, address, nil
 		}
 	}
 	return nil, address, err
+}
+
+func (d *dialer) tryOne(ctx context.Context, address netip.AddrPort, limit time.Duration) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	return d.dial(ctx, tcp, address.String())
 }
 
 // tcp is what the kernel knows of the latest connection; nil where it is closed.

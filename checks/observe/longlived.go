@@ -60,14 +60,14 @@ type longLived struct {
 // one where there is none and the API server has just taken the token over a new
 // one. Turns go by the clock and are the pod's own, so that agents which start at
 // once, or are let in again at once, neither make nor ask at once.
-func (r *round) keep(ctx context.Context, pulse checks.Exchange) *checks.LongLivedFacts {
+func (r *round) keep(ctx context.Context, pulse checks.Exchange, limit time.Duration) *checks.LongLivedFacts {
 	kept := r.kept
 	if !kept.asking.TryLock() {
 		return kept.told()
 	}
 	defer kept.asking.Unlock()
 	// However many connections it takes.
-	ctx, cancel := context.WithTimeout(ctx, r.timeout)
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	where := target{host: r.serviceHost(), port: pulse.Address.Port(), addresses: []netip.Addr{pulse.Address.Addr()}}
 	if kept.conversation != nil && kept.target.url() != where.url() {

@@ -40,9 +40,9 @@ func TestAFleetDoesNotReturnAtOnceFromARetryAfter(t *testing.T) {
 		var returned [parts]int
 		for range agents {
 			r := &round{pod: checks.Pod{Now: func() time.Time { return now }}, memory: &memory{}, facts: &checks.Facts{}}
-			r.obey(&checks.Attempt{Exchanges: []checks.Exchange{{
+			r.obey(&checks.APIFacts{ServiceHost: &checks.Attempt{Exchanges: []checks.Exchange{{
 				Response: &checks.Response{Status: http.StatusTooManyRequests, RetryAfterSeconds: asked},
-			}}})
+			}}}})
 			later := r.memory.hold.until.Sub(now) - wait
 			if later < 0 || later >= wait {
 				t.Fatalf("asked to wait for %gs, an agent returns after %s, want %s to twice as long", asked, wait+later, wait)
