@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"syscall"
 
@@ -64,8 +65,14 @@ func errnoKind(err error) checks.FailureKind {
 		return checks.Reset
 	case syscall.EHOSTUNREACH:
 		return checks.HostUnreachable
-	case syscall.ENETUNREACH, syscall.EADDRNOTAVAIL, syscall.EAFNOSUPPORT:
+	case syscall.ENETUNREACH, syscall.EAFNOSUPPORT:
 		return checks.NetworkUnreachable
+	case syscall.EADDRNOTAVAIL:
+		// A pod without an address of the family, or one that has used up its ports.
+		if isToIPv6(err) {
+			return checks.NetworkUnreachable
+		}
+		return ""
 	case syscall.EPERM, syscall.EACCES:
 		return checks.NotPermitted
 	case syscall.ETIMEDOUT:
@@ -73,4 +80,13 @@ func errnoKind(err error) checks.FailureKind {
 	default:
 		return ""
 	}
+}
+
+func isToIPv6(err error) bool {
+	var operation *net.OpError
+	if !errors.As(err, &operation) || operation.Addr == nil {
+		return false
+	}
+	address, parseErr := netip.ParseAddrPort(operation.Addr.String())
+	return parseErr == nil && address.Addr().Unmap().Is6()
 }
