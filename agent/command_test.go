@@ -54,6 +54,7 @@ func TestCommandsEndWithTheCodeAndTheWordsThatScriptsRelyOn(t *testing.T) {
 		{name: "watching without a pause", arguments: "check -watch -every 999ms", code: 2, err: "-every must be 1s at the least"},
 		{name: "a period without watching", arguments: "check -every 10s", code: 2, err: "-every goes with -watch alone"},
 		{name: "waiting for what is there", arguments: "wait -timeout 5s", code: 0, out: "The API can be reached, after "},
+		{name: "waiting for what forbids GET /api", arguments: "wait -timeout 5s", faults: []string{"http-403-discovery-rbac-removed"}, code: 0, out: "The API can be reached, after "},
 		{name: "waiting in vain", arguments: "wait -timeout 1s -every 250ms", faults: []string{"tcp-refused"}, code: 1, out: "\nFAIL: This pod does not reach the API.", err: "lifeline wait: the API could not be reached within "},
 		{name: "waiting for no time", arguments: "wait -timeout 0s", code: 2, err: "must be 250ms at the least"},
 		{name: "an explanation", arguments: "explain token-rotation-stalled", code: 0, out: "Mend:"},
