@@ -108,7 +108,7 @@ func configure(environment map[string]string) (config, error) {
 		wrong mistakes
 	)
 	note := func(name, problem string) {
-		wrong = append(wrong, mistake{prefix + name, cut(withoutUser(environment[prefix+name])), problem})
+		wrong = append(wrong, mistake{prefix + name, cut(checks.HideUser(environment[prefix+name])), problem})
 	}
 	err := env.ParseWithOptions(&c, env.Options{Environment: environment, Prefix: prefix})
 	var all env.AggregateError
@@ -236,20 +236,6 @@ func joined(names []checks.Name) string {
 		texts = append(texts, string(name))
 	}
 	return strings.Join(texts, ", ")
-}
-
-// withoutUser hides the user of a URL, who may have a password.
-func withoutUser(value string) string {
-	before, rest, found := strings.Cut(value, "://")
-	if !found {
-		before, rest = "", value
-	} else {
-		before += "://"
-	}
-	if at := strings.LastIndex(rest, "@"); at >= 0 {
-		return before + "hidden" + rest[at:]
-	}
-	return value
 }
 
 // cut shortens a value of the environment for a message.

@@ -60,6 +60,23 @@ func ProxyForAPI(env *EnvironmentFacts, httpsProxy string) *url.URL {
 	return proxy
 }
 
+// HideUser puts "hidden" in the place of the user of a URL, who may have a password.
+// All before the last @ is held for one, but for a scheme (RFC 3986 section 3.1).
+func HideUser(value string) string {
+	at := strings.LastIndex(value, "@")
+	if at < 0 {
+		return value
+	}
+	scheme, _, found := strings.Cut(value[:at], "://")
+	letter := func(char rune) bool {
+		return char|0x20 >= 'a' && char|0x20 <= 'z' || char >= '0' && char <= '9' || strings.ContainsRune("+-.", char)
+	}
+	if !found || strings.Trim(scheme, "+-.") == "" || strings.ContainsFunc(scheme, func(char rune) bool { return !letter(char) }) {
+		return "hidden" + value[at:]
+	}
+	return scheme + "://hidden" + value[at:]
+}
+
 // IsHostName tells a DNS name that a certificate can name (RFC 1123) from an
 // address and from other text. A last label of digits alone makes no name (RFC
 // 3696 section 2), and some programs read it as an address.

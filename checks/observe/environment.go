@@ -73,17 +73,13 @@ func proxyVariables(environment map[string]string) map[string]string {
 // withoutSecrets leaves of a proxy's URL its scheme, host and port; a user is
 // told as hidden, and a path or query, which no proxy needs, not at all.
 func withoutSecrets(proxy string) string {
-	scheme, rest, found := strings.Cut(proxy, "://")
-	if !found {
-		scheme, rest = "", proxy
-	} else {
-		scheme += "://"
+	shown := checks.HideUser(proxy)
+	start := 0
+	if at := strings.Index(shown, "://"); at >= 0 {
+		start = at + len("://")
 	}
-	if at := strings.LastIndex(rest, "@"); at >= 0 {
-		scheme, rest = scheme+"hidden@", rest[at+1:]
+	if end := strings.IndexAny(shown[start:], "/?#"); end >= 0 {
+		return shown[:start+end]
 	}
-	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
-		rest = rest[:end]
-	}
-	return scheme + rest
+	return shown
 }

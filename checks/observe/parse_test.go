@@ -114,6 +114,7 @@ func TestAPasswordOfAProxyIsHidden(t *testing.T) {
 		"http://proxy.example:3128":             "http://proxy.example:3128",
 		"http://proxy.example/?password=secret": "http://proxy.example",
 		"http://a:b@c@proxy.example:3128/x":     "http://hidden@proxy.example:3128",
+		"user:s3cr://et@proxy.example:3128":     "hidden@proxy.example:3128",
 		"":                                      "",
 	} {
 		if got := withoutSecrets(proxy); got != want {
