@@ -2,6 +2,7 @@ package main
 
 import (
 	"io"
+	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -34,6 +35,15 @@ func (l leveled) Debug(message string, pairs ...any) { l.debug(message, pairs) }
 
 func (l leveled) debug(message string, pairs []any) {
 	l.log.Debug().Fields(pairs).Msg("round trip: " + message)
+}
+
+// complaints logs what net/http has to say of its connections, for debugging only: it
+// may quote what clients send.
+type complaints struct{ log zerolog.Logger }
+
+func (c complaints) Write(line []byte) (int, error) {
+	c.log.Debug().Msg("serving: " + strings.TrimSpace(string(line)))
+	return len(line), nil
 }
 
 // logged publishes reports, and logs what changes from one to the next.

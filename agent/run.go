@@ -39,7 +39,7 @@ func runAgent(ctx context.Context, p program) int {
 		Ready:    config.ready(),
 		Version:  build.Version,
 		Revision: build.Revision,
-		ErrorLog: log.With().Str("level", "debug").Logger(),
+		ErrorLog: complaints{log},
 	})
 	pod := config.watched(p.pod)
 	ctx, cancel := context.WithCancel(ctx)
