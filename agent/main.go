@@ -27,7 +27,12 @@ func main() {
 	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	os.Exit(run(ctx, os.Args[1:], program{pod: checks.ThisPod(), in: os.Stdin, out: os.Stdout, err: os.Stderr}))
+	p := program{pod: checks.ThisPod(), in: os.Stdin, out: os.Stdout, err: os.Stderr}
+	if len(os.Args) == 1 {
+		// The agent stays, and shares its node with others.
+		p.keepSmall()
+	}
+	os.Exit(run(ctx, os.Args[1:], p))
 }
 
 // program is what a subcommand may touch of the process.

@@ -20,7 +20,6 @@ func runAgent(ctx context.Context, p program) int {
 		return exitUsage
 	}
 	log := newLogger(config, p.err)
-	p.keepSmall()
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", config.Listen)
 	if err != nil {
 		log.Error().Err(err).Msg("cannot listen on " + config.Listen)
