@@ -98,8 +98,10 @@ func unanswered(attempt *checks.Attempt, last checks.Exchange) problem {
 		return failing(checks.HTTPResponseCut, fmt.Sprintf("%s ended the connection before its answer was whole: %s.", target, message), expected, "the connection ended").likely()
 	case checks.TooLarge:
 		return failing(checks.HTTPResponseTooLarge, fmt.Sprintf("%s sends an answer that does not end: %s.", target, message), "an answer of about 1 KiB", message)
-	default:
+	case checks.Invalid:
 		return failing(checks.HTTPMalformed, fmt.Sprintf("%s answers with what is not HTTP: %s.", target, message), expected, message)
+	default:
+		return failing(checks.HTTPMalformed, fmt.Sprintf("%s gave no answer that can be read: %s.", target, message), expected, message).likely()
 	}
 }
 

@@ -64,7 +64,8 @@ func TestAPIThatDoesNotAnswer(t *testing.T) {
 		{"a response without end", brokenAt(checks.StageBody, checks.TimedOut), want{checks.Fail, checks.HTTPResponseTimeout}},
 		{"a response cut short", brokenAt(checks.StageBody, checks.Closed), want{checks.Fail, checks.HTTPResponseCut}},
 		{"an endless body", brokenAt(checks.StageBody, checks.TooLarge), want{checks.Fail, checks.HTTPResponseTooLarge}},
-		{"no HTTP", brokenAt(checks.StageResponse, checks.OtherFailure), want{checks.Fail, checks.HTTPMalformed}},
+		{"no HTTP", brokenAt(checks.StageResponse, checks.Invalid), want{checks.Fail, checks.HTTPMalformed}},
+		{"no answer for a reason of its own", brokenAt(checks.StageResponse, checks.OtherFailure), want{checks.Fail, checks.HTTPMalformed}},
 		{"a name without an address", unnamed, want{checks.Skip, checks.WaitsFor}},
 		{"a name without an address, and dns left out", both(unnamed, leftOut(checks.DNS)), want{checks.Fail, checks.EnvServiceHostUnresolvable}},
 		{"no token, and token left out", both(answeredWith(401, unfairly), func(f *checks.Facts) {

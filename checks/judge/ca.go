@@ -136,7 +136,7 @@ func validAuthorities(certificates []checks.Certificate, facts *checks.Facts) []
 	case latest.LifetimeLeft(now) < authorityWarning:
 		return []problem{warning(checks.CAExpiringSoon,
 			fmt.Sprintf("The cluster's CA (%s) expires in %s, at %s: %s of its lifetime is left.", latest.Subject, span(latest.NotAfter.Sub(now)), moment(latest.NotAfter), percent(latest.LifetimeLeft(now))),
-			"more than "+percent(authorityWarning)+" of its lifetime left", percent(latest.LifetimeLeft(now)))}
+			"more than "+percent(authorityWarning)+" of its lifetime left", percent(latest.LifetimeLeft(now))).byClock(facts)}
 	default:
 		return nil
 	}

@@ -171,6 +171,10 @@ func pathOf(attempt *checks.Attempt) string {
 // leadsToLocalhost8080 tells the server that kubectl takes where it finds
 // neither a kubeconfig nor a service account (client-go clientcmd).
 func leadsToLocalhost8080(body string) bool {
+	if strings.Contains(body, "proxyconnect") {
+		// A proxy may be there, on its way to the API server.
+		return false
+	}
 	return strings.Contains(body, "127.0.0.1:8080") || strings.Contains(body, "[::1]:8080") || strings.Contains(body, "localhost:8080")
 }
 

@@ -70,6 +70,7 @@ func TestKubectlProxy(t *testing.T) {
 		{"another prefix", beside(sidecar, saying(404, plain, "404 page not found\n")), want{checks.Fail, checks.KProxyAPIPrefix}},
 		{"no way to the API", beside(sidecar, saying(500, plain, "dial tcp 10.96.0.1:443: i/o timeout\n")), want{checks.Fail, checks.KProxyUpstreamError}},
 		{"no service account", beside(sidecar, saying(500, plain, "dial tcp 127.0.0.1:8080: connect: connection refused\n")), want{checks.Fail, checks.KProxyLocalhost8080}},
+		{"no service account, or a proxy at that port", beside(sidecar, saying(500, plain, "proxyconnect tcp: dial tcp 127.0.0.1:8080: connect: connection refused\n")), want{checks.Fail, checks.KProxyUpstreamError}},
 		{"no service account, by IPv6", beside(sidecar, saying(500, plain, "dial tcp [::1]:8080: connect: connection refused\n")), want{checks.Fail, checks.KProxyLocalhost8080}},
 		{"401 to it", beside(sidecar, apiSaying(401, "Unauthorized")), want{checks.Fail, checks.KProxyCredentialRejected}},
 		{"403 to nobody", beside(sidecar, apiSaying(403, `forbidden: User "system:anonymous" cannot get path "/api"`)), want{checks.Fail, checks.KProxyCredentialRejected}},

@@ -26,7 +26,8 @@ func nameserverRules() []rule {
 		{reason: checks.DNSTimeout, certainty: checks.Likely, refines: []checks.Reason{checks.DNSTimeout}, evidence: onlyWithoutEDNS},
 		{reason: checks.DNSTimeout, certainty: checks.Likely, refines: []checks.Reason{checks.DNSTimeout}, evidence: takeConnectionsAlone},
 		{reason: checks.DNSUDPBlockedTCPOK, certainty: checks.Likely, refines: silent, evidence: onlyOverTCP},
-		{reason: checks.DNSMixedNameservers, certainty: checks.Certain, refines: append(silent, unknown...), evidence: nameserversDisagree},
+		{reason: checks.DNSMixedNameservers, certainty: checks.Certain, refines: unknown, evidence: nameserversDisagree},
+		{reason: checks.DNSMixedNameservers, certainty: checks.Likely, refines: silent, evidence: nameserversDisagree},
 		{reason: checks.DNSNXDomainWrongClusterDomain, certainty: checks.Certain, refines: unknown, evidence: knownInAnotherZone},
 		{reason: checks.DNSNXDomainServiceHidden, certainty: checks.Certain, refines: unknown, evidence: onlyTheServiceIsUnknown},
 		{reason: checks.DNSSearchWildcardHijack, certainty: checks.Likely, explains: []checks.Reason{checks.APIByNameFailing}, moves: true, evidence: leadsOutOfTheCluster},
@@ -184,19 +185,24 @@ func knowsNoCluster(facts *checks.Facts) []string {
 }
 
 func strangerKnowsNoCluster(facts *checks.Facts) []string {
-	if facts.DNS == nil || amongServices(facts.DNS.ResolvConf, facts.Environment) {
+	if facts.DNS == nil || mayBeTheClusters(facts) {
 		return nil
 	}
 	return knowsNoCluster(facts)
 }
 
-// serviceKnowsNoCluster: one with the address of a Service may be the cluster's
-// own DNS, set up for another zone.
+// serviceKnowsNoCluster: it may be the cluster's own DNS, set up for another zone.
 func serviceKnowsNoCluster(facts *checks.Facts) []string {
-	if facts.DNS == nil || !amongServices(facts.DNS.ResolvConf, facts.Environment) {
+	if facts.DNS == nil || !mayBeTheClusters(facts) {
 		return nil
 	}
 	return knowsNoCluster(facts)
+}
+
+// mayBeTheClusters tells a nameserver with the address of a Service, or one that the
+// node has for itself, as NodeLocal DNSCache is.
+func mayBeTheClusters(facts *checks.Facts) bool {
+	return amongServices(facts.DNS.ResolvConf, facts.Environment) || slices.ContainsFunc(facts.DNS.ResolvConf.Nameservers, netip.Addr.IsLinkLocalUnicast)
 }
 
 // someFail: from some ports the same questions are answered and from others they

@@ -216,7 +216,7 @@ func provenButWeak(facts *checks.Facts, details *checks.TLSDetails) (problems []
 	if left := leaf.LifetimeLeft(facts.Time); left < servingWarning {
 		problems = append(problems, warning(checks.CertExpiringSoon,
 			fmt.Sprintf("The API server's certificate (%s) expires in %s, at %s: %s of its lifetime is left.", leaf.Subject, span(leaf.NotAfter.Sub(facts.Time)), moment(leaf.NotAfter), percent(left)),
-			"more than "+percent(servingWarning)+" of its lifetime left", percent(left)).ofEach(facts, &details.TLSFacts))
+			"more than "+percent(servingWarning)+" of its lifetime left", percent(left)).byClock(facts).ofEach(facts, &details.TLSFacts))
 	}
 	for _, facet := range details.Facets {
 		if facet.Reason == checks.CertSANMissingDNSName {
