@@ -34,7 +34,9 @@ func judgeToken(facts *checks.Facts) verdict {
 	}
 	v.problems = append(v.problems, endless(facts)...)
 	v.problems = append(v.problems, audience(facts)...)
-	v.problems = append(v.problems, rotation(details, now)...)
+	if !isFrozen(token) && !isPlainFile(token) {
+		v.problems = append(v.problems, rotation(facts, details, now)...)
+	}
 	v.problems = append(v.problems, owner(facts)...)
 	if !slices.ContainsFunc(v.problems, fails) {
 		v.problems = append(v.problems, nodeBound(facts)...)
@@ -175,7 +177,8 @@ func rotationStalled(claims *checks.TokenClaims) time.Time {
 	return due.Add(min(rotationSlack, lifetime/100*15))
 }
 
-func rotation(token *checks.TokenDetails, now time.Time) []problem {
+// rotation judges a token that kubelet can replace.
+func rotation(facts *checks.Facts, token *checks.TokenDetails, now time.Time) []problem {
 	claims := token.Claims
 	if token.RotationDueAt.IsZero() || !now.After(token.RotationStalledAt) || now.Before(token.RotationDueAt) || now.After(claims.ExpiresAt.Add(leeway)) {
 		return nil
@@ -188,11 +191,11 @@ func rotation(token *checks.TokenDetails, now time.Time) []problem {
 	}
 	if !claims.WarnAfter.IsZero() && now.After(claims.WarnAfter) {
 		return []problem{warning(checks.TokenPastWarnAfter,
-			fmt.Sprintf("kubelet has not replaced the token, which should have been gone since %s; the API server still accepts it until %s.%s", moment(claims.WarnAfter), moment(claims.ExpiresAt), written), expected, found)}
+			fmt.Sprintf("kubelet has not replaced the token, which should have been gone since %s; the API server still accepts it until %s.%s", moment(claims.WarnAfter), moment(claims.ExpiresAt), written), expected, found).byClock(facts)}
 	}
 	return []problem{warning(checks.TokenRotationStalled,
 		fmt.Sprintf("kubelet should have replaced the token %s ago and has not; it was issued at %s and expires at %s.%s",
-			span(now.Sub(token.RotationDueAt)), moment(claims.IssuedAt), moment(claims.ExpiresAt), written), expected, found)}
+			span(now.Sub(token.RotationDueAt)), moment(claims.IssuedAt), moment(claims.ExpiresAt), written), expected, found).byClock(facts)}
 }
 
 // owner compares whose token it is with whose pod this is.
@@ -221,14 +224,22 @@ func layout(token *checks.TokenFacts) (problems []problem) {
 			"White space stands before or after the token, which kubelet never writes; clients that do not trim it send a broken header.", "the token alone", "white space around it"))
 	}
 	switch {
-	case slices.ContainsFunc(token.Mounts, func(mount checks.Mount) bool { return isTokenMount(mount, token) }):
+	case isFrozen(token):
 		problems = append(problems, warning(checks.TokenSubPathFrozen,
 			fmt.Sprintf("%s is mounted by itself (subPath), so this container never sees a rotated token.", token.File.Path), "the whole volume to be mounted", "a mount of the file"))
-	case token.WrittenAt.IsZero() && token.File.Link == "":
+	case isPlainFile(token):
 		problems = append(problems, warning(checks.TokenMountShadowed,
 			fmt.Sprintf("%s is a plain file and not the link into ..data that kubelet makes, so nobody rotates it.", token.File.Path), "a projected volume", "a plain file").likely())
 	}
 	return problems
+}
+
+func isFrozen(token *checks.TokenFacts) bool {
+	return slices.ContainsFunc(token.Mounts, func(mount checks.Mount) bool { return isTokenMount(mount, token) })
+}
+
+func isPlainFile(token *checks.TokenFacts) bool {
+	return token.WrittenAt.IsZero() && token.File.Link == ""
 }
 
 func isTokenMount(mount checks.Mount, token *checks.TokenFacts) bool {

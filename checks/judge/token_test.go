@@ -108,14 +108,18 @@ func TestTokenRotation(t *testing.T) {
 	})
 }
 
+func bySubPath(f *checks.Facts) {
+	f.Token.File.Link, f.Token.WrittenAt = "", time.Time{}
+	f.Token.Mounts = []checks.Mount{{Root: "/pods/x/volume-subpaths/token", Point: "/run/secrets/kubernetes.io/serviceaccount/token"}}
+}
+
 func TestTokenThatWorksAndIsNotAsKubeletMakesIt(t *testing.T) {
 	judgeCases(t, checks.Token, []verdictCase{
 		{"no expiry", ofSecret, want{checks.Warn, checks.TokenLegacySecretNoExp}},
 		{"white space", func(f *checks.Facts) { f.Token.SurroundingSpace = true }, want{checks.Warn, checks.TokenTrailingNewline}},
-		{"mounted by subPath", func(f *checks.Facts) {
-			f.Token.File.Link, f.Token.WrittenAt = "", time.Time{}
-			f.Token.Mounts = []checks.Mount{{Root: "/pods/x/volume-subpaths/token", Point: "/run/secrets/kubernetes.io/serviceaccount/token"}}
-		}, want{checks.Warn, checks.TokenSubPathFrozen}},
+		{"mounted by subPath", bySubPath, want{checks.Warn, checks.TokenSubPathFrozen}},
+		{"mounted by subPath two hours ago", both(bySubPath, aged(2*time.Hour)), want{checks.Warn, checks.TokenSubPathFrozen}},
+		{"a plain file of two hours ago", both(func(f *checks.Facts) { f.Token.File.Link, f.Token.WrittenAt = "", time.Time{} }, aged(2*time.Hour)), want{checks.Warn, checks.TokenMountShadowed}},
 		{"a plain file", func(f *checks.Facts) { f.Token.File.Link, f.Token.WrittenAt = "", time.Time{} }, want{checks.Warn, checks.TokenMountShadowed}},
 		{"another namespace in its file", func(f *checks.Facts) { f.Environment.Namespace = "other" }, want{checks.Warn, checks.TokenNamespaceFileMismatch}},
 	})
