@@ -119,7 +119,7 @@ func throttled(target string, response *checks.Response) problem {
 		reason = checks.HTTP429NotFromKubernetes
 	case strings.Contains(message, "shutting down"):
 		reason = checks.HTTP429ShuttingDown
-	case response.PriorityLevelUID != "":
+	case response.FlowControlled || response.PriorityLevelUID != "":
 		reason = checks.HTTP429APF
 	}
 	return warning(reason, message, "an answer", "status 429")

@@ -99,6 +99,7 @@ func TestAPIAnswers(t *testing.T) {
 		{"403 of a mesh", answeredWith(403, foreign), want{checks.Fail, checks.HTTP403NotFromKubernetes}},
 		{"404", answeredWith(404), want{checks.Fail, checks.HTTP404OnAPI}},
 		{"429 by priority and fairness", answeredWith(429), want{checks.Warn, checks.HTTP429APF}},
+		{"429 by priority and fairness that has not read its objects yet", answeredWith(429, unfairly, func(r *checks.Response) { r.FlowControlled = true }), want{checks.Warn, checks.HTTP429APF}},
 		{"429 by the limit in flight", answeredWith(429, unfairly), want{checks.Warn, checks.HTTP429MaxInflight}},
 		{"429 at shutdown", answeredWith(429, unfairly, message("The apiserver is shutting down, please try again later.")), want{checks.Warn, checks.HTTP429ShuttingDown}},
 		{"429 of a gateway", answeredWith(429, foreign), want{checks.Warn, checks.HTTP429NotFromKubernetes}},
