@@ -31,7 +31,7 @@ func facets(facts *checks.Facts, handshake *checks.TLSFacts) []checks.Facet {
 		return nil
 	}
 	leaf := chain[0]
-	judged := []checks.Facet{timeFacet(chain, facts.Time)}
+	judged := []checks.Facet{timeFacet(neededOf(chain, handshake.Verified), facts.Time)}
 	if handshake.ServerName != checks.ServiceName {
 		judged = append(judged, hostFacet(leaf, handshake.ServerName))
 	}
@@ -52,8 +52,17 @@ func parsedChain(facts *checks.Facts, chain []checks.Certificate) []*x509.Certif
 	return parsed
 }
 
-// timeFacet judges every certificate that was sent, the leaf first; each of them
-// must be valid for the chain to be.
+// neededOf leaves out of a chain what a server may send along and no client looks at:
+// all but what the leaf was signed with, in its order, and all but the leaf where the
+// chain was proven.
+func neededOf(chain []*x509.Certificate, verified bool) []*x509.Certificate {
+	if verified {
+		return chain[:1]
+	}
+	return climb(chain)
+}
+
+// timeFacet judges each of the certificates, the leaf first.
 func timeFacet(chain []*x509.Certificate, now time.Time) checks.Facet {
 	facet := checks.Facet{Name: facetTime, OK: true, Expected: "valid at " + moment(now)}
 	for _, certificate := range chain {
@@ -126,8 +135,7 @@ func keyUsageFacet(leaf *x509.Certificate) checks.Facet {
 	return facet
 }
 
-// strengthFacet follows what crypto/x509 and crypto/rsa refuse: signatures over
-// MD5 and SHA-1, and RSA keys below 1024 bits.
+// strengthFacet follows what crypto/x509 refuses: signatures over MD5 and SHA-1.
 func strengthFacet(leaf *x509.Certificate) checks.Facet {
 	facet := checks.Facet{Name: facetStrength, OK: true, Expected: "SHA-256 or better", Found: leaf.SignatureAlgorithm.String()}
 	switch leaf.SignatureAlgorithm {
@@ -145,7 +153,8 @@ func issuerFacet(facts *checks.Facts, chain []*x509.Certificate) checks.Facet {
 	if facts.CA != nil {
 		roots = parsedChain(facts, rootsOf(facts.CA))
 	}
-	top := climb(chain)
+	signers := climb(chain)
+	top := signers[len(signers)-1]
 	switch {
 	case slices.ContainsFunc(roots, func(root *x509.Certificate) bool { return root.Equal(top) || signed(root, top) }):
 		facet.OK = true
@@ -172,18 +181,19 @@ func issuerFacet(facts *checks.Facts, chain []*x509.Certificate) checks.Facet {
 }
 
 // climb follows the chain from the leaf as far as its signatures hold.
-func climb(chain []*x509.Certificate) *x509.Certificate {
-	top := chain[0]
-	for range chain {
+func climb(chain []*x509.Certificate) []*x509.Certificate {
+	climbed := chain[:1:1]
+	for range chain[1:] {
+		top := climbed[len(climbed)-1]
 		next := slices.IndexFunc(chain, func(parent *x509.Certificate) bool {
 			return !parent.Equal(top) && sameName(parent, top) && signed(parent, top)
 		})
 		if next < 0 {
 			break
 		}
-		top = chain[next]
+		climbed = append(climbed, chain[next])
 	}
-	return top
+	return climbed
 }
 
 func sameName(parent, child *x509.Certificate) bool {

@@ -67,6 +67,7 @@ func TestServingCertificate(t *testing.T) {
 		{"by an intermediate that was not sent", presented(authority, intermediate.serving()), want{checks.Fail, checks.CAMissingIntermediate}},
 		{"by an intermediate that has expired", presented(authority, ended.serving(), ended.cert), want{checks.Fail, checks.CertServingExpired}},
 		{"by an intermediate that was sent, expired", presented(authority, intermediate.serving(expired), intermediate.cert), want{checks.Fail, checks.CertServingExpired}},
+		{"by a stranger, who sends what has expired and nobody needs", presented(authority, other.serving(), ended.cert), want{checks.Fail, checks.CAMITMOrWrongEndpoint}},
 		{"refused although every facet holds", presented(authority, authority.serving()), want{checks.Fail, checks.CertChainInvalid}},
 		{"by a CA that expired", func(f *checks.Facts) {
 			old := newPKI(t, expired)
