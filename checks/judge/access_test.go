@@ -109,7 +109,7 @@ func TestDNSMattersToRESTAlone(t *testing.T) {
 		{"refused", func(f *checks.Facts) {
 			f.DNS.Lookup.Addresses = nil
 			f.DNS.Lookup.Queries = []checks.Query{query("", func(q *checks.Query) { q.Failure = &checks.Failure{Kind: checks.Refused} })}
-		}, officialWays, "", "refuses the connection on port 53"},
+		}, officialWays, "", "refused the connection"},
 		{"silent to queries with EDNS(0) alone", both(unresolved(broken(checks.TimedOut)), withoutEDNS), officialWays, "rest", ""},
 		{"answering later than a round may take", late(0.45, 0.1), officialWays, "rest", ""},
 		{"no nameserver", func(f *checks.Facts) { f.DNS.Lookup.Addresses, f.DNS.ResolvConf.Nameservers = nil, nil }, officialWays, "", "names no nameserver"},

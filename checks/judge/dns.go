@@ -2,6 +2,7 @@ package judge
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -87,11 +88,11 @@ func failedLookup(lookup checks.Lookup, facts *checks.Facts) []problem {
 	case outcomes.cutOverTCP != nil:
 		return likely(checks.DNSTCPBlockedUDPOK, fmt.Sprintf("%s answers over UDP with a cut reply, and over TCP not at all: %s", outcomes.cutOverTCP.Nameserver, outcomes.cutOverTCP.Failure.Message), "a truncated reply")
 	case outcomes.alias != nil:
-		return failed(checks.DNSCNAMELoop, fmt.Sprintf("the answer of %s for %s is an alias that leads to no address", outcomes.alias.Nameserver, outcomes.alias.Name), "a CNAME without an address")
+		return likely(checks.DNSCNAMELoop, fmt.Sprintf("the answer of %s for %s is an alias that leads to no address", outcomes.alias.Nameserver, outcomes.alias.Name), "a CNAME without an address")
 	case outcomes.rcodes["REFUSED"] > 0:
-		return likely(checks.DNSRefusedNoZone, servers+" refuses to answer for this name (REFUSED)", "REFUSED")
+		return likely(checks.DNSRefusedNoZone, saidBy(lookup, "REFUSED")+" refused to answer for this name (REFUSED)", "REFUSED")
 	case outcomes.rcodes["SERVFAIL"] > 0:
-		return likely(checks.DNSServfailCoreDNSUnsynced, servers+" cannot answer (SERVFAIL)", "SERVFAIL")
+		return likely(checks.DNSServfailCoreDNSUnsynced, saidBy(lookup, "SERVFAIL")+" could not answer (SERVFAIL)", "SERVFAIL")
 	case outcomes.unheard != "" && (outcomes.empty != nil || outcomes.rcodes["NXDOMAIN"] > 0):
 		return silent(fmt.Sprintf("%s answers for some of the %d names that the search list makes of it, and for %s it did not within %s", servers, len(lookup.Candidates), outcomes.unheard, seconds(lookup.Seconds)), "no answer for "+outcomes.unheard)
 	case lookup.Cut && (outcomes.empty != nil || outcomes.rcodes["NXDOMAIN"] > 0):
@@ -101,15 +102,15 @@ func failedLookup(lookup checks.Lookup, facts *checks.Facts) []problem {
 	case outcomes.rcodes["NXDOMAIN"] > 0:
 		return []problem{nameUnknown(lookup, facts, outcomes)}
 	case len(outcomes.rcodes) > 0:
-		return failed(checks.DNSServerMisbehaving, servers+" answers "+outcomes.codes(), outcomes.codes())
+		return failed(checks.DNSServerMisbehaving, saidBy(lookup, slices.Collect(maps.Keys(outcomes.rcodes))...)+" answered "+outcomes.codes(), outcomes.codes())
 	case outcomes.failures[checks.Invalid] > 0:
-		return failed(checks.DNSReplyInvalid, servers+" sends back what is no DNS answer to the question", "an invalid reply")
+		return failed(checks.DNSReplyInvalid, metAt(lookup, checks.Invalid)+" sent back what is no DNS answer to the question", "an invalid reply")
 	case outcomes.failures[checks.Refused] > 0 && searchedZone(conf) == "" && onlyLoopback(conf) && hostNetwork(facts) != "":
 		return likely(checks.DNSHostNetwork, fmt.Sprintf("resolv.conf has no cluster domain in its search list (%s), and on %s, which is the node itself, nobody answers; %s", enumerate(conf.Search), servers, hostNetwork(facts)), "the node's resolv.conf")
 	case outcomes.failures[checks.Refused] > 0 && searchedZone(conf) == "" && onlyLoopback(conf):
 		return likely(checks.DNSPolicyDefault, fmt.Sprintf("resolv.conf has no cluster domain in its search list (%s), and on %s, which is the pod itself, nobody answers", enumerate(conf.Search), servers), "a nameserver of its own for each container")
 	case outcomes.failures[checks.Refused] > 0:
-		return likely(checks.DNSServiceNoEndpoints, servers+" refuses the connection on port 53", "connection refused")
+		return likely(checks.DNSServiceNoEndpoints, metAt(lookup, checks.Refused)+" refused the connection", "connection refused")
 	case outcomes.unreachable != "":
 		return likely(checks.DNSUnreachable, fmt.Sprintf("%s cannot be reached: %s", servers, outcomes.unreachable), outcomes.unreachable)
 	case outcomes.failures[checks.TimedOut] > 0:
@@ -118,6 +119,26 @@ func failedLookup(lookup checks.Lookup, facts *checks.Facts) []problem {
 		met := first(outcomes.message, "no query was made")
 		return likely(checks.DNSUnreachable, fmt.Sprintf("%s cannot be reached: %s", servers, met), met)
 	}
+}
+
+// saidBy are the nameservers that answered with one of the codes.
+func saidBy(lookup checks.Lookup, rcodes ...string) string {
+	return nameserversOf(lookup, func(query *checks.Query) bool { return query.Failure == nil && slices.Contains(rcodes, query.Rcode) })
+}
+
+// metAt are the nameservers at which a failure of a kind was met.
+func metAt(lookup checks.Lookup, kind checks.FailureKind) string {
+	return nameserversOf(lookup, func(query *checks.Query) bool { return kindOf(query.Failure) == kind })
+}
+
+func nameserversOf(lookup checks.Lookup, is func(*checks.Query) bool) string {
+	var servers []netip.Addr
+	for i := range lookup.Queries {
+		if query := &lookup.Queries[i]; is(query) {
+			servers = union(servers, []netip.Addr{query.Nameserver})
+		}
+	}
+	return list(servers)
 }
 
 // longestSilence is how long the query was waited for that was waited for the
