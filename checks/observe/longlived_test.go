@@ -52,6 +52,12 @@ func answerAPI(w http.ResponseWriter, _ *http.Request) {
 // newPooled serves HTTP/1.1 by answerAPI and HTTP/2 by the handler.
 func newPooled(t *testing.T, overHTTP2 http.HandlerFunc) *pooled {
 	t.Helper()
+	return newPooledOver(t, overHTTP2, true)
+}
+
+// newPooledOver is newPooled with HTTP/2 or without.
+func newPooledOver(t *testing.T, overHTTP2 http.HandlerFunc, speaksHTTP2 bool) *pooled {
+	t.Helper()
 	server := &pooled{asked: make(map[string]int), overHTTP1: answerAPI}
 	serving := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		server.mu.Lock()
@@ -63,7 +69,7 @@ func newPooled(t *testing.T, overHTTP2 http.HandlerFunc) *pooled {
 		}
 		server.overHTTP1(w, r)
 	}))
-	serving.EnableHTTP2 = true
+	serving.EnableHTTP2 = speaksHTTP2
 	serving.Config.ErrorLog = log.New(io.Discard, "", 0)
 	serving.Config.ConnState = func(conn net.Conn, state http.ConnState) {
 		if state != http.StateNew {
@@ -416,7 +422,7 @@ func TestAnInterimAnswerAndTrailersArePassedOver(t *testing.T) {
 	}
 }
 
-func TestAServerWithoutHTTP2IsLeftInPeace(t *testing.T) {
+func TestAServerThatIsNoAPIServerIsLeftInPeace(t *testing.T) {
 	pretend, observer := start(t)
 	if err := pretend.Inject("http-200-not-kubernetes"); err != nil {
 		t.Fatal(err)
@@ -424,6 +430,22 @@ func TestAServerWithoutHTTP2IsLeftInPeace(t *testing.T) {
 	observer.TakeTurnsEvery(time.Nanosecond)
 	if facts := observer.Observe(t.Context()).API.LongLived; facts != nil {
 		t.Errorf("got %+v of a server that is no kube-apiserver, want nothing", facts)
+	}
+}
+
+// TestAServerWithoutHTTP2IsLeftInPeace counts connections: one for each of four rounds,
+// and one to find out.
+func TestAServerWithoutHTTP2IsLeftInPeace(t *testing.T) {
+	server := newPooledOver(t, answerAPI, false)
+	for range 4 {
+		if facts := server.kept(t); facts.Requests != 0 {
+			t.Errorf("got %+v, want no connection to be kept", facts)
+		}
+	}
+	server.mu.Lock()
+	defer server.mu.Unlock()
+	if got, want := len(server.conns), 5; got != want || server.asked["HTTP/1.1"] != 4 {
+		t.Errorf("got %d connections and the requests %v, want %d and 4 over HTTP/1.1", got, server.asked, want)
 	}
 }
 
