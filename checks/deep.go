@@ -6,8 +6,8 @@ import (
 )
 
 // DeepFacts are what the deep probes saw, which tell causes apart that look the
-// same to the pulse. They are made at the start of an episode, at most every
-// five minutes within it, and in one-shot runs.
+// same to the pulse. They are made at the start of an episode, seldom within it, and
+// in one-shot runs.
 type DeepFacts struct {
 	// Time is when they began, by the pod's clock. They may be older than the
 	// facts that they are part of.

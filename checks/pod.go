@@ -1,6 +1,7 @@
 package checks
 
 import (
+	"cmp"
 	"os"
 	"path/filepath"
 	"strings"
@@ -60,25 +61,17 @@ func ThisPod() Pod {
 
 // WithDefaults returns the pod with every empty field at its default.
 func (p Pod) WithDefaults() Pod {
-	p.ServiceAccountDir = orDefault(p.ServiceAccountDir, "/var/run/secrets/kubernetes.io/serviceaccount")
-	p.ResolvConf = orDefault(p.ResolvConf, "/etc/resolv.conf")
-	p.Hosts = orDefault(p.Hosts, "/etc/hosts")
-	p.MountInfo = orDefault(p.MountInfo, "/proc/self/mountinfo")
-	p.Routes = orDefault(p.Routes, "/proc/net/route")
-	p.ControlGroups = orDefault(p.ControlGroups, "/sys/fs/cgroup")
-	p.DNSPort = orDefault(p.DNSPort, 53)
+	p.ServiceAccountDir = cmp.Or(p.ServiceAccountDir, "/var/run/secrets/kubernetes.io/serviceaccount")
+	p.ResolvConf = cmp.Or(p.ResolvConf, "/etc/resolv.conf")
+	p.Hosts = cmp.Or(p.Hosts, "/etc/hosts")
+	p.MountInfo = cmp.Or(p.MountInfo, "/proc/self/mountinfo")
+	p.Routes = cmp.Or(p.Routes, "/proc/net/route")
+	p.ControlGroups = cmp.Or(p.ControlGroups, "/sys/fs/cgroup")
+	p.DNSPort = cmp.Or(p.DNSPort, 53)
 	if p.Now == nil {
 		p.Now = time.Now
 	}
 	return p
-}
-
-func orDefault[T comparable](value, fallback T) T {
-	var zero T
-	if value == zero {
-		return fallback
-	}
-	return value
 }
 
 // TokenFile is the path of the service-account token.

@@ -76,7 +76,7 @@ func (r *round) failure(err error) *checks.Failure {
 	return told
 }
 
-// exchange tells how far a try came from what its trace saw.
+// exchange tells how far a try came from what was seen of it.
 func (r *recorder) exchange(seen seen) checks.Exchange {
 	address, connecting, dialErr := r.dialer.last()
 	exchange := checks.Exchange{Address: address, Reused: seen.reused, Stage: checks.StageConnect}
