@@ -187,9 +187,9 @@ func apiStatus() []Entry {
 		{
 			Reason: checks.HTTP429APF,
 			Title:  "Priority and fairness turns the request away",
-			Means: "The answer is 429 with the X-Kubernetes-PF headers: the priority level of the request is full and so is its queue. A " +
-				"service account's GET /api is judged in global-default, other than its reads of resources (workload-low), so it " +
-				"says little of the application's own requests. The probes' paths are exempt and stay 200.",
+			Means: "The answer is 429 with the X-Kubernetes-PF headers: the priority level of the request is full and so is its queue. As " +
+				"Kubernetes makes the flow schemas, a service account's GET /api is judged in the level of its reads (workload-low, or " +
+				"workload-high in kube-system), so the application's own requests are turned away too. The probes' paths are exempt and stay 200.",
 			Confirm: []string{
 				"Which level is full:",
 				"kubectl get --raw /debug/api_priority_and_fairness/dump_priority_levels",
