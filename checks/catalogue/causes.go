@@ -303,8 +303,10 @@ func tlsCauses() []Entry {
 				"believes, and the ICMP message that would say so is filtered. A connection comes about and then stands still, " +
 				"mostly in the TLS handshake, and applications say \"TLS handshake timeout\".",
 			Confirm: []string{
-				"Whether a large packet that may not be cut arrives:",
-				inPod + "ping -c 3 -M do -s 1372 {host}",
+				"The API servers' own addresses, as a Service's does not answer pings:",
+				apiSlices,
+				wholePacketSentence,
+				wholePacket,
 				onNode,
 				"ip link show",
 			},

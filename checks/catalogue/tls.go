@@ -20,8 +20,12 @@ const (
 	reissue          = "kubeadm init phase certs apiserver --config kubeadm.yaml"
 	reissueElsewhere = "On a cluster not made with kubeadm, have whoever issues the API server's certificate issue another."
 	// sendLess is for a path of which the MTU is smaller than the pod believes.
-	sendLessSentence    = "For the meantime, on the node {node}, as root, have the TCP of all its pods send less at a time (ip6tables for IPv6; -D in the place of -A undoes it):"
-	sendLess            = "iptables -t mangle -A FORWARD -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --set-mss 1200"
+	sendLessSentence = "For the meantime, on the node {node}, as root, have the TCP of all its pods send less at a time (ip6tables for IPv6; -D in the place of -A undoes it):"
+	sendLess         = "iptables -t mangle -A FORWARD -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --set-mss 1200"
+	// wholePacket needs what the restricted profile drops, and no more than the runtime's own capabilities.
+	wholePacketSentence = "Whether a packet of the pod's whole MTU that may not be cut arrives at one of them, for ENDPOINT (48 in the place of 28 with IPv6); " +
+		"silence means that it is lost, and a refusal with the path's MTU that the notice of it arrives:"
+	wholePacket         = debugPod + "--profile=baseline -- sh -c 'ping -M do -c 3 -s $(( $(cat /sys/class/net/eth0/mtu) - 28 )) ENDPOINT'"
 	smallHello          = setEnv + "GODEBUG=tlsmlkem=0"
 	eachReplica         = "Each connection may meet another API server; the subject alternative names tell which one is at fault."
 	kubeadmSentence     = "With kubeadm, on a control-plane node, take the configuration, and see that apiServer.certSANs and networking.serviceSubnet are right in it:"
@@ -89,9 +93,11 @@ func tlsHandshake() []Entry {
 					"means that a middlebox or the way out cannot bear its size:",
 				inPod + `sh -c 'timeout 10 openssl s_client -connect "{host}:{port}" -groups X25519 -brief </dev/null'`,
 				inPod + `sh -c 'timeout 10 openssl s_client -connect "{host}:{port}" -groups X25519MLKEM768 -brief </dev/null'`,
-				"The pod's MTU, and the path's by pings that may not be cut, to an API server's own address:",
+				"The pod's MTU, and the API servers' own addresses, as a Service's does not answer pings:",
 				inPod + "ip link show eth0",
-				debugPod + "-- ping -M do -c 3 -s 1372 ENDPOINT",
+				apiSlices,
+				wholePacketSentence,
+				wholePacket,
 				"Is the API server slow for others too:",
 				"kubectl get --raw '/livez?verbose'",
 				fromNodeSentence,
