@@ -303,8 +303,8 @@ func anyCheck() []Entry {
 				"ip -s link show",
 				"dmesg | grep -i 'table full'",
 				"sysctl net.netfilter.nf_conntrack_count net.netfilter.nf_conntrack_max",
-				"From a pod of another node, which tells whether it is this node:",
-				inPod + "ping -c 50 -i 0.2 NODE-IP",
+				"Whether it is this node, from a pod of another one, for OTHER-POD, to the address of the node {node}, for NODE-IP; where none is lost, it is not:",
+				"kubectl -n {namespace} debug -it OTHER-POD --image=nicolaka/netshoot --profile=baseline -- ping -c 50 -i 0.2 NODE-IP",
 			},
 			Mend: []string{
 				"Where the table of connections is full, on the node {node}, as root, make it larger:",
