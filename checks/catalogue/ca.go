@@ -12,10 +12,13 @@ const (
 	podBundle       = freshLook + `'.checks[] | select(.name == "ca") | .details | {file, headers, blocks}'`
 	rootConfigMap   = "kubectl -n {namespace} get configmap kube-root-ca.crt"
 	publishedBundle = rootConfigMap + ` -o jsonpath='{.data.ca\.crt}' | ` + listCertificates
-	clocksRight     = "Let NTP reach its servers (UDP port 123) and run on the node {node}, and on the control-plane nodes where these are the wrong ones:"
-	timeService     = "systemctl enable --now chronyd"
+	// clocksRight leads to timeService, which starts chrony or systemd-timesyncd by
+	// whatever name its unit has.
+	clocksRight = "Let NTP reach its servers (UDP port 123) and run on the node {node}, and on the control-plane nodes where these are the wrong ones " +
+		"(where this says that NTP is not supported, install chrony first):"
+	timeService = "timedatectl set-ntp true"
 	// clockStepSentence leads to clockStep.
-	clockStepSentence = "Disruptive: sets the clock right in one step, which every process on the node sees; on the node, as root:"
+	clockStepSentence = "Disruptive: with chrony, sets the clock right in one step, which every process on the node sees, and which systemd-timesyncd takes by itself; on the node, as root:"
 	clockStep         = "chronyc makestep"
 	timeOnNode        = "timedatectl"
 )
