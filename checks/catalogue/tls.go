@@ -14,7 +14,9 @@ const (
 	checkExpiration  = "kubeadm certs check-expiration"
 	renewSentence    = "Disruptive: writes a new certificate, on each control-plane node; kube-apiserver reads it within a minute:"
 	renew            = "kubeadm certs renew apiserver"
-	kubeadmConfig    = "kubectl -n kube-system get configmap kubeadm-config -o jsonpath='{.data.ClusterConfiguration}' >kubeadm.yaml"
+	adminKubectl     = "kubectl --kubeconfig /etc/kubernetes/admin.conf "
+	kubeadmConfig    = adminKubectl + clusterConfig
+	clusterConfig    = "-n kube-system get configmap kubeadm-config -o jsonpath='{.data.ClusterConfiguration}' >kubeadm.yaml"
 	reissueSentence  = "Disruptive: on each control-plane node, sets the old pair aside and issues another with the names of kubeadm.yaml:"
 	setAside         = "mkdir -p /etc/kubernetes/pki-old && mv /etc/kubernetes/pki/apiserver.crt /etc/kubernetes/pki/apiserver.key /etc/kubernetes/pki-old/"
 	reissue          = "kubeadm init phase certs apiserver --config kubeadm.yaml"
@@ -25,10 +27,13 @@ const (
 	// wholePacket needs what the restricted profile drops, and no more than the runtime's own capabilities.
 	wholePacketSentence = "Whether a packet of the pod's whole MTU that may not be cut arrives at one of them, for ENDPOINT (48 in the place of 28 with IPv6); " +
 		"silence means that it is lost, and a refusal with the path's MTU that the notice of it arrives:"
-	wholePacket         = debugPod + "--profile=baseline -- sh -c 'ping -M do -c 3 -s $(( $(cat /sys/class/net/eth0/mtu) - 28 )) ENDPOINT'"
-	smallHello          = setEnv + "GODEBUG=tlsmlkem=0"
-	eachReplica         = "Each connection may meet another API server; the subject alternative names tell which one is at fault."
-	kubeadmSentence     = "With kubeadm, on a control-plane node, take the configuration, and see that apiServer.certSANs and networking.serviceSubnet are right in it:"
+	wholePacket = debugPod + "--profile=baseline -- sh -c 'ping -M do -c 3 -s $(( $(cat /sys/class/net/eth0/mtu) - 28 )) ENDPOINT'"
+	smallHello  = setEnv + "GODEBUG=tlsmlkem=0"
+	eachReplica = "Each connection may meet another API server; the subject alternative names tell which one is at fault."
+	// unverifiedSentence leads to unverifiedConfig, for certificates that kubectl refuses as well.
+	unverifiedSentence = "With kubeadm, on a control-plane node, as root, take the configuration, and see that apiServer.certSANs and networking.serviceSubnet are right in it. " +
+		"As kubectl refuses this certificate too, it goes on without proving the server here, which only reads a ConfigMap, and sends no secret:"
+	unverifiedConfig    = adminKubectl + "--insecure-skip-tls-verify " + clusterConfig
 	interceptionSuspect = "Find out who holds the address: a proxy (HTTPS_PROXY), a mesh, a load balancer that ends TLS, a wrong " +
 		"KUBERNETES_SERVICE_HOST, a hijacked DNS answer."
 )
@@ -227,8 +232,8 @@ func tlsHandshake() []Entry {
 			Mend: []string{
 				"Issue the server's certificate anew, directly from the cluster's CA.",
 				reissueElsewhere,
-				kubeadmSentence,
-				kubeadmConfig,
+				unverifiedSentence,
+				unverifiedConfig,
 				reissueSentence,
 				setAside,
 				reissue,

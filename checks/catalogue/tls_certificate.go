@@ -91,7 +91,7 @@ func tlsCertificate() []Entry {
 				overridden,
 				dropHostAndPort,
 				reissueElsewhere,
-				"With kubeadm, on a control-plane node, take the configuration and add the missing name to apiServer.certSANs, or correct " +
+				"With kubeadm, on a control-plane node, as root, take the configuration and add the missing name to apiServer.certSANs, or correct " +
 					"networking.serviceSubnet:",
 				kubeadmConfig,
 				reissueSentence,
@@ -114,7 +114,7 @@ func tlsCertificate() []Entry {
 				"In programs use KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT, in place of the name.",
 				"In a script, that is:",
 				"curl --cacert " + directory + `/ca.crt "https://${KUBERNETES_SERVICE_HOST}:${KUBERNETES_SERVICE_PORT}/version"`,
-				"With kubeadm, add kubernetes.default.svc to apiServer.certSANs:",
+				"With kubeadm, which puts that name into every certificate of an API server, on a control-plane node, as root, take the configuration:",
 				kubeadmConfig,
 				reissueSentence,
 				setAside,
@@ -134,8 +134,8 @@ func tlsCertificate() []Entry {
 			},
 			Mend: []string{
 				"Issue it anew with subjectAltName = IP:{host}, DNS:kubernetes.default.svc and the other names that it had.",
-				"With kubeadm:",
-				kubeadmConfig,
+				unverifiedSentence,
+				unverifiedConfig,
 				reissueSentence,
 				setAside,
 				reissue,
@@ -159,8 +159,8 @@ func tlsCertificate() []Entry {
 				"Let these two of kube-apiserver name the serving pair, on each control-plane node, as root; kubelet starts it anew when the file is saved:",
 				"grep -nE 'tls-cert-file|tls-private-key-file' " + serverFlags,
 				reissueElsewhere + " It needs extendedKeyUsage = serverAuth.",
-				kubeadmSentence,
-				kubeadmConfig,
+				unverifiedSentence,
+				unverifiedConfig,
 				reissueSentence,
 				setAside,
 				reissue,
@@ -248,8 +248,9 @@ func tlsCertificate() []Entry {
 			Mend: []string{
 				"Issue it anew with other software; kubeadm, cfssl and openssl 3 keep to the standard.",
 				reissueElsewhere,
-				kubeadmSentence,
-				kubeadmConfig,
+				"With kubeadm, take for kubeadm.yaml the file that kubeadm init was given, as kubectl cannot read the configuration by such a certificate, " +
+					"and see that apiServer.certSANs and networking.serviceSubnet are right in it. On a control-plane node, as root, what the API server was started with:",
+				"grep -E 'advertise-address|service-cluster-ip-range' " + serverFlags,
 				reissueSentence,
 				setAside,
 				reissue,
