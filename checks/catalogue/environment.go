@@ -147,8 +147,9 @@ func environment() []Entry {
 			Mend: []string{
 				"Find the range of the cluster's service addresses:",
 				"kubectl get servicecidrs",
-				"Add the API server and that range, which 10.96.0.0/12 stands for here, to what NO_PROXY has already (this rolls the pods out anew):",
-				setEnv + "NO_PROXY={host},10.96.0.0/12,.svc,.cluster.local,kubernetes.default.svc",
+				"Add the API server and that range, which 10.96.0.0/12 stands for here, to what NO_PROXY has already, which goes in the place of PRESENT-LIST and would be lost " +
+					"otherwise (this rolls the pods out anew):",
+				setEnv + "NO_PROXY=PRESENT-LIST,{host},10.96.0.0/12,.svc,.cluster.local,kubernetes.default.svc",
 				"Set no_proxy to the same, as some programs read only one of the two.",
 			},
 			Page: pageAccess,

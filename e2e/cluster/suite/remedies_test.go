@@ -62,7 +62,7 @@ func ailments() []ailment {
 		{name: "KUBERNETES_SERVICE_HOST is another service's", alter: environment("KUBERNETES_SERVICE_HOST", cluster.DNSAddress), causes: []string{"env-service-host-overridden"}},
 		{name: "KUBERNETES_SERVICE_HOST is a name that there is not", rare: true, alter: environment("KUBERNETES_SERVICE_HOST", "api.example.invalid"), causes: []string{"env-service-host-unresolvable"}},
 		{name: "KUBERNETES_SERVICE_PORT is one where nothing listens", rare: true, alter: environment("KUBERNETES_SERVICE_PORT", "444"), causes: []string{"env-service-port-overridden"}},
-		{name: "HTTPS_PROXY is dead", rare: true, alter: environment("HTTPS_PROXY", "http://127.0.0.1:3128"), causes: []string{"env-http-proxy-intercepts-api"}, fill: map[string]string{"NAME": mendable}},
+		{name: "HTTPS_PROXY is dead", rare: true, alter: environment("HTTPS_PROXY", "http://127.0.0.1:3128"), causes: []string{"env-http-proxy-intercepts-api"}, fill: map[string]string{"NAME": mendable, "PRESENT-LIST": "localhost"}},
 		{name: "the volume has no namespace", rare: true, alter: mount(projected(token(""), authority())), causes: []string{"env-namespace-file-missing"}, fill: volume},
 
 		{name: "automountServiceAccountToken is false", alter: func(p *corev1.Pod) { p.Spec.AutomountServiceAccountToken = new(false) }, causes: []string{"token-not-mounted-automount-false"}},
@@ -343,7 +343,7 @@ func remedyOf(ctx context.Context, t *testing.T, p cluster.Pod, cause string) []
 }
 
 // capitals are the words that the catalogue leaves to its reader.
-var capitals = regexp.MustCompile(`\b(NAMESPACE-OF-TOKEN|POD-OF-TOKEN|API-SERVER|NAMESPACE|POD|NODE|SERVICEACCOUNT|HOST|PORT|NAME|` +
+var capitals = regexp.MustCompile(`\b(NAMESPACE-OF-TOKEN|POD-OF-TOKEN|API-SERVER|PRESENT-LIST|NAMESPACE|POD|NODE|SERVICEACCOUNT|HOST|PORT|NAME|` +
 	`VOLUME|CONTAINER|ENDPOINT|ADDRESS|PROXY|PREFIX|IMAGE|SECRET|REPLICAS|CHECK)\b`)
 
 // fillIn puts words in the place of those in capitals, and tells whether all were
@@ -444,7 +444,7 @@ func commands(ctx context.Context, t *testing.T, s suite) {
 	words := map[string]string{
 		"NAMESPACE": namespace, "NAME": mendable, "POD": mendable + "-0", "NODE": s.Nodes()[0].Name, "SERVICEACCOUNT": "default",
 		"HOST": cluster.ServerAddress, "PORT": "443", "VOLUME": "account", "CONTAINER": "lifeline", "ENDPOINT": cluster.NodeAddress, "ADDRESS": "127.0.0.1",
-		"PROXY": "kubectl-proxy", "PREFIX": "cluster", "IMAGE": s.repository + ":" + s.tag, "SECRET": "legacy", "REPLICAS": "2", "CHECK": "dns", "API-SERVER": "api.example",
+		"PROXY": "kubectl-proxy", "PREFIX": "cluster", "IMAGE": s.repository + ":" + s.tag, "SECRET": "legacy", "REPLICAS": "2", "CHECK": "dns", "API-SERVER": "api.example", "PRESENT-LIST": "localhost",
 	}
 	changing := regexp.MustCompile(`^kubectl .*\b(patch|set env|set resources|scale|label|annotate|create clusterrolebinding|create serviceaccount) `)
 	judge := func(command string) {
