@@ -359,6 +359,10 @@ const (
 	onNode         = "On the node {node}, as root:"
 	onControlPlane = "On a control-plane node, as root:"
 
+	// restartKubelet has it read its configuration file, which it does at its start alone.
+	restartKubeletSentence = "Disruptive: restarts kubelet on the node, as root, which reads its configuration only then; containers go on, and pods get the new file only when made anew:"
+	restartKubelet         = "systemctl restart kubelet"
+
 	restartSentence = "Disruptive: replaces the pods of the workload, be it a Deployment, a DaemonSet or a StatefulSet:"
 	restart         = "kubectl -n {namespace} rollout restart {workload}"
 	deleteSentence  = "Destructive: ends the pod; its owner makes another, but a bare pod does not come back:"

@@ -126,8 +126,8 @@ func dnsServers() []Entry {
 				hostNetworkDNS,
 				"With a kubelet that knows no cluster DNS: set clusterDNS and clusterDomain in its configuration file on the " +
 					"node {node}, then:",
-				"Disruptive: restarts kubelet on that node; containers go on, and pods get the new file only when made anew:",
-				"systemctl restart kubelet",
+				restartKubeletSentence,
+				restartKubelet,
 			},
 			Page: pageDNSPods,
 		},
@@ -223,9 +223,11 @@ func dnsServers() []Entry {
 			Mend: []string{
 				"Where there are no pods at all, scale it up:",
 				"kubectl -n kube-system scale deployment/coredns --replicas=2",
-				"Where the log says \"Loop ... detected\", let kubelet's resolvConf point to a file without a loopback " +
-					"nameserver, such as /run/systemd/resolve/resolv.conf.",
 				"Where pods are Pending or killed for memory, give them nodes or a higher limit.",
+				"Where the log says \"Loop ... detected\", let resolvConf in kubelet's configuration file, on the nodes where CoreDNS runs, point to a file " +
+					"without a loopback nameserver, such as /run/systemd/resolve/resolv.conf, then:",
+				restartKubeletSentence,
+				restartKubelet,
 				coreDNSRestartSentence,
 				coreDNSRestart,
 			},
