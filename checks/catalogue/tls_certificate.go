@@ -213,9 +213,9 @@ func tlsCertificate() []Entry {
 		{
 			Reason: checks.CertWeakAlgorithm,
 			Title:  "The certificate uses an algorithm that is no longer accepted",
-			Means: "A signature with SHA-1 or MD5, or an RSA key below 1024 bits, which Go refuses whatever the settings: the switch for " +
-				"SHA-1 went with Go 1.24. Other libraries draw the line elsewhere, so some programs in the pod may still pass. Old " +
-				"certificate authorities and appliances that end TLS are where it comes from.",
+			Means: "A signature with SHA-1 or MD5, or an RSA key below 1024 bits. Go refuses such signatures whatever the settings, since the switch " +
+				"for SHA-1 went with Go 1.24, and such keys unless GODEBUG has rsa1024min=0. Other libraries draw the line elsewhere, so some " +
+				"programs in the pod may still pass. Old certificate authorities and appliances that end TLS are where it comes from.",
 			Confirm: []string{
 				"What is presented, with the algorithms, and the CA in the pod:",
 				servedChain,
