@@ -199,7 +199,7 @@ func tlsCertificate() []Entry {
 				servedCertificate,
 				podBundle,
 				"The same in OpenSSL's words, where the pod's ca.crt is at hand:",
-				`openssl s_client -connect "{host}:{port}" -CAfile ca.crt -x509_strict -partial_chain -verify_return_error -brief`,
+				`openssl s_client -connect "{host}:{port}" -CAfile ca.crt -x509_strict -partial_chain -verify_return_error -brief </dev/null`,
 			},
 			Mend: []string{
 				"Give the cluster a CA with keyUsage (keyCertSign), subjectKeyIdentifier and critical basicConstraints, as kubeadm and openssl 3 make " +
