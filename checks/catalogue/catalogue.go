@@ -281,7 +281,7 @@ func anyCheck() []Entry {
 				"The other checks went on, and the next round tries this one again.",
 			Confirm: []string{
 				"The log names the place:",
-				"kubectl -n {namespace} logs {pod} --since=15m | grep -i panic",
+				"kubectl -n {namespace} logs {pod} -c lifeline | grep check-panicked",
 			},
 			Mend: []string{
 				"Report it to the project with the log line and the version.",
