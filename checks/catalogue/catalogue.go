@@ -252,7 +252,7 @@ func anyCheck() []Entry {
 				"kubectl top node {node}",
 			},
 			Mend: []string{
-				"Raise the CPU limit of Lifeline's container, or leave it out; 50m is plenty for it:",
+				"Raise the CPU limit of Lifeline's container, or leave it out; 50m is plenty for it (this rolls the pods out anew):",
 				"kubectl -n {namespace} set resources {workload} -c lifeline --limits=cpu=50m --requests=cpu=10m",
 				"Where the container has no limit, find what keeps the node busy, and give requests.cpu to what must not wait for it.",
 			},
@@ -285,7 +285,7 @@ func anyCheck() []Entry {
 			},
 			Mend: []string{
 				"Report it to the project with the log line and the version.",
-				"Until it is mended leave the check out, by its name:",
+				"Until it is mended leave the check out, by its name for CHECK, beside what the variable has already (this rolls the pods out anew):",
 				setEnv + "-c lifeline LIFELINE_SKIP=CHECK",
 			},
 		},
