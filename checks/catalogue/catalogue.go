@@ -311,7 +311,7 @@ func anyCheck() []Entry {
 				largerTable,
 				"Where an interface counts drops or errors, mend its cable, its switch port, its driver or its queue lengths, or take load from it.",
 				"Where it is one node alone, move what runs there to others while it is mended:",
-				"Disruptive: takes the pods from the node {node}:",
+				"Destructive: takes the pods from the node {node}, with what their emptyDir volumes hold (kubectl uncordon lets pods there again):",
 				"kubectl drain {node} --ignore-daemonsets --delete-emptydir-data",
 			},
 			Page: pageDebugService,

@@ -463,7 +463,7 @@ func apiCauses() []Entry {
 				"grep -n service-account " + serverFlags,
 				clocksRight,
 				timeService,
-				"Disruptive: gives another control-plane node the keys of this one, and tokens that only its own key signed are refused from then on, as root:",
+				"Destructive: puts the keys of this control-plane node in the place of another one's, whose tokens are refused from then on; keep a copy of its own, as root:",
 				"scp /etc/kubernetes/pki/sa.key /etc/kubernetes/pki/sa.pub root@CONTROL-PLANE-NODE:/etc/kubernetes/pki/",
 				"Disruptive: has kubelet there start kube-apiserver anew with them, as root:",
 				stopServer,
