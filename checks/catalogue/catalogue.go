@@ -389,8 +389,12 @@ const (
 	largerTable     = "sysctl -w net.netfilter.nf_conntrack_max=$(( $(sysctl -n net.netfilter.nf_conntrack_max) * 2 ))"
 	networkPolicies = "kubectl -n {namespace} get networkpolicies"
 	kubeProxyOnNode = "kubectl -n kube-system get pods -l k8s-app=kube-proxy --field-selector spec.nodeName={node} -o wide"
-	podEvents       = "kubectl -n {namespace} events --for pod/{pod}"
-	podMounts       = "kubectl -n {namespace} get pod {pod} -o json | " +
+	// replaceKubeProxy is for one node, since those beside it work.
+	replaceKubeProxySentence = "Disruptive: replaces kube-proxy on one node, whose Services are not updated meanwhile:"
+	replaceKubeProxy         = "kubectl -n kube-system delete pod -l k8s-app=kube-proxy --field-selector spec.nodeName={node}"
+
+	podEvents = "kubectl -n {namespace} events --for pod/{pod}"
+	podMounts = "kubectl -n {namespace} get pod {pod} -o json | " +
 		"jq '.spec | {volumes, mounts: [(.initContainers + .containers)[] | {name, volumeMounts}]}'"
 )
 

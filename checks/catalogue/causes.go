@@ -7,7 +7,7 @@ import "github.com/kube-lifeline/lifeline/checks"
 
 const (
 	coreDNSPolicies = "kubectl -n kube-system get networkpolicies"
-	nodeLocalLog    = "kubectl -n kube-system logs -l k8s-app=node-local-dns --tail=50 --prefix"
+	nodeLocalLog    = "kubectl -n kube-system logs NODE-LOCAL-DNS-POD --tail=50"
 	deepConnections = "kubectl -n {namespace} exec {pod} -c lifeline -- /lifeline check -o facts | jq '.deep.path.fresh[] | {failure, seconds, tcp}'"
 	deepNameservers = "kubectl -n {namespace} exec {pod} -c lifeline -- /lifeline check -o facts | jq '.deep.dns.nameservers[] | {address, paired, single}'"
 	sixCertificates = inPod + `sh -c 'for i in 1 2 3 4 5 6; do curl -skv --max-time 5 -o /dev/null "https://{host}:{port}/version" 2>&1 | grep -E "subject:|expire date:"; done'`
@@ -92,8 +92,9 @@ func dnsCauses() []Entry {
 				"the address, and no process serves it: the cache was killed, mostly for memory, and its interface and rules outlived it. " +
 				"All pods of this node fail, at once and with \"connection refused\", and those of other nodes do not.",
 			Confirm: []string{
-				"Its pod on this node, and its log:",
+				"Its pod on this node:",
 				nodeLocalDNS,
+				"Its log, by that name for NODE-LOCAL-DNS-POD:",
 				nodeLocalLog,
 				onNode,
 				"ip address show nodelocaldns",
@@ -419,16 +420,17 @@ func apiCauses() []Entry {
 				kubeProxyOnNode,
 				"Whether a policy may be the cause instead:",
 				networkPolicies,
-				onNode,
+				"The rules on the node {node}, as root, in nftables mode and in iptables mode; in each of the two the other has none:",
 				"nft list table ip kube-proxy | head",
+				"iptables -t nat -n -L KUBE-SERVICES | head",
 			},
 			Mend: append(
 				append([]string{
-					"Look at what kube-proxy says on that node:",
-					"kubectl -n kube-system logs -l k8s-app=kube-proxy --tail=50 --prefix",
+					"Look at what kube-proxy says on that node, by the name of its pod there for KUBE-PROXY-POD:",
+					"kubectl -n kube-system logs KUBE-PROXY-POD --tail=50",
 				}, allowAPI()...),
-				"Disruptive: replaces kube-proxy on all nodes one by one:",
-				"kubectl -n kube-system rollout restart daemonset/kube-proxy",
+				replaceKubeProxySentence,
+				replaceKubeProxy,
 			),
 			Page: pageVirtualIPs,
 		},
