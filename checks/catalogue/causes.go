@@ -284,11 +284,12 @@ func tlsCauses() []Entry {
 			Reason: checks.TLSTimeoutLargeClientHello,
 			Title:  "Something on the way cannot take a ClientHello of two packets",
 			Means: "Go 1.24 and later offer a post-quantum key exchange, which makes the first TLS message 1.5 kB and two packets. A firewall or " +
-				"load balancer that looks at the first packet only stalls or resets the connection. New Go programs fail; curl, " +
-				"Python and older ones work.",
+				"load balancer that looks at the first packet only stalls or resets the connection. New Go programs fail, and all " +
+				"with OpenSSL 3.5 or later, which do the same; older ones work.",
 			Confirm: []string{
-				"A ClientHello of one packet, as that of curl, is answered:",
-				askService,
+				handshakesSentence,
+				smallHandshake,
+				largeHandshake,
 			},
 			Mend: []string{
 				"Have Go programs offer the smaller message (this rolls the pods out anew):",

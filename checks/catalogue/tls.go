@@ -22,8 +22,12 @@ const (
 	reissue          = "kubeadm init phase certs apiserver --config kubeadm.yaml"
 	reissueElsewhere = "On a cluster not made with kubeadm, have whoever issues the API server's certificate issue another."
 	// sendLess is for a path of which the MTU is smaller than the pod believes.
-	sendLessSentence = "For the meantime, on the node {node}, as root, have the TCP of all its pods send less at a time (ip6tables for IPv6; -D in the place of -A undoes it):"
-	sendLess         = "iptables -t mangle -A FORWARD -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --set-mss 1200"
+	sendLessSentence   = "For the meantime, on the node {node}, as root, have the TCP of all its pods send less at a time (ip6tables for IPv6; -D in the place of -A undoes it):"
+	sendLess           = "iptables -t mangle -A FORWARD -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --set-mss 1200"
+	handshakesSentence = "A small first message, and a large one as newer Go programs send it (OpenSSL 3.5 or later); only the second failing " +
+		"means that a middlebox or the way out cannot bear its size:"
+	smallHandshake = inPod + `sh -c 'timeout 10 openssl s_client -connect "{host}:{port}" -groups X25519 -brief </dev/null'`
+	largeHandshake = inPod + `sh -c 'timeout 10 openssl s_client -connect "{host}:{port}" -groups X25519MLKEM768 -brief </dev/null'`
 	// wholePacket needs what the restricted profile drops, and no more than the runtime's own capabilities.
 	wholePacketSentence = "Whether a packet of the pod's whole MTU that may not be cut arrives at one of them, for ENDPOINT (48 in the place of 28 with IPv6); " +
 		"silence means that it is lost, and a refusal with the path's MTU that the notice of it arrives:"
@@ -94,10 +98,9 @@ func tlsHandshake() []Entry {
 				"ones are lost, where the path's MTU is smaller than the pod's and the notice of it is filtered; or a middlebox " +
 				"chokes on the large first message of newer Go programs; or the API server is too busy to answer.",
 			Confirm: []string{
-				"A small first message, and a large one as newer Go programs send it (OpenSSL 3.5 or later); only the second failing " +
-					"means that a middlebox or the way out cannot bear its size:",
-				inPod + `sh -c 'timeout 10 openssl s_client -connect "{host}:{port}" -groups X25519 -brief </dev/null'`,
-				inPod + `sh -c 'timeout 10 openssl s_client -connect "{host}:{port}" -groups X25519MLKEM768 -brief </dev/null'`,
+				handshakesSentence,
+				smallHandshake,
+				largeHandshake,
 				"The pod's MTU, and the API servers' own addresses, as a Service's does not answer pings:",
 				inPod + "ip link show eth0",
 				apiSlices,
