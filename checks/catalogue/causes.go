@@ -292,7 +292,7 @@ func tlsCauses() []Entry {
 				largeHandshake,
 			},
 			Mend: []string{
-				"Have Go programs offer the smaller message (this rolls the pods out anew):",
+				"Have Go programs offer the smaller message, beside what GODEBUG has already, with a comma between (this rolls the pods out anew):",
 				smallHello,
 				"Mend or update what looks into TLS on the way.",
 			},

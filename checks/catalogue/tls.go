@@ -112,7 +112,7 @@ func tlsHandshake() []Entry {
 				fromNode,
 			},
 			Mend: []string{
-				"Where only new Go programs fail, have them offer the smaller message (this rolls the pods out anew), and have the middlebox mended:",
+				"Where only new Go programs fail, have them offer the smaller message, beside what GODEBUG has already, with a comma between (this rolls the pods out anew), and have the middlebox mended:",
 				smallHello,
 				"Where large packets are lost, set the network add-on's MTU to the path's, less its own overhead: 50 bytes for VXLAN, 20 for IPIP, 60 to 80 for WireGuard.",
 				sendLessSentence,
