@@ -250,7 +250,7 @@ func dnsCauses() []Entry {
 			},
 			Mend: append(
 				allowDNS(),
-				"For the meantime have resolvers use TCP, by dnsConfig in the pod template (this rolls the pods out anew, and takes the place of all options that it has; "+
+				"For the meantime have glibc and Go use TCP, which musl does not know, by dnsConfig in the pod template (this rolls the pods out anew, and takes the place of all options that it has; "+
 					"write those beside it):",
 				inTemplate+`{"dnsConfig":{"options":[{"name":"use-vc"}]}}`+endOfTemplate,
 			),

@@ -359,7 +359,7 @@ func dnsServers() []Entry {
 			Mend: []string{
 				"Give CoreDNS more CPU, or more replicas than it has now:",
 				"kubectl -n kube-system get deployment coredns",
-				"Changes the cluster: one more than now:",
+				"With one more than now for REPLICAS:",
 				"kubectl -n kube-system scale deployment/coredns --replicas=REPLICAS",
 				"Run NodeLocal DNSCache, which also ends the conntrack race of glibc.",
 				"In applications write names that are asked for often with a dot at the end.",
