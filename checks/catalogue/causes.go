@@ -116,7 +116,7 @@ func dnsCauses() []Entry {
 				"single queries lose none. Both packets are translated to a server behind the Service at once, and the kernel drops the one " +
 				"that comes second to its table of connections. Applications wait exactly 5 s for some lookups; Go takes two sockets and never does.",
 			Confirm: []string{
-				"Insertions that failed, on the node {node}, as root; the count grows with each loss:",
+				"Insertions that failed (insert_failed, in hexadecimal), on the node {node}, as root; the count grows with each loss, and conntrack -S has it where there is no such file:",
 				"grep . /proc/net/stat/nf_conntrack",
 				"The look of Lifeline with its counts of pairs:",
 				deepNameservers,
