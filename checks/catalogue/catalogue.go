@@ -307,7 +307,7 @@ func anyCheck() []Entry {
 				"kubectl -n {namespace} debug -it OTHER-POD --image=nicolaka/netshoot --profile=baseline -- ping -c 50 -i 0.2 NODE-IP",
 			},
 			Mend: []string{
-				"Where the table of connections is full, on the node {node}, as root, make it larger:",
+				"Where the table of connections is full, on the node {node}, as root, make it larger, and keep it so in /etc/sysctl.d:",
 				largerTable,
 				"Where an interface counts drops or errors, mend its cable, its switch port, its driver or its queue lengths, or take load from it.",
 				"Where it is one node alone, move what runs there to others while it is mended:",
