@@ -31,6 +31,14 @@ const (
 	ciliumSentence      = "With Cilium, of which an ipBlock does not match nodes, add this to a CiliumNetworkPolicy of the pod, by its name for NAME:"
 	cilium              = `kubectl -n {namespace} patch ciliumnetworkpolicy NAME --type=json -p '[{"op":"add","path":"/spec/egress/-","value":{"toEntities":["kube-apiserver"]}}]'`
 	findAnswerer        = "Find who answers by the headers Server and Via, and take it off the way or correct the address that leads to it."
+	// describeAPI shows what an API server makes when there is none of it, and leaves as
+	// somebody changed it. Its port is always this one. To have the Service itself made
+	// anew takes seconds, in which pods would start without its address.
+	describeAPI         = "kubectl -n default describe service kubernetes"
+	otherPortSentence   = "Where the Service has another port than https 443:"
+	otherPort           = `kubectl -n default patch service kubernetes --type=json -p '[{"op":"replace","path":"/spec/ports/0/port","value":443},{"op":"replace","path":"/spec/ports/0/name","value":"https"}]'`
+	localPolicySentence = "Where the Service's Internal Traffic Policy is Local, by which only servers on the pod's own node are asked:"
+	localPolicy         = `kubectl -n default patch service kubernetes -p '{"spec":{"internalTrafficPolicy":"Cluster"}}'`
 	// etcdLog is that of the store of a control-plane node.
 	etcdLog      = `crictl logs --tail=50 "$(crictl ps -a -q --name etcd | head -n 1)"`
 	busyClients  = "kubectl get --raw /metrics | grep '^apiserver_flowcontrol_current_inqueue_requests'"
@@ -57,12 +65,12 @@ func apiConnection() []Entry {
 			Title:  "The connection to the API server is refused",
 			Means: "The connection is refused within milliseconds, by a reset or an ICMP message, and applications read \"connection " +
 				"refused\". Four neighbours look alike: the Service kubernetes has no endpoint, and kube-proxy rejects (iptables " +
-				"and nftables mode); no kube-apiserver listens behind an endpoint; the port is wrong; or a mesh sidecar of the pod is " +
+				"and nftables mode); no kube-apiserver listens behind an endpoint; a port is wrong, of the pod or of the Service; or a mesh sidecar of the pod is " +
 				"not up yet, which heals within seconds.",
 			Confirm: []string{
-				"Which API servers are listed, and which ports:",
+				"Which API servers are listed, and whether the Service has its port, https 443, and Endpoints at its TargetPort:",
 				apiSlices,
-				apiService,
+				describeAPI,
 				"One listed that refuses by itself is down, or its lease (15 s) has not run out yet:",
 				askEndpoint,
 				"A sidecar, by the container's name (istio-proxy, linkerd-proxy):",
@@ -78,11 +86,15 @@ func apiConnection() []Entry {
 				apiServerLog,
 				"Where it has no container there, see why kubelet does not start one:",
 				"journalctl -u kubelet --since -15m --no-pager | grep -i apiserver | tail -n 20",
+				otherPortSentence,
+				otherPort,
 				overridden,
 				dropHostAndPort,
 				waitForMeshSentence,
 				waitForMesh,
 				"Retry with a growing pause in the application: an API server that rolls refuses for some seconds.",
+				"Disruptive: where its Endpoints have another port than TargetPort, has the API server make them anew, within ten seconds:",
+				"kubectl -n default delete endpoints kubernetes",
 			},
 			Page: pageDebugCluster,
 		},
