@@ -11,6 +11,7 @@ const (
 	dnsOfPod       = "kubectl -n {namespace} get pod {pod} " +
 		"-o jsonpath='{.spec.dnsPolicy} {.spec.hostNetwork} {.spec.dnsConfig}'"
 	dnsService    = "kubectl -n kube-system get service kube-dns"
+	describeDNS   = "kubectl -n kube-system describe service kube-dns"
 	coreDNSPods   = "kubectl -n kube-system get pods -l k8s-app=kube-dns -o wide"
 	coreDNSSlices = "kubectl -n kube-system get endpointslices -l kubernetes.io/service-name=kube-dns"
 	coreDNSLog    = "kubectl -n kube-system logs -l k8s-app=kube-dns --tail=50 --prefix"
@@ -209,21 +210,30 @@ func dnsServers() []Entry {
 			Title:  "The nameserver refuses: nothing serves DNS there",
 			Means: "Queries are refused within milliseconds and applications read \"connection refused\". kube-proxy in " +
 				"iptables and nftables mode rejects what goes to a Service without ready endpoints, so all CoreDNS pods " +
-				"are gone or not ready; other datapaths drop, and it is a timeout there. At a link-local nameserver it " +
+				"are gone or not ready, or the Service does not lead to them; other datapaths drop, and it is a timeout there. At a link-local nameserver it " +
 				"means that NodeLocal DNSCache is down on this node.",
 			Confirm: []string{
-				"Whether CoreDNS runs, and whether its Service has it:",
+				"Whether CoreDNS runs and is ready, and whether its Service has its addresses as Endpoints, by a Selector that it has and a TargetPort that it serves:",
 				coreDNSPods,
-				coreDNSSlices,
+				describeDNS,
 				"For a nameserver in 169.254.0.0/16:",
 				nodeLocalDNS,
-				"Where CoreDNS restarts again and again, its last words:",
+				"Where CoreDNS is not ready, what it says, and where it restarts again and again, its last words:",
+				coreDNSLog,
 				"kubectl -n kube-system logs -l k8s-app=kube-dns --previous --tail=20 --prefix",
 			},
 			Mend: []string{
 				"Where there are no pods at all, scale it up:",
 				"kubectl -n kube-system scale deployment/coredns --replicas=2",
 				"Where pods are Pending or killed for memory, give them nodes or a higher limit.",
+				"Where the log names a line of the Corefile or a plugin that it does not know, correct it:",
+				editCorefile,
+				"Where the log says \"forbidden\", give CoreDNS the role that kubeadm gives it:",
+				"kubectl create clusterrolebinding system:coredns --clusterrole=system:coredns --serviceaccount=kube-system:coredns",
+				"Where the pods are ready and the Service has no Endpoints, give it the Selector that kubeadm gives it:",
+				`kubectl -n kube-system patch service kube-dns --type=json -p '[{"op":"add","path":"/spec/selector","value":{"k8s-app":"kube-dns"}}]'`,
+				"Where it has Endpoints at another port than CoreDNS listens at, 53 as a rule, correct targetPort:",
+				"kubectl -n kube-system edit service kube-dns",
 				"Where the log says \"Loop ... detected\", let resolvConf in kubelet's configuration file, on the nodes where CoreDNS runs, point to a file " +
 					"without a loopback nameserver, such as /run/systemd/resolve/resolv.conf, then:",
 				restartKubeletSentence,
