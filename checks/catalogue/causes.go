@@ -54,18 +54,25 @@ func dnsCauses() []Entry {
 			Title:  "Packets to port 53 are dropped",
 			Means: "Every nameserver is silent over UDP and over TCP, while the API server answers, so the pod has a way and DNS has none. " +
 				"The usual cause is a NetworkPolicy that denies egress by default and leaves DNS out. Applications say \"i/o timeout\" " +
-				"for names and work by address. CoreDNS pods that died with their node and are still in the Service look the same.",
+				"for names and work by address. A Service of DNS that is gone or has another traffic policy, and CoreDNS pods that died with their node and are still in it, look the same.",
 			Confirm: []string{
 				"The policies of the pod's namespace, and of CoreDNS's:",
 				networkPolicies,
 				coreDNSPolicies,
 				"Whether CoreDNS runs:",
 				coreDNSPods,
+				"Whether the Service is there, with the address of resolv.conf and the Internal Traffic Policy Cluster:",
+				describeDNS,
+				resolvConf,
 				"The lookup over TCP:",
 				inPod + "dig +time=2 +tries=1 +tcp +search kubernetes.default.svc",
 			},
 			Mend: append(
 				allowDNS(),
+				"Where the Service's Internal Traffic Policy is Local, by which only CoreDNS on the pod's own node is asked:",
+				`kubectl -n kube-system patch service kube-dns -p '{"spec":{"internalTrafficPolicy":"Cluster"}}'`,
+				"Where the Service is gone, make it again, by the address in resolv.conf for NAMESERVER:",
+				"kubectl -n kube-system expose deployment/coredns --name=kube-dns --cluster-ip=NAMESERVER",
 				"Where the CoreDNS pods are on a node that is gone:",
 				coreDNSRestartSentence, coreDNSRestart,
 			),
