@@ -53,8 +53,8 @@ func dnsCauses() []Entry {
 			Reason: checks.DNSEgressPolicyBlocks53,
 			Title:  "Packets to port 53 are dropped",
 			Means: "Every nameserver is silent over UDP and over TCP, while the API server answers, so the pod has a way and DNS has none. " +
-				"The usual cause is a NetworkPolicy that denies egress by default and leaves DNS out. Applications say \"i/o timeout\" " +
-				"for names and work by address. A Service of DNS that is gone or has another traffic policy, and CoreDNS pods that died with their node and are still in it, look the same.",
+				"The usual cause is a NetworkPolicy that denies egress by default and leaves DNS out; one that lets nobody in to CoreDNS is another. Applications say \"i/o timeout\" " +
+				"for names and work by address. A Service of DNS that is gone or has another traffic policy, CoreDNS pods that died with their node and are still in it, and a kube-proxy that stands still look the same.",
 			Confirm: []string{
 				"The policies of the pod's namespace, and of CoreDNS's:",
 				networkPolicies,
@@ -64,17 +64,22 @@ func dnsCauses() []Entry {
 				"Whether the Service is there, with the address of resolv.conf and the Internal Traffic Policy Cluster:",
 				describeDNS,
 				resolvConf,
-				"The lookup over TCP:",
-				inPod + "dig +time=2 +tries=1 +tcp +search kubernetes.default.svc",
+				"Each CoreDNS pod past the Service, by its address above; one that answers means that no policy drops it, and the Service leads elsewhere:",
+				inPod + "dig +search +time=2 +tries=1 @COREDNS-POD-IP kubernetes.default.svc A",
+				"Where kube-proxy leads queries on the node {node}, as root, in nftables mode and in iptables mode; other addresses than those above mean that it stands still:",
+				"nft list table ip kube-proxy | grep kube-dns",
+				"iptables -t nat -n -L | grep kube-dns",
 			},
 			Mend: append(
-				allowDNS(),
+				append(allowDNS(), letIntoDNS()...),
 				"Where the Service's Internal Traffic Policy is Local, by which only CoreDNS on the pod's own node is asked:",
 				`kubectl -n kube-system patch service kube-dns -p '{"spec":{"internalTrafficPolicy":"Cluster"}}'`,
 				"Where the Service is gone, make it again, by the address in resolv.conf for NAMESERVER:",
 				"kubectl -n kube-system expose deployment/coredns --name=kube-dns --cluster-ip=NAMESERVER",
 				"Where the CoreDNS pods are on a node that is gone:",
 				coreDNSRestartSentence, coreDNSRestart,
+				"Where kube-proxy leads elsewhere:",
+				replaceKubeProxySentence, replaceKubeProxy,
 			),
 			Page: pageNetworkPolicies,
 		},

@@ -32,8 +32,10 @@ const (
 	editCorefile = "kubectl -n kube-system edit configmap coredns"
 	toDNS        = `{"to":[{"namespaceSelector":{"matchLabels":{"kubernetes.io/metadata.name":"kube-system"}},"podSelector":{"matchLabels":{"k8s-app":"kube-dns"}}}],` +
 		dnsPorts + `}`
-	toLinkLocal = `{"to":[{"ipBlock":{"cidr":"169.254.0.0/16"}}],` + dnsPorts + `}`
-	dnsPorts    = `"ports":[{"port":53,"protocol":"UDP"},{"port":53,"protocol":"TCP"}]`
+	fromAll        = `{` + dnsPorts + `}`
+	patchDNSPolicy = `kubectl -n kube-system patch networkpolicy DNS-POLICY --type=json -p '[`
+	toLinkLocal    = `{"to":[{"ipBlock":{"cidr":"169.254.0.0/16"}}],` + dnsPorts + `}`
+	dnsPorts       = `"ports":[{"port":53,"protocol":"UDP"},{"port":53,"protocol":"TCP"}]`
 )
 
 // allowDNS lets the pod through a policy that isolates it already.
@@ -47,7 +49,18 @@ func allowDNS() []string {
 	}
 }
 
-// allowLinkLocal does for a nameserver that is no pod.
+// letIntoDNS does for a policy that isolates CoreDNS. DNS is for all, so it says
+// nothing of whom.
+func letIntoDNS() []string {
+	return []string{
+		"Where a policy of kube-system isolates CoreDNS, add a rule to it, by its name for DNS-POLICY:",
+		patchDNSPolicy + `{"op":"add","path":"/spec/ingress/-","value":` + fromAll + endOfRule,
+		noRuleYet,
+		patchDNSPolicy + `{"op":"test","path":"/spec/ingress","value":null},{"op":"add","path":"/spec/ingress","value":[` + fromAll + endOfRules,
+	}
+}
+
+// allowLinkLocal does what allowDNS does for a nameserver that is no pod.
 func allowLinkLocal() []string {
 	return []string{
 		"Where a policy isolates the pod and the nameserver is in 169.254.0.0/16, which no podSelector matches, add a rule for that range to it, by its name for NAME:",
