@@ -119,7 +119,7 @@ func apiConnection() []Entry {
 				networkPolicies,
 				kubeProxyOnNode,
 				onNode,
-				"sysctl net.netfilter.nf_conntrack_count net.netfilter.nf_conntrack_max",
+				tableCounts,
 				fromNodeSentence,
 				fromNode,
 			},
@@ -130,7 +130,7 @@ func apiConnection() []Entry {
 				"Where every ClusterIP is silent on the node {node}, read the log of kube-proxy, or of what replaces it, there.",
 				"Where nothing from pods arrives at the API servers, or no answer leaves, give their network a route to the pods' "+
 					"addresses, or masquerade them, and look for overlapping ranges.",
-				"Where the table of connections is full, make it larger on the node {node}, as root, keep it so in /etc/sysctl.d, and find who fills it:",
+				largerSentence,
 				largerTable,
 				replaceKubeProxySentence,
 				replaceKubeProxy,

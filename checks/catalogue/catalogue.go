@@ -301,13 +301,13 @@ func anyCheck() []Entry {
 				deepConnections,
 				"On the node {node}, as root, what its interfaces drop, and whether its table of connections is full:",
 				"ip -s link show",
-				"dmesg | grep -i 'table full'",
-				"sysctl net.netfilter.nf_conntrack_count net.netfilter.nf_conntrack_max",
+				tableFull,
+				tableCounts,
 				"Whether it is this node, from a pod of another one, for OTHER-POD, to the address of the node {node}, for NODE-IP; where none is lost, it is not:",
 				"kubectl -n {namespace} debug -it OTHER-POD --image=nicolaka/netshoot --profile=baseline -- ping -c 50 -i 0.2 NODE-IP",
 			},
 			Mend: []string{
-				"Where the table of connections is full, on the node {node}, as root, make it larger, and keep it so in /etc/sysctl.d:",
+				largerSentence,
 				largerTable,
 				"Where an interface counts drops or errors, mend its cable, its switch port, its driver or its queue lengths, or take load from it.",
 				"Where it is one node alone, move what runs there to others while it is mended:",
@@ -386,6 +386,10 @@ const (
 	stopServerSentence = "Disruptive: has kubelet start kube-apiserver anew, on its control-plane node, as root:"
 	stopServer         = `crictl stop "$(crictl ps -q --name kube-apiserver)"`
 
+	// tableFull tells of a burst that the counts do not show any more.
+	tableFull       = "dmesg | grep -i 'table full'"
+	tableCounts     = "sysctl net.netfilter.nf_conntrack_count net.netfilter.nf_conntrack_max"
+	largerSentence  = "Where the table of connections is full, make it larger on the node {node}, as root, keep it so in /etc/sysctl.d, and find who fills it:"
 	largerTable     = "sysctl -w net.netfilter.nf_conntrack_max=$(( $(sysctl -n net.netfilter.nf_conntrack_max) * 2 ))"
 	networkPolicies = "kubectl -n {namespace} get networkpolicies"
 	kubeProxyOnNode = "kubectl -n kube-system get pods -l k8s-app=kube-proxy --field-selector spec.nodeName={node} -o wide"

@@ -452,19 +452,26 @@ func apiCauses() []Entry {
 			Title:  "Packets to the API server are dropped",
 			Means: "The API server is silent, and the evidence says whether others are reached: where they are, what drops the packets is about the API server " +
 				"alone, and where nobody is, about this pod. Mostly it is a NetworkPolicy that denies egress and has no rule for the API server, else a firewall before the " +
-				"control plane, a control plane without a route back to the pods, or a filter that an init container set in the pod's own network. Applications say \"i/o timeout\".",
+				"control plane, a control plane without a route back to the pods, a node whose table of connections is full, or a filter that an init container set in the pod's own network. Applications say \"i/o timeout\".",
 			Confirm: []string{
 				"The policies of the namespace, and the addresses that they have to allow:",
 				networkPolicies,
 				apiSlices,
 				"Whether the Service has its port, https 443, and the Internal Traffic Policy Cluster:",
 				describeAPI,
+				"On the node {node}, as root, whether its table of connections is full:",
+				tableFull,
+				tableCounts,
+				"The filter of the pod's own network, in a namespace that lets NET_ADMIN in:",
+				debugPod + "--profile=netadmin -- nft list ruleset",
 			},
 			Mend: append(
 				allowAPI(),
 				ciliumSentence,
 				cilium,
 				"Where no policy is about the pod, look at the firewall and the routes between the nodes and the control plane.",
+				largerSentence,
+				largerTable,
 				localPolicySentence,
 				localPolicy,
 				otherPortSentence,
