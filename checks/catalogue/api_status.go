@@ -25,12 +25,18 @@ func apiRefusal() []Entry {
 			Title:  "The API server rejects the token, and does not say why",
 			Means: "The answer is 401, which is the same for every cause, and all that can be seen from the pod is right: form, times, " +
 				"audience, pod. What is left is known to the server alone: the service account was deleted or made anew, the " +
-				"signing key or issuer was changed, one of several API servers has other keys.",
+				"signing key or issuer was changed, one of several API servers has other keys; or the pod was deleted, and its container lives on " +
+				"since kubelet does not end it.",
 			Confirm: []string{
 				"What the token says of itself; id is its credential id, and the token is not shown:",
 				tokenClaims,
 				"Was the service account made anew? Its UID now, against serviceAccountUID in the token:",
 				"kubectl -n {namespace} get serviceaccount {serviceaccount} -o jsonpath='{.metadata.uid}'",
+				"Is the pod still there? Its UID now, against podUID in the token:",
+				"kubectl -n {namespace} get pod {pod} -o jsonpath='{.metadata.uid}'",
+				"Where it is not found or another one, whether the node {node} still runs the old one, and what kubelet there says, as root:",
+				"crictl pods --namespace {namespace} --name {pod}",
+				"journalctl -u kubelet --since -15m --no-pager | tail -n 20",
 				"Was the issuer changed? What is issued now, against issuer in the token (an administrator may ask; the token is not shown):",
 				freshClaims,
 				"The Audit-Id of a refused request:",
@@ -49,6 +55,11 @@ func apiRefusal() []Entry {
 				"A new pod has a token by the account and the key of today:",
 				deleteSentence,
 				deletePod,
+				"Where the pod is gone and runs on, have kubelet end it:",
+				"Disruptive: restarts kubelet on the node {node}, as root; containers of pods that are still there go on:",
+				restartKubelet,
+				"Destructive: ends it there without kubelet, as root, by the POD ID shown for POD-ID:",
+				"crictl stopp POD-ID",
 			},
 			Page: pageServiceAccounts,
 		},
