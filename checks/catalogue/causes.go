@@ -403,7 +403,8 @@ func apiCauses() []Entry {
 		{
 			Reason: checks.TCPTimeoutStartupRace,
 			Title:  "The pod is new, and its way to the API may not be there yet",
-			Means: "No connection to the API server has come about since the process began, less than half a minute ago, in a pod that was made just before. " +
+			Means: "No connection to the API server has come about since the process began, less than half a minute ago, in a pod that was made just before, " +
+				"and nothing else answers it but, at most, its node. " +
 				"Network plugins let a new pod's packets through only when they know its identity and policies, and Service rules come later " +
 				"still, so the first seconds may be silent and all after them well. What lasts for longer is something else, which the next " +
 				"finding names.",

@@ -25,7 +25,10 @@ func startupRules() []rule {
 		{reason: checks.TCPRefusedSidecarNotReady, certainty: checks.Likely, refines: []checks.Reason{checks.TCPRefused}, explains: []checks.Reason{checks.DNSTCPBlockedUDPOK}, evidence: onlyTCPIsRefused},
 		{reason: checks.TCPTimeoutStartupRace, certainty: checks.Likely, severity: checks.Warn, explains: []checks.Reason{
 			checks.TCPTimeout, checks.TCPTimeoutNetworkPolicy, checks.TCPTimeoutKubeProxyNotProgrammed,
-		}, evidence: hasNotConnectedYet},
+		}, evidence: hasNoWayYet},
+		{reason: checks.TCPTimeout, certainty: checks.Likely, refines: []checks.Reason{checks.TCPTimeout}, evidence: mayHaveNoWayYet},
+		{reason: checks.TCPTimeoutNetworkPolicy, certainty: checks.Likely, refines: []checks.Reason{checks.TCPTimeoutNetworkPolicy}, evidence: mayHaveNoWayYet},
+		{reason: checks.TCPTimeoutKubeProxyNotProgrammed, certainty: checks.Likely, refines: []checks.Reason{checks.TCPTimeoutKubeProxyNotProgrammed}, evidence: mayHaveNoWayYet},
 	}
 }
 
@@ -76,6 +79,35 @@ func answersOverUDP(facts *checks.Facts, nameserver checks.Control) bool {
 		}
 	}
 	return false
+}
+
+// hasNoWayYet: what is new has no way to anybody. Where others answer, or where deep
+// probes were made and two rounds have met the same, what drops the packets is likelier
+// to stay.
+func hasNoWayYet(facts *checks.Facts) []string {
+	if facts.History == nil || facts.Deep != nil && facts.History.Rounds > 1 || !hearsNobody(facts) {
+		return nil
+	}
+	return hasNotConnectedYet(facts)
+}
+
+// hearsNobody tells that nothing is known to answer this pod, but for its own node, which
+// most plugins let it reach from the start.
+func hearsNobody(facts *checks.Facts) bool {
+	return len(answering(facts)) == 0 &&
+		(len(deepPath(facts).Controls) == 0 || len(allIsSilent(facts)) > 0 || len(onlyServicesAreSilent(facts)) > 0)
+}
+
+// mayHaveNoWayYet is said of another cause where that the pod is new is not the first.
+func mayHaveNoWayYet(facts *checks.Facts) []string {
+	if hasNoWayYet(facts) != nil {
+		return nil
+	}
+	told := hasNotConnectedYet(facts)
+	if told == nil {
+		return nil
+	}
+	return append(told, "It may be over within half a minute all the same: some network plugins let a new pod's packets through only once they know its policies.")
 }
 
 // hasNotConnectedYet: more than one round has met silence and none has connected
