@@ -250,8 +250,9 @@ func dnsCauses() []Entry {
 		{
 			Reason: checks.DNSUDPBlockedTCPOK,
 			Title:  "DNS works over TCP only",
-			Means: "The nameserver answers over TCP and is silent over UDP. A policy or a firewall allows TCP port 53 alone, or the overlay drops " +
-				"UDP packets, for example for their checksums. Applications say \"i/o timeout\", as they ask over UDP first.",
+			Means: "The nameserver answers over TCP and is silent over UDP, or refuses there. A policy or a firewall allows TCP port 53 alone, the overlay drops " +
+				"UDP packets, for example for their checksums, or the Service has nobody behind its UDP port. Applications say \"i/o timeout\" or " +
+				"\"connection refused\", as they ask over UDP first.",
 			Confirm: []string{
 				"The policies of the pod's namespace, and of CoreDNS's:",
 				networkPolicies,
@@ -259,6 +260,9 @@ func dnsCauses() []Entry {
 				"The same lookup over UDP and over TCP:",
 				inPod + "dig +time=2 +tries=1 +search kubernetes.default.svc",
 				inPod + "dig +time=2 +tries=1 +tcp +search kubernetes.default.svc",
+				"Where UDP is refused, whether the Service and what is behind it have port 53 for both:",
+				dnsService,
+				coreDNSSlices,
 			},
 			Mend: append(
 				allowDNS(),

@@ -25,7 +25,7 @@ func nameserverRules() []rule {
 		{reason: checks.DNSServfailUpstream, certainty: checks.Likely, refines: []checks.Reason{checks.DNSTimeout}, evidence: onlyOthersAreSilent},
 		{reason: checks.DNSTimeout, certainty: checks.Likely, refines: []checks.Reason{checks.DNSTimeout}, evidence: onlyWithoutEDNS},
 		{reason: checks.DNSTimeout, certainty: checks.Likely, refines: []checks.Reason{checks.DNSTimeout}, evidence: takeConnectionsAlone},
-		{reason: checks.DNSUDPBlockedTCPOK, certainty: checks.Likely, refines: silent, evidence: onlyOverTCP},
+		{reason: checks.DNSUDPBlockedTCPOK, certainty: checks.Likely, refines: append(silent, checks.DNSServiceNoEndpoints), evidence: onlyOverTCP},
 		{reason: checks.DNSMixedNameservers, certainty: checks.Certain, refines: unknown, evidence: nameserversDisagree},
 		{reason: checks.DNSMixedNameservers, certainty: checks.Likely, refines: silent, evidence: nameserversDisagree},
 		{reason: checks.DNSNXDomainWrongClusterDomain, certainty: checks.Certain, refines: unknown, evidence: knownInAnotherZone},
@@ -55,10 +55,17 @@ func repliesFromElsewhere(facts *checks.Facts) (evidence []string) {
 	return evidence
 }
 
+// onlyOverTCP: a Service without endpoints refuses both.
 func onlyOverTCP(facts *checks.Facts) (evidence []string) {
 	for _, server := range deepNameservers(facts) {
-		if overUDPSilent(server) && wasAnswered(server.TCP) {
+		if !wasAnswered(server.TCP) {
+			continue
+		}
+		switch {
+		case overUDPSilent(server):
 			evidence = append(evidence, fmt.Sprintf("%s answers over TCP (%s in %s) and over UDP not at all.", server.Address, server.TCP.Rcode, seconds(server.TCP.Seconds)))
+		case isRefused(server.UDP):
+			evidence = append(evidence, fmt.Sprintf("%s answers over TCP (%s in %s) and refuses over UDP.", server.Address, server.TCP.Rcode, seconds(server.TCP.Seconds)))
 		}
 	}
 	return evidence

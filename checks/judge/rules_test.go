@@ -256,7 +256,17 @@ func TestRulesNameTheCauseByWhatDeepProbesSaw(t *testing.T) {
 		{"all nameservers refuse, one of them link-local", both(refusal, nameservers(refused("169.254.20.10"), refused("10.96.0.10"))), checks.DNSServiceNoEndpoints},
 		{"a link-local nameserver that refuses UDP alone", both(refusal, nameservers(checks.NameserverFacts{
 			Address: netip.MustParseAddr("169.254.20.10"), UDP: refused("169.254.20.10").UDP, TCP: answer("10.96.0.1"),
+		})), checks.DNSUDPBlockedTCPOK},
+		{"a nameserver that refuses UDP alone", both(refusal, nameservers(checks.NameserverFacts{
+			Address: dnsAddress, UDP: refusedQuery(), TCP: answer("10.96.0.1"),
+		})), checks.DNSUDPBlockedTCPOK},
+		{"a nameserver that refuses UDP alone, so often that the kernel keeps it back", both(timedOut, nameservers(checks.NameserverFacts{
+			Address: dnsAddress, UDP: silence(), WithoutEDNS: refusedQuery(), TCP: answer("10.96.0.1"),
+		})), checks.DNSUDPBlockedTCPOK},
+		{"a nameserver that refuses UDP, and TCP is silent", both(refusal, nameservers(checks.NameserverFacts{
+			Address: dnsAddress, UDP: refusedQuery(), TCP: silence(),
 		})), checks.DNSServiceNoEndpoints},
+		{"a nameserver that refused, and answers by now", both(refusal, nameservers(well)), checks.DNSServiceNoEndpoints},
 		{"a link-local nameserver that refuses as the API does", both(refusal, connectFails(checks.Refused), nameservers(refused("169.254.20.10"))), checks.TCPRefused},
 		{"a link-local nameserver that is silent", both(timedOut, nameservers(deaf("169.254.20.10"))), checks.DNSPolicyMissesNodeLocal},
 		{"a link-local nameserver that is silent beside one that answers", both(passedOver(checks.TimedOut), nameservers(deaf("169.254.20.10"), well)), checks.DNSPolicyMissesNodeLocal},
