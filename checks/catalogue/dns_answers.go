@@ -65,8 +65,9 @@ func dnsAnswers() []Entry {
 			Title:  "The nameserver answers with an error",
 			Means: "The server answers, but with an error such as FORMERR or NOTIMP; Go reports these, SERVFAIL and REFUSED alike as " +
 				"\"server misbehaving\". FORMERR points to a server or a middlebox that does not bear EDNS0, NOTIMP to something " +
-				"that is hardly a DNS server. SERVFAIL on some names is dns-servfail-coredns-unsynced, and on every name, its own version too, " +
-				"this: the server is broken, or what it asks is. REFUSED is dns-refused-no-zone.",
+				"that is hardly a DNS server. SERVFAIL on the cluster's names alone is dns-servfail-coredns-unsynced; on every name, its own version too, " +
+				"or on that of the API server while its address is known, it is this: the server is broken, what it asks is, or its Corefile " +
+				"has something before the cluster's data that fails. REFUSED is dns-refused-no-zone.",
 			Confirm: []string{
 				"Which candidate of the search list gets which code:",
 				lookupName,

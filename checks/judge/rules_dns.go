@@ -21,6 +21,7 @@ func nameserverRules() []rule {
 			checks.DNSNameserverFailing, checks.DNSAAAABroken, checks.DNSServfailCoreDNSUnsynced, checks.DNSServfailUpstream,
 		}, evidence: someFail},
 		{reason: checks.DNSServerMisbehaving, certainty: checks.Likely, refines: []checks.Reason{checks.DNSServfailCoreDNSUnsynced}, evidence: failsOnItsOwnName},
+		{reason: checks.DNSServerMisbehaving, certainty: checks.Likely, refines: []checks.Reason{checks.DNSServfailCoreDNSUnsynced}, evidence: failsOnAKnownName},
 		{reason: checks.DNSSlow, certainty: checks.Likely, refines: []checks.Reason{checks.DNSTimeout}, evidence: answersLate},
 		{reason: checks.DNSServfailUpstream, certainty: checks.Likely, refines: []checks.Reason{checks.DNSTimeout}, evidence: onlyOthersAreSilent},
 		{reason: checks.DNSTimeout, certainty: checks.Likely, refines: []checks.Reason{checks.DNSTimeout}, evidence: onlyWithoutEDNS},
@@ -36,6 +37,7 @@ func nameserverRules() []rule {
 		{reason: checks.DNSNXDomainForeignResolver, certainty: checks.Certain, refines: []checks.Reason{checks.DNSNXDomainForeignResolver}, evidence: strangerKnowsNoCluster},
 		{reason: checks.DNSNXDomainForeignResolver, certainty: checks.Likely, refines: []checks.Reason{checks.DNSNXDomainForeignResolver}, evidence: serviceKnowsNoCluster},
 		{reason: checks.DNSServfailCoreDNSUnsynced, certainty: checks.Certain, refines: []checks.Reason{checks.DNSServfailCoreDNSUnsynced}, evidence: zoneWithoutData},
+		{reason: checks.DNSServfailCoreDNSUnsynced, certainty: checks.Likely, refines: []checks.Reason{checks.DNSServfailCoreDNSUnsynced}, evidence: zoneThatFails},
 		{reason: checks.DNSServiceNoEndpoints, certainty: checks.Likely, refines: []checks.Reason{checks.DNSServiceNoEndpoints}, evidence: refusesBoth},
 		{reason: checks.DNSPolicyMissesNodeLocal, certainty: checks.Likely, refines: silent, evidence: onlyNodeLocalIsSilent},
 		{reason: checks.DNSEgressPolicyBlocks53, certainty: checks.Likely, refines: []checks.Reason{checks.DNSTimeout}, evidence: onlyDNSIsSilent},
@@ -228,19 +230,53 @@ func someFail(facts *checks.Facts) (evidence []string) {
 // failsOnItsOwnName: CoreDNS has its version before it has any data.
 func failsOnItsOwnName(facts *checks.Facts) []string {
 	for _, server := range deepNameservers(facts) {
-		failing := func(query *checks.Query) bool { return query != nil && query.Rcode == "SERVFAIL" }
-		if failing(server.UDP) && failing(server.Version) && failing(server.Root) {
+		if isServfail(server.UDP) && isServfail(server.Version) && isServfail(server.Root) {
 			return []string{fmt.Sprintf("%s fails on every name, on dns-version.%s too, which a cluster DNS has before it has read anything from the API server.", server.Address, facts.Deep.DNS.Zone)}
 		}
 	}
 	return nil
 }
 
-// zoneWithoutData: the version is a constant of the plugin, the names are not.
+// failsOnAKnownName: the name of the address is out of the data that CoreDNS reads from
+// the API server, so it has them. The pairs were made last: where these are answered,
+// it read them only meanwhile.
+func failsOnAKnownName(facts *checks.Facts) []string {
+	for _, server := range deepNameservers(facts) {
+		pairs := server.Paired
+		if isServfail(server.UDP) && answeredText(server.Version) && knowsByAddress(server, facts.Deep.DNS.Zone) && (pairs == nil || pairs.Failing > 0 && pairs.Failing+pairs.None == pairs.Pairs) {
+			return []string{fmt.Sprintf("%s fails on %s and gives that name for the API server's address: it has read the cluster's Services, and something before them fails, as a template in its Corefile does.", server.Address, server.UDP.Name)}
+		}
+	}
+	return nil
+}
+
+// knowsByAddress tells that a nameserver gives for the API server's address the name
+// that it has in a zone.
+func knowsByAddress(server checks.NameserverFacts, zone string) bool {
+	return server.Reverse != nil && slices.ContainsFunc(server.Reverse.Names, func(name string) bool {
+		return strings.EqualFold(name, checks.ServiceName+"."+zone)
+	})
+}
+
+// zoneWithoutData: the version is a constant of the plugin, names and addresses are not.
 func zoneWithoutData(facts *checks.Facts) []string {
 	for _, server := range deepNameservers(facts) {
-		if answeredText(server.Version) && server.UDP != nil && server.UDP.Rcode == "SERVFAIL" {
-			return []string{fmt.Sprintf("%s has the zone %s (dns-version %q) and no data of it yet.", server.Address, facts.Deep.DNS.Zone, server.Version.Texts[0])}
+		if answeredText(server.Version) && isServfail(server.UDP) && isServfail(server.Reverse) {
+			return []string{fmt.Sprintf("%s has the zone %s (dns-version %q) and no data of it yet: it can answer neither for the name nor for the address of the API server.", server.Address, facts.Deep.DNS.Zone, server.Version.Texts[0])}
+		}
+	}
+	return nil
+}
+
+// zoneThatFails: what CoreDNS does not know of addresses it may ask of others, so that it
+// need not fail on them too.
+func zoneThatFails(facts *checks.Facts) []string {
+	if zoneWithoutData(facts) != nil {
+		return nil
+	}
+	for _, server := range deepNameservers(facts) {
+		if answeredText(server.Version) && isServfail(server.UDP) {
+			return []string{fmt.Sprintf("%s has the zone %s (dns-version %q) and fails on the API server's name, as before it has read any data.", server.Address, facts.Deep.DNS.Zone, server.Version.Texts[0])}
 		}
 	}
 	return nil
@@ -460,6 +496,8 @@ func isSilent(query *checks.Query) bool {
 
 // wasAnswered tells an answer, whatever it says.
 func wasAnswered(query *checks.Query) bool { return query != nil && query.Failure == nil }
+
+func isServfail(query *checks.Query) bool { return query != nil && query.Rcode == "SERVFAIL" }
 
 func isUnknown(query *checks.Query) bool { return query != nil && query.Rcode == "NXDOMAIN" }
 

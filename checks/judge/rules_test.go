@@ -220,6 +220,15 @@ func TestRulesNameTheCauseByWhatDeepProbesSaw(t *testing.T) {
 		{"a nameserver that fails on its version too", both(unresolved(query("SERVFAIL")), nameservers(checks.NameserverFacts{
 			Address: dnsAddress, UDP: rcode("SERVFAIL"), Version: rcode("SERVFAIL"), Root: rcode("SERVFAIL"), Paired: &checks.PairedFacts{Pairs: 20, Failing: 20},
 		})), checks.DNSServerMisbehaving},
+		{"a nameserver that fails on the API server's name, and knows its address", both(unresolved(query("SERVFAIL")), nameservers(checks.NameserverFacts{
+			Address: dnsAddress, UDP: rcode("SERVFAIL"), Version: texts("1.1.0"), Reverse: reverse("kubernetes.default.svc.Cluster.local."), Paired: &checks.PairedFacts{Pairs: 20, Failing: 19, None: 1},
+		})), checks.DNSServerMisbehaving},
+		{"a nameserver that failed on the API server's name, and no longer did for pairs", both(unresolved(query("SERVFAIL")), nameservers(checks.NameserverFacts{
+			Address: dnsAddress, UDP: rcode("SERVFAIL"), Version: texts("1.1.0"), Reverse: reverse("kubernetes.default.svc.cluster.local."), Paired: &checks.PairedFacts{Pairs: 20},
+		})), checks.DNSServfailCoreDNSUnsynced},
+		{"a nameserver that fails on the API server's name, and has another for its address", both(unresolved(query("SERVFAIL")), nameservers(checks.NameserverFacts{
+			Address: dnsAddress, UDP: rcode("SERVFAIL"), Version: texts("1.1.0"), Reverse: reverse("node-1.example."), Paired: &checks.PairedFacts{Pairs: 20, Failing: 20},
+		})), checks.DNSServfailCoreDNSUnsynced},
 		{"a link-local nameserver that refuses, over UDP so often that the kernel keeps it back", both(timedOut, nameservers(checks.NameserverFacts{
 			Address: netip.MustParseAddr("169.254.20.10"), UDP: silence(), TCP: refusedQuery(),
 		})), checks.DNSNodeLocalDown},
@@ -389,7 +398,9 @@ func TestMoreEvidenceMakesACauseCertain(t *testing.T) {
 		{"no nameserver has the name that every cluster DNS has", both(foreign, unknowing, outside), checks.DNSNXDomainForeignResolver, false},
 		{"the nameserver may be the cluster's own, set up for another zone", both(foreign, unknowing), checks.DNSNXDomainForeignResolver, true},
 		{"the zone is there and has no data", both(unresolved(query("SERVFAIL")), nameservers(
-			checks.NameserverFacts{Address: dnsAddress, UDP: rcode("SERVFAIL"), Version: texts("1.1.0")})), checks.DNSServfailCoreDNSUnsynced, false},
+			checks.NameserverFacts{Address: dnsAddress, UDP: rcode("SERVFAIL"), Version: texts("1.1.0"), Reverse: rcode("SERVFAIL")})), checks.DNSServfailCoreDNSUnsynced, false},
+		{"the zone is there, its name fails, and others were asked about the address", both(unresolved(query("SERVFAIL")), nameservers(
+			checks.NameserverFacts{Address: dnsAddress, UDP: rcode("SERVFAIL"), Version: texts("1.1.0"), Reverse: rcode("NXDOMAIN")})), checks.DNSServfailCoreDNSUnsynced, true},
 		{"the nameserver refuses over both transports", both(unresolved(broken(checks.Refused)), nameservers(
 			checks.NameserverFacts{Address: dnsAddress, UDP: refused(), TCP: refused()})), checks.DNSServiceNoEndpoints, true},
 		{"nothing with EDNS(0) is answered, and all without", both(unresolved(broken(checks.TimedOut)), withoutEDNS), checks.DNSTimeout, true},

@@ -26,7 +26,7 @@ func TestTheFaultsOfTheSandboxAreToldByTheirNameserver(t *testing.T) {
 		{string(checks.DNSServiceNoEndpoints), "udp: udp A refused\ntcp: tcp A refused\n"},
 		{
 			string(checks.DNSServfailCoreDNSUnsynced),
-			"udp: udp A SERVFAIL\ntcp: tcp A SERVFAIL\naaaa: udp AAAA SERVFAIL\n" + version + rootless + reverse + allPairs,
+			"udp: udp A SERVFAIL\ntcp: tcp A SERVFAIL\naaaa: udp AAAA SERVFAIL\n" + version + rootless + "reverse: udp PTR SERVFAIL\n" + allPairs,
 		},
 		{
 			string(checks.DNSNXDomainWrongClusterDomain),

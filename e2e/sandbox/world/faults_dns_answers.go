@@ -32,10 +32,10 @@ func failing(rcode int) func(w dns.ResponseWriter, question *dns.Msg) {
 }
 
 // unsynced is CoreDNS before it has heard from the API server: what it does
-// not know it cannot deny, and only dns-version is answered.
+// not know it cannot deny, names or addresses, and only dns-version is answered.
 func unsynced() answer {
 	return where(func(asked dns.Question) bool {
-		return ofCluster(asked) && !strings.HasPrefix(asked.Name, "dns-version.")
+		return asked.Qtype == dns.TypePTR || ofCluster(asked) && !strings.HasPrefix(asked.Name, "dns-version.")
 	}, failing(dns.RcodeServerFailure))
 }
 
