@@ -326,7 +326,7 @@ func dnsServers() []Entry {
 			Title:  "Queries for AAAA fail where those for A succeed",
 			Means: "The IPv4 address comes and the question for an IPv6 one ends in an error, in a denial of the name or in silence, where an empty " +
 				"answer is due. getaddrinfo asks for both and waits for both, so lookups are slow or fail altogether. A " +
-				"forwarder, a template in the Corefile or a middlebox mistreats AAAA.",
+				"forwarder, a template in the Corefile or a middlebox mistreats AAAA, or a filter drops it.",
 			Confirm: []string{
 				"Each type by itself:",
 				inPod + "dig +search +time=3 +tries=1 kubernetes.default.svc A",
@@ -338,6 +338,7 @@ func dnsServers() []Entry {
 			Mend: []string{
 				"Mend the upstream server or the Corefile plugin that answers AAAA wrongly:",
 				editCorefile,
+				"Where nothing comes back, take out what drops AAAA: an acl in the Corefile, or a filter on the node {node} or on the way.",
 				"Where it is the race, run NodeLocal DNSCache, or have glibc take a socket for each query, which musl does not know (this rolls the pods out anew, " +
 					"and takes the place of all options that dnsConfig has; write those beside it):",
 				oneSocketEach,

@@ -20,6 +20,7 @@ func nameserverRules() []rule {
 		{reason: checks.DNSOneBackendBad, certainty: checks.Likely, refines: []checks.Reason{
 			checks.DNSNameserverFailing, checks.DNSAAAABroken, checks.DNSServfailCoreDNSUnsynced, checks.DNSServfailUpstream,
 		}, evidence: someFail},
+		{reason: checks.DNSAAAABroken, certainty: checks.Likely, refines: []checks.Reason{checks.DNSTimeout, checks.DNSSlow}, evidence: onlyAAAAIsSilent},
 		{reason: checks.DNSServerMisbehaving, certainty: checks.Likely, refines: []checks.Reason{checks.DNSServfailCoreDNSUnsynced}, evidence: failsOnItsOwnName},
 		{reason: checks.DNSServerMisbehaving, certainty: checks.Likely, refines: []checks.Reason{checks.DNSServfailCoreDNSUnsynced}, evidence: failsOnAKnownName},
 		{reason: checks.DNSSlow, certainty: checks.Likely, refines: []checks.Reason{checks.DNSTimeout}, evidence: answersLate},
@@ -225,6 +226,24 @@ func someFail(facts *checks.Facts) (evidence []string) {
 		evidence = append(evidence, fmt.Sprintf("Of %d pairs of the same queries to %s, each from another port, %d were answered with SERVFAIL and others as they should.", pairs.Pairs, server.Address, pairs.Failing))
 	}
 	return evidence
+}
+
+// onlyAAAAIsSilent: a lookup waits for both, so its time is over at the first name of the
+// search list. What is lost by chance or in a race is answered when it is sent again.
+func onlyAAAAIsSilent(facts *checks.Facts) []string {
+	if facts.DNS == nil || slices.ContainsFunc(facts.DNS.Lookup.Queries, func(query checks.Query) bool { return isSilent(&query) && query.Type != "AAAA" }) {
+		return nil
+	}
+	for _, server := range deepNameservers(facts) {
+		pairs, single := server.Paired, server.Single
+		if !wasAnswered(server.UDP) || !isSilent(server.AAAA) || pairs == nil || single == nil {
+			continue
+		}
+		if pairs.Pairs >= fewestPairs && pairs.Half == pairs.Pairs && pairs.Recovered == 0 && single.Lost == 0 {
+			return []string{fmt.Sprintf("%s answers for A and never for AAAA: of %d pairs of both each lacked one reply, also when it was asked for again, and of %d queries for A alone none did.", server.Address, pairs.Pairs, single.Queries)}
+		}
+	}
+	return nil
 }
 
 // failsOnItsOwnName: CoreDNS has its version before it has any data.

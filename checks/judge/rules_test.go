@@ -148,6 +148,17 @@ func TestRulesNameTheCauseByWhatDeepProbesSaw(t *testing.T) {
 		}
 	}
 	foreign := unresolved(query("NXDOMAIN", authority("a.root-servers.net.")))
+	withoutAAAA := func(more ...checks.Query) func(*checks.Facts) {
+		return func(f *checks.Facts) {
+			unresolved(append(more, query("NXDOMAIN", authority("ns.dns.cluster.local.")), noReply(dnsAddress, "AAAA")[0])...)(f)
+			f.DNS.Lookup.Cut = true
+		}
+	}
+	half := func(recovered, single int) func(*checks.Facts) {
+		server := counted(checks.PairedFacts{Pairs: 20, Half: 20, Recovered: recovered}, &checks.SingleFacts{Queries: 40, Lost: single})
+		server.AAAA = silence()
+		return nameservers(server)
+	}
 	for _, test := range []struct {
 		name   string
 		change func(*checks.Facts)
@@ -252,6 +263,13 @@ func TestRulesNameTheCauseByWhatDeepProbesSaw(t *testing.T) {
 			f.Deep.Path.Controls = []checks.Control{control(checks.ControlDNSOverTCP, "169.254.20.10:53", "")}
 		}), checks.DNSTimeout},
 		{"a nameserver that answers at once and then no more", both(late(0.001, 0.5), nameservers(deaf("10.96.0.10"))), checks.DNSTimeout},
+		{"a nameserver that never answers for AAAA", both(withoutAAAA(), half(0, 0)), checks.DNSAAAABroken},
+		{"a nameserver that never answers for AAAA, late", both(asking(func(q []checks.Query) []checks.Query { return append(noReply(dnsAddress, "AAAA"), q[:1]...) }), func(f *checks.Facts) {
+			f.DNS.Lookup.Seconds = 1
+		}, half(0, 0)), checks.DNSAAAABroken},
+		{"a nameserver that answers for AAAA when it is asked again", both(withoutAAAA(), half(20, 0)), checks.DNSTimeout},
+		{"a nameserver that never answers for AAAA, and not always for A", both(withoutAAAA(), half(0, 2)), checks.DNSTimeout},
+		{"a nameserver that never answered for AAAA, and no longer for A", both(withoutAAAA(noReply(dnsAddress, "A")...), half(0, 0)), checks.DNSTimeout},
 		{"a name outside of the zone that is asked for first and not answered", both(unresolved(func() checks.Query {
 			q := broken(checks.TimedOut)
 			q.Name = "kubernetes.default.svc."
