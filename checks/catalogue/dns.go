@@ -211,6 +211,9 @@ func dnsServers() []Entry {
 			},
 			Mend: append(
 				append(allowDNS(), allowLinkLocal()...),
+				"Where the nameserver has neither an address of a Service nor a link-local one, nobody may be there:",
+				onlyClusterSentence,
+				onlyCluster,
 				"Where only queries with EDNS(0) are silent, take the filter out of the way that inspects DNS between the pod and CoreDNS.",
 				"Where every ClusterIP is silent from this node, read the log of kube-proxy or of what replaces it there.",
 				coreDNSRestartSentence,

@@ -113,12 +113,26 @@ func failedLookup(lookup checks.Lookup, facts *checks.Facts) []problem {
 		return likely(checks.DNSServiceNoEndpoints, metAt(lookup, checks.Refused)+" refused the connection", "connection refused")
 	case outcomes.unreachable != "":
 		return likely(checks.DNSUnreachable, fmt.Sprintf("%s cannot be reached: %s", servers, outcomes.unreachable), outcomes.unreachable)
+	case outcomes.failures[checks.TimedOut] > 0 && lookup.Name == checks.ServiceName && searchedZone(conf) == "" && !mayBeTheClusters(facts):
+		return []problem{ofTheNode(lookup, facts)}
 	case outcomes.failures[checks.TimedOut] > 0:
 		return silent(fmt.Sprintf("%s did not answer within %s", servers, seconds(lookup.Seconds)), "no answer")
 	default:
 		met := first(outcomes.message, "no query was made")
 		return likely(checks.DNSUnreachable, fmt.Sprintf("%s cannot be reached: %s", servers, met), met)
 	}
+}
+
+// ofTheNode judges silence where nothing in resolv.conf is of the cluster, so that no
+// answer could be the right one.
+func ofTheNode(lookup checks.Lookup, facts *checks.Facts) problem {
+	conf := facts.DNS.ResolvConf
+	reason, message := checks.DNSPolicyDefault, fmt.Sprintf("%s does not resolve: resolv.conf has no cluster domain in its search list (%s), and %s, which has no address of a Service, did not answer within %s",
+		lookup.Name, enumerate(conf.Search), list(conf.Nameservers), seconds(lookup.Seconds))
+	if host := hostNetwork(facts); host != "" {
+		reason, message = checks.DNSHostNetwork, message+"; "+host
+	}
+	return failing(reason, message+".", "a search domain svc.<cluster domain>", enumerate(conf.Search)).likely().silent(longestSilence(lookup))
 }
 
 // saidBy are the nameservers that answered with one of the codes.

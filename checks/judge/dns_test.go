@@ -31,6 +31,19 @@ func TestDNSThatDoesNotResolve(t *testing.T) {
 	}
 	judgeCases(t, checks.DNS, []verdictCase{
 		{"nobody answers", unresolved(broken(checks.TimedOut), broken(checks.TimedOut)), want{checks.Fail, checks.DNSTimeout}},
+		{"nobody answers, with a node's search list", both(nodeResolver, unresolved(broken(checks.TimedOut))), want{checks.Fail, checks.DNSPolicyDefault}},
+		{"nobody answers, with a node's search list and the hosts file of the host's network", both(nodeResolver, unresolved(broken(checks.TimedOut)), func(f *checks.Facts) {
+			f.DNS.HostNetwork = true
+		}), want{checks.Fail, checks.DNSHostNetwork}},
+		{"nobody answers at the address of a Service, with a node's search list", both(unresolved(broken(checks.TimedOut)), func(f *checks.Facts) {
+			f.DNS.ResolvConf.Search = []string{"corp.example."}
+		}), want{checks.Fail, checks.DNSTimeout}},
+		{"nobody answers at a link-local address, with a node's search list", both(nodeResolver, unresolved(broken(checks.TimedOut)), func(f *checks.Facts) {
+			f.DNS.ResolvConf.Nameservers = []netip.Addr{netip.MustParseAddr("169.254.20.10")}
+		}), want{checks.Fail, checks.DNSTimeout}},
+		{"nobody answers for a service host by name, with a node's search list", both(nodeResolver, func(f *checks.Facts) {
+			f.DNS.ServiceHost = &checks.Lookup{Name: "api.example.com", Queries: []checks.Query{broken(checks.TimedOut)}}
+		}), want{checks.Fail, checks.DNSTimeout}},
 		{"refused connection", unresolved(broken(checks.Refused)), want{checks.Fail, checks.DNSServiceNoEndpoints}},
 		{"no route", unresolved(broken(checks.NetworkUnreachable)), want{checks.Fail, checks.DNSUnreachable}},
 		{"SERVFAIL", unresolved(query("SERVFAIL")), want{checks.Fail, checks.DNSServfailCoreDNSUnsynced}},

@@ -41,7 +41,8 @@ func nameserverRules() []rule {
 		{reason: checks.DNSServfailCoreDNSUnsynced, certainty: checks.Likely, refines: []checks.Reason{checks.DNSServfailCoreDNSUnsynced}, evidence: zoneThatFails},
 		{reason: checks.DNSServiceNoEndpoints, certainty: checks.Likely, refines: []checks.Reason{checks.DNSServiceNoEndpoints}, evidence: refusesBoth},
 		{reason: checks.DNSPolicyMissesNodeLocal, certainty: checks.Likely, refines: silent, evidence: onlyNodeLocalIsSilent},
-		{reason: checks.DNSEgressPolicyBlocks53, certainty: checks.Likely, refines: []checks.Reason{checks.DNSTimeout}, evidence: onlyDNSIsSilent},
+		{reason: checks.DNSEgressPolicyBlocks53, certainty: checks.Likely, refines: []checks.Reason{checks.DNSTimeout}, evidence: onlyTheClustersDNSIsSilent},
+		{reason: checks.DNSTimeout, certainty: checks.Likely, refines: []checks.Reason{checks.DNSTimeout}, evidence: onlyAStrangerIsSilent},
 		{reason: checks.TCPRefused, certainty: checks.Likely, explains: []checks.Reason{checks.DNSServfailCoreDNSUnsynced}, moves: true, evidence: coreDNSCannotSync},
 		{reason: checks.TCPTimeout, certainty: checks.Likely, explains: []checks.Reason{checks.DNSServfailCoreDNSUnsynced}, moves: true, evidence: coreDNSCannotSync},
 		{reason: checks.TCPTimeoutNetworkPolicy, certainty: checks.Likely, explains: []checks.Reason{checks.DNSServfailCoreDNSUnsynced}, moves: true, evidence: coreDNSCannotSync},
@@ -381,22 +382,39 @@ func isRefused(query *checks.Query) bool {
 	return query != nil && query.Failure != nil && query.Failure.Kind == checks.Refused
 }
 
-// onlyDNSIsSilent: the API server answers, and no nameserver does over either
+// onlyTheClustersDNSIsSilent: the API server answers, and no nameserver does over either
 // transport.
-func onlyDNSIsSilent(facts *checks.Facts) []string {
-	servers := deepNameservers(facts)
-	if len(servers) == 0 || !reachesAPI(facts) {
+func onlyTheClustersDNSIsSilent(facts *checks.Facts) []string {
+	silent := onlyDNSIsSilent(facts)
+	if len(silent) == 0 || !mayBeTheClusters(facts) {
 		return nil
 	}
-	var silent []netip.Addr
-	for _, server := range servers {
+	return []string{fmt.Sprintf("The API server at %s answers, and %s is silent over UDP and TCP: packets to port 53 are dropped, or the pods behind it are dead and still in its Service.",
+		facts.API.ServiceHost.Last().Address, list(silent))}
+}
+
+// onlyAStrangerIsSilent: there may be nobody at an address that is no Service's.
+func onlyAStrangerIsSilent(facts *checks.Facts) []string {
+	silent := onlyDNSIsSilent(facts)
+	if len(silent) == 0 || mayBeTheClusters(facts) {
+		return nil
+	}
+	return []string{fmt.Sprintf("The API server at %s answers, and %s is silent over UDP and TCP. It has no address of a Service, as the cluster's DNS has: it may be nobody's, or not be meant for pods.",
+		facts.API.ServiceHost.Last().Address, list(silent))}
+}
+
+// onlyDNSIsSilent are all nameservers, where none answers and the API server does.
+func onlyDNSIsSilent(facts *checks.Facts) (silent []netip.Addr) {
+	if facts.DNS == nil || !reachesAPI(facts) {
+		return nil
+	}
+	for _, server := range deepNameservers(facts) {
 		if !isDeaf(server) || slices.Contains(answering(facts), server.Address) || takesConnections(facts, server.Address) {
 			return nil
 		}
 		silent = append(silent, server.Address)
 	}
-	return []string{fmt.Sprintf("The API server at %s answers, and %s is silent over UDP and TCP: packets to port 53 are dropped, or the pods behind it are dead and still in its Service.",
-		facts.API.ServiceHost.Last().Address, list(silent))}
+	return silent
 }
 
 // takesConnections tells that a nameserver was connected to over TCP, so that packets

@@ -245,6 +245,12 @@ func TestRulesNameTheCauseByWhatDeepProbesSaw(t *testing.T) {
 		})), checks.DNSNodeLocalDown},
 		{"a nameserver that answers over TCP alone", both(timedOut, nameservers(checks.NameserverFacts{Address: dnsAddress, UDP: silence(), TCP: answer("10.96.0.1")})), checks.DNSUDPBlockedTCPOK},
 		{"a nameserver that is silent while the API answers", both(timedOut, nameservers(checks.NameserverFacts{Address: dnsAddress, UDP: silence(), TCP: silence()})), checks.DNSEgressPolicyBlocks53},
+		{"a nameserver that has no address of a Service and is silent while the API answers", both(timedOut, nameservers(deaf("192.0.2.53")), func(f *checks.Facts) {
+			f.DNS.ResolvConf.Nameservers = []netip.Addr{netip.MustParseAddr("192.0.2.53")}
+		}), checks.DNSTimeout},
+		{"two nameservers that are silent while the API answers, of which one has an address of a Service", both(timedOut, nameservers(deaf("192.0.2.53"), deaf("10.96.0.10")), func(f *checks.Facts) {
+			f.DNS.ResolvConf.Nameservers = []netip.Addr{netip.MustParseAddr("192.0.2.53"), dnsAddress}
+		}), checks.DNSEgressPolicyBlocks53},
 		{"a nameserver that is silent as the API is", both(timedOut, connectFails(checks.TimedOut), nameservers(checks.NameserverFacts{Address: dnsAddress, UDP: silence(), TCP: silence()})), checks.TCPTimeout},
 		{"a nameserver of which one query met no reply over UDP", both(timedOut, nameservers(checks.NameserverFacts{
 			Address: dnsAddress, UDP: silence(), TCP: answer("10.96.0.1"), WithoutEDNS: answer("10.96.0.1"), Paired: &checks.PairedFacts{Pairs: 20},
@@ -421,6 +427,10 @@ func TestMoreEvidenceMakesACauseCertain(t *testing.T) {
 			checks.NameserverFacts{Address: dnsAddress, UDP: rcode("SERVFAIL"), Version: texts("1.1.0"), Reverse: rcode("NXDOMAIN")})), checks.DNSServfailCoreDNSUnsynced, true},
 		{"the nameserver refuses over both transports", both(unresolved(broken(checks.Refused)), nameservers(
 			checks.NameserverFacts{Address: dnsAddress, UDP: refused(), TCP: refused()})), checks.DNSServiceNoEndpoints, true},
+		{"the nameserver is silent over both transports and has no address of a Service", both(unresolved(broken(checks.TimedOut)), nameservers(
+			checks.NameserverFacts{Address: netip.MustParseAddr("192.0.2.53"), UDP: silence(), TCP: silence()}), func(f *checks.Facts) {
+			f.DNS.ResolvConf.Nameservers = []netip.Addr{netip.MustParseAddr("192.0.2.53")}
+		}), checks.DNSTimeout, true},
 		{"nothing with EDNS(0) is answered, and all without", both(unresolved(broken(checks.TimedOut)), withoutEDNS), checks.DNSTimeout, true},
 		{"nothing else is allowed either", both(answeredWith(403, message(`forbidden: User "system:serviceaccount:shop:web" cannot get path "/api"`)), deepened(func(d *checks.DeepFacts) {
 			d.API = &checks.DeepAPIFacts{Self: &checks.Self{Status: 403}}
