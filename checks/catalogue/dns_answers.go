@@ -147,8 +147,8 @@ func dnsAnswers() []Entry {
 			Reason: checks.DNSNXDomainServiceHidden,
 			Title:  "The cluster's DNS does not know the kubernetes Service",
 			Means: "CoreDNS serves the zone and still answers NXDOMAIN for kubernetes.default.svc. Either a namespaces, " +
-				"labels or namespace_labels filter in its Corefile leaves the namespace default out, or the Service was " +
-				"just deleted; the API server makes it again by itself. Clients that go by KUBERNETES_SERVICE_HOST are " +
+				"labels or namespace_labels filter in its Corefile leaves the namespace default out, a template or the like stands before the " +
+				"cluster's data and denies the name, or the Service was just deleted; the API server makes it again by itself. Clients that go by KUBERNETES_SERVICE_HOST are " +
 				"not touched.",
 			Confirm: []string{
 				"Whether the Service is there, and what the Corefile makes of it:",
@@ -158,7 +158,8 @@ func dnsAnswers() []Entry {
 				inPod + "dig +search +short kube-dns.kube-system.svc A",
 			},
 			Mend: []string{
-				"Take the filter out of the kubernetes block of the Corefile, or let it include the namespace default:",
+				"Take the filter out of the kubernetes block of the Corefile, or let it include the namespace default; take out a template, rewrite or " +
+					"file that answers in place of kubernetes:",
 				editCorefile,
 			},
 			Page: pageCoreDNS,

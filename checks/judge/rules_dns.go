@@ -32,6 +32,7 @@ func nameserverRules() []rule {
 		{reason: checks.DNSMixedNameservers, certainty: checks.Likely, refines: silent, evidence: nameserversDisagree},
 		{reason: checks.DNSNXDomainWrongClusterDomain, certainty: checks.Certain, refines: unknown, evidence: knownInAnotherZone},
 		{reason: checks.DNSNXDomainServiceHidden, certainty: checks.Certain, refines: unknown, evidence: onlyTheServiceIsUnknown},
+		{reason: checks.DNSNXDomainServiceHidden, certainty: checks.Likely, refines: []checks.Reason{checks.DNSNXDomainForeignResolver, checks.DNSNXDomainServiceHidden}, evidence: deniesAKnownName},
 		{reason: checks.DNSSearchWildcardHijack, certainty: checks.Likely, explains: []checks.Reason{checks.APIByNameFailing}, moves: true, evidence: leadsOutOfTheCluster},
 		{reason: checks.DNSSearchWildcardHijack, certainty: checks.Certain, refines: []checks.Reason{checks.DNSSearchWildcardHijack, checks.DNSAnswerDisagreesWithEnv}, explains: []checks.Reason{checks.APIByNameFailing}, evidence: rootedElsewhere},
 		{reason: checks.DNSServfailUpstream, certainty: checks.Likely, refines: []checks.Reason{checks.DNSServfailCoreDNSUnsynced}, evidence: onlyOthersFail},
@@ -123,6 +124,17 @@ func onlyTheServiceIsUnknown(facts *checks.Facts) []string {
 		if answeredText(server.Version) && isUnknown(server.UDP) && isUnknown(server.Reverse) {
 			return []string{fmt.Sprintf("%s is the DNS of the zone %s (dns-version %q) and knows neither the name nor the address of the API server.",
 				server.Address, facts.Deep.DNS.Zone, server.Version.Texts[0])}
+		}
+	}
+	return nil
+}
+
+// deniesAKnownName: what denies the name in the place of the cluster's data has no SOA
+// of theirs, and often denies the version too.
+func deniesAKnownName(facts *checks.Facts) []string {
+	for _, server := range deepNameservers(facts) {
+		if isUnknown(server.UDP) && knowsByAddress(server, facts.Deep.DNS.Zone) {
+			return []string{fmt.Sprintf("%s denies %s and gives that name for the API server's address: it has the cluster's Services, and something before them denies the name, as a template in its Corefile does.", server.Address, server.UDP.Name)}
 		}
 	}
 	return nil

@@ -324,6 +324,12 @@ func TestRulesNameTheCauseByWhatDeepProbesSaw(t *testing.T) {
 			checks.NameserverFacts{Address: dnsAddress, UDP: rcode("NXDOMAIN"), Reverse: reverse("kubernetes.default.svc.other.example.")})), checks.DNSNXDomainWrongClusterDomain},
 		{"a zone without the API server", both(foreign, nameservers(
 			checks.NameserverFacts{Address: dnsAddress, UDP: rcode("NXDOMAIN"), Reverse: rcode("NXDOMAIN"), Version: texts("1.1.0")})), checks.DNSNXDomainServiceHidden},
+		{"a nameserver that denies the zone, its version too, and has the API server's address in it", both(foreign, nameservers(
+			checks.NameserverFacts{Address: dnsAddress, UDP: rcode("NXDOMAIN"), Reverse: reverse("kubernetes.default.svc.cluster.local."), Version: rcode("NXDOMAIN")})), checks.DNSNXDomainServiceHidden},
+		{"a nameserver that denies the name, and has the API server's address under it", both(unresolved(query("NXDOMAIN")), nameservers(
+			checks.NameserverFacts{Address: dnsAddress, UDP: rcode("NXDOMAIN"), Reverse: reverse("kubernetes.default.svc.cluster.local."), Version: texts("1.1.0")})), checks.DNSNXDomainServiceHidden},
+		{"a nameserver that denies the zone, and has another name for the API server's address", both(foreign, nameservers(
+			checks.NameserverFacts{Address: dnsAddress, UDP: rcode("NXDOMAIN"), Reverse: reverse("node-1.example."), Version: rcode("NXDOMAIN")})), checks.DNSNXDomainForeignResolver},
 		{"a nameserver without the zone", both(foreign, nameservers(
 			checks.NameserverFacts{Address: dnsAddress, UDP: rcode("NXDOMAIN"), Reverse: rcode("NXDOMAIN"), Version: rcode("NXDOMAIN")})), checks.DNSNXDomainForeignResolver},
 		{"SERVFAIL for other names alone", both(unresolved(query("SERVFAIL", func(q *checks.Query) { q.Name = "kubernetes.default.svc." })), nameservers(
