@@ -289,7 +289,8 @@ func dnsServers() []Entry {
 			Title:  "DNS works over UDP and not over TCP",
 			Means: "An answer too large for UDP comes cut short and has to be asked for again over TCP, and that fails: " +
 				"small answers come, and large ones, such as those of headless Services, do not. In a plain cluster the " +
-				"API server's name never needs it. A NetworkPolicy or firewall that allows only 53/UDP is the usual cause.",
+				"API server's name never needs it, unless the option use-vc has resolvers use TCP alone. A NetworkPolicy or firewall " +
+				"that allows only 53/UDP is the usual cause.",
 			Confirm: []string{
 				"The lookup over TCP:",
 				inPod + "dig +search +tcp +time=3 +tries=1 kubernetes.default.svc A",
@@ -297,7 +298,10 @@ func dnsServers() []Entry {
 				"kubectl -n {namespace} get networkpolicies -o yaml | grep -B3 -A3 'port: 53'",
 			},
 			Mend: append(
-				[]string{"An egress rule for DNS needs a port with protocol TCP beside the one with UDP; without protocol a port means TCP."},
+				[]string{
+					"An egress rule for DNS needs a port with protocol TCP beside the one with UDP; without protocol a port means TCP.",
+					"Where resolv.conf has the option use-vc and nothing needs it, take it out of dnsConfig in the pod template.",
+				},
 				allowDNS()...,
 			),
 			Page: pageNetworkPolicies,

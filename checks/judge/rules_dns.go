@@ -28,6 +28,7 @@ func nameserverRules() []rule {
 		{reason: checks.DNSTimeout, certainty: checks.Likely, refines: []checks.Reason{checks.DNSTimeout}, evidence: onlyWithoutEDNS},
 		{reason: checks.DNSTimeout, certainty: checks.Likely, refines: []checks.Reason{checks.DNSTimeout}, evidence: takeConnectionsAlone},
 		{reason: checks.DNSUDPBlockedTCPOK, certainty: checks.Likely, refines: append(silent, checks.DNSServiceNoEndpoints), evidence: onlyOverTCP},
+		{reason: checks.DNSTCPBlockedUDPOK, certainty: checks.Likely, refines: append(silent, checks.DNSServiceNoEndpoints), evidence: onlyOverUDP},
 		{reason: checks.DNSMixedNameservers, certainty: checks.Certain, refines: unknown, evidence: nameserversDisagree},
 		{reason: checks.DNSMixedNameservers, certainty: checks.Likely, refines: silent, evidence: nameserversDisagree},
 		{reason: checks.DNSNXDomainWrongClusterDomain, certainty: checks.Certain, refines: unknown, evidence: knownInAnotherZone},
@@ -72,6 +73,24 @@ func onlyOverTCP(facts *checks.Facts) (evidence []string) {
 		case isRefused(server.UDP):
 			evidence = append(evidence, fmt.Sprintf("%s answers over TCP (%s in %s) and refuses over UDP.", server.Address, server.TCP.Rcode, seconds(server.TCP.Seconds)))
 		}
+	}
+	return evidence
+}
+
+// onlyOverUDP matters where resolvers are told to ask over TCP alone.
+func onlyOverUDP(facts *checks.Facts) (evidence []string) {
+	if facts.DNS == nil || !facts.DNS.ResolvConf.UseTCP {
+		return nil
+	}
+	for _, server := range deepNameservers(facts) {
+		if !wasAnswered(server.UDP) || !isSilent(server.TCP) && !isRefused(server.TCP) {
+			continue
+		}
+		met := "is silent"
+		if isRefused(server.TCP) {
+			met = "refuses"
+		}
+		evidence = append(evidence, fmt.Sprintf("%s answers over UDP (%s in %s) and %s over TCP, which resolv.conf has resolvers use alone (use-vc).", server.Address, server.UDP.Rcode, seconds(server.UDP.Seconds), met))
 	}
 	return evidence
 }

@@ -148,6 +148,7 @@ func TestRulesNameTheCauseByWhatDeepProbesSaw(t *testing.T) {
 		}
 	}
 	foreign := unresolved(query("NXDOMAIN", authority("a.root-servers.net.")))
+	useTCP := func(f *checks.Facts) { f.DNS.ResolvConf.UseTCP = true }
 	withoutAAAA := func(more ...checks.Query) func(*checks.Facts) {
 		return func(f *checks.Facts) {
 			unresolved(append(more, query("NXDOMAIN", authority("ns.dns.cluster.local.")), noReply(dnsAddress, "AAAA")[0])...)(f)
@@ -244,6 +245,11 @@ func TestRulesNameTheCauseByWhatDeepProbesSaw(t *testing.T) {
 			Address: netip.MustParseAddr("169.254.20.10"), UDP: silence(), TCP: refusedQuery(),
 		})), checks.DNSNodeLocalDown},
 		{"a nameserver that answers over TCP alone", both(timedOut, nameservers(checks.NameserverFacts{Address: dnsAddress, UDP: silence(), TCP: answer("10.96.0.1")})), checks.DNSUDPBlockedTCPOK},
+		{"a nameserver that is silent over TCP, which resolvers are to use", both(timedOut, useTCP, nameservers(checks.NameserverFacts{Address: dnsAddress, UDP: answer("10.96.0.1"), TCP: silence()})), checks.DNSTCPBlockedUDPOK},
+		{"a nameserver that refuses over TCP, which resolvers are to use", both(refusal, useTCP, nameservers(checks.NameserverFacts{Address: dnsAddress, UDP: answer("10.96.0.1"), TCP: refusedQuery()})), checks.DNSTCPBlockedUDPOK},
+		{"a nameserver that refuses over TCP, which resolvers are to use, as over UDP", both(refusal, useTCP, nameservers(refused("10.96.0.10"))), checks.DNSServiceNoEndpoints},
+		{"a nameserver that was silent over TCP, which resolvers are to use, and answers by now", both(timedOut, useTCP, nameservers(well)), checks.DNSTimeout},
+		{"a nameserver that is silent over TCP, which resolvers are not to use", both(timedOut, nameservers(checks.NameserverFacts{Address: dnsAddress, UDP: answer("10.96.0.1"), TCP: silence()})), checks.DNSTimeout},
 		{"a nameserver that is silent while the API answers", both(timedOut, nameservers(checks.NameserverFacts{Address: dnsAddress, UDP: silence(), TCP: silence()})), checks.DNSEgressPolicyBlocks53},
 		{"a nameserver that has no address of a Service and is silent while the API answers", both(timedOut, nameservers(deaf("192.0.2.53")), func(f *checks.Facts) {
 			f.DNS.ResolvConf.Nameservers = []netip.Addr{netip.MustParseAddr("192.0.2.53")}
