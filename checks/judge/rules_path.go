@@ -139,7 +139,7 @@ func onlyServicesAreSilent(facts *checks.Facts) []string {
 	}
 	var services, others []string
 	for _, control := range path.Controls {
-		answered := control.Failure == nil || control.Failure.Kind == checks.Refused || control.Failure.Kind == checks.Reset
+		answered := isAnswer(control.Failure)
 		switch {
 		case control.What == checks.ControlNode && answered:
 			others = append(others, control.Address.String())
@@ -149,10 +149,15 @@ func onlyServicesAreSilent(facts *checks.Facts) []string {
 			return nil
 		}
 	}
-	if len(services) == 0 || len(others) == 0 || len(answering(facts)) > 0 {
+	if len(services) == 0 || len(others) == 0 || len(answering(facts)) > 0 || len(refusedBy(facts)) > 0 {
 		return nil
 	}
 	return []string{fmt.Sprintf("No Service answers, %s neither, while the node does (%s).", strings.Join(services, " and "), strings.Join(others, ", "))}
+}
+
+// isAnswer tells that somebody answered a connection, were it that he does not want it.
+func isAnswer(failure *checks.Failure) bool {
+	return failure == nil || failure.Kind == checks.Refused || failure.Kind == checks.Reset
 }
 
 // onlyTheAPIIsSilent: other addresses are reached from here, and no connection to
@@ -172,6 +177,9 @@ func onlyTheAPIIsSilent(facts *checks.Facts) []string {
 	}
 	if servers := answering(facts); len(servers) > 0 {
 		return []string{fmt.Sprintf("Another address is reached meanwhile: %s answers over UDP.", list(servers))}
+	}
+	if servers := refusedBy(facts); len(servers) > 0 {
+		return []string{fmt.Sprintf("Another address is not silent meanwhile: %s refuses.", list(servers))}
 	}
 	return nil
 }
@@ -235,6 +243,28 @@ func answering(facts *checks.Facts) (servers []netip.Addr) {
 	for _, query := range facts.DNS.Lookup.Queries {
 		if query.Failure == nil {
 			servers = union(servers, []netip.Addr{query.Nameserver})
+		}
+	}
+	return servers
+}
+
+// refusedBy are the nameservers that refused the pulse, or a connection for comparison, as a
+// node does for a Service without endpoints. Of such refusals a kernel keeps some back (icmp(7),
+// icmp_ratelimit). One in this pod or of its node tells nothing of the way.
+func refusedBy(facts *checks.Facts) (servers []netip.Addr) {
+	add := func(server netip.Addr, failure *checks.Failure) {
+		if failure != nil && isAnswer(failure) && !server.IsLoopback() && !server.IsLinkLocalUnicast() {
+			servers = union(servers, []netip.Addr{server})
+		}
+	}
+	if facts.DNS != nil {
+		for _, query := range facts.DNS.Lookup.Queries {
+			add(query.Nameserver, query.Failure)
+		}
+	}
+	for _, control := range deepPath(facts).Controls {
+		if control.What == checks.ControlDNSOverTCP {
+			add(control.Address.Addr(), control.Failure)
 		}
 	}
 	return servers

@@ -94,7 +94,7 @@ func hasNoWayYet(facts *checks.Facts) []string {
 // hearsNobody tells that nothing is known to answer this pod, but for its own node, which
 // most plugins let it reach from the start.
 func hearsNobody(facts *checks.Facts) bool {
-	return len(answering(facts)) == 0 &&
+	return len(answering(facts)) == 0 && len(refusedBy(facts)) == 0 &&
 		(len(deepPath(facts).Controls) == 0 || len(allIsSilent(facts)) > 0 || len(onlyServicesAreSilent(facts)) > 0)
 }
 

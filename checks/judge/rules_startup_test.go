@@ -45,6 +45,7 @@ func TestANewPodWithoutAWayIsGivenTime(t *testing.T) {
 		{"ten seconds old, in the third round to which nothing else answers", both(alone, newPod(10*seconds, 5*seconds), met(2, dns(checks.TimedOut), node(checks.TimedOut))), checks.TCPTimeoutNetworkPolicy},
 		{"ten seconds old, in the third round to which its node alone answers", both(alone, newPod(10*seconds, 5*seconds), met(2, dns(checks.TimedOut), node(checks.Refused))), checks.TCPTimeoutKubeProxyNotProgrammed},
 		{"ten seconds old, and other Services answer", both(silent, newPod(10*seconds, 5*seconds), met(1, dns(""))), checks.TCPTimeoutNetworkPolicy},
+		{"ten seconds old, and the nameserver refuses", both(silent, unresolved(broken(checks.Refused)), newPod(10*seconds, 5*seconds)), checks.TCPTimeout},
 		{"ten seconds old, and the nameserver answers", both(silent, newPod(10*seconds, 5*seconds)), checks.TCPTimeout},
 		{"two minutes old", both(alone, newPod(2*time.Minute, 5*seconds)), checks.TCPTimeout},
 		{"a container restarted in an old pod", both(alone, newPod(10*seconds, time.Hour)), checks.TCPTimeout},

@@ -184,6 +184,22 @@ func TestRulesNameTheCauseByWhatDeepProbesSaw(t *testing.T) {
 			f.Deep.Time = noon.Add(-time.Minute)
 			f.History = &checks.History{Rounds: 9, ConnectedAt: noon.Add(-time.Second)}
 		}), checks.TCPTimeout},
+		{"only the API is silent, and DNS has no endpoints", both(connectFails(checks.TimedOut), refusal, controls(
+			control("dns-over-tcp", "10.96.0.10:53", checks.Refused), control("node", "10.244.0.1:443", checks.Refused))), checks.TCPTimeoutNetworkPolicy},
+		{"the API is silent, and a filter resets what is sent to DNS", both(connectFails(checks.TimedOut), timedOut, controls(
+			control("dns-over-tcp", "10.96.0.10:53", checks.Reset), control("node", "10.244.0.1:443", checks.TimedOut))), checks.TCPTimeoutNetworkPolicy},
+		{"only the API is silent, and DNS has no endpoints, which the kernel keeps back over TCP", both(connectFails(checks.TimedOut), refusal, controls(
+			control("dns-over-tcp", "10.96.0.10:53", checks.TimedOut), control("node", "10.244.0.1:443", checks.Refused))), checks.TCPTimeoutNetworkPolicy},
+		{"the API is silent, and nobody serves DNS in this pod", both(connectFails(checks.TimedOut), unresolved(func() checks.Query {
+			q := broken(checks.Refused)
+			q.Nameserver = netip.MustParseAddr("127.0.0.1")
+			return q
+		}()), controls(control("dns-over-tcp", "127.0.0.1:53", checks.Refused))), checks.TCPTimeout},
+		{"the API is silent, and the cache of the node is down", both(connectFails(checks.TimedOut), unresolved(func() checks.Query {
+			q := broken(checks.Refused)
+			q.Nameserver = netip.MustParseAddr("169.254.20.10")
+			return q
+		}()), controls(control("dns-over-tcp", "169.254.20.10:53", checks.Refused))), checks.TCPTimeout},
 		{"only Services are silent", both(connectFails(checks.TimedOut), timedOut, controls(
 			control("dns-over-tcp", "10.96.0.10:53", checks.TimedOut), control("node", "10.244.0.1:443", checks.Refused))), checks.TCPTimeoutKubeProxyNotProgrammed},
 		{"only the API is silent, and a policy lets DNS out over UDP alone", both(connectFails(checks.TimedOut), controls(
