@@ -30,6 +30,9 @@ func clusterFaults() []fault {
 		{name: "CoreDNS is scaled to none", inject: withoutDNS, first: "dns-service-no-endpoints", unhealthy: true},
 		{name: "the Corefile has no block for the zone", rare: true, inject: corefile("corp.example:53 {\nwhoami\n}"), first: "dns-refused-no-zone", unhealthy: true},
 		{name: "the Corefile leaves the namespace default out", inject: corefile("cluster.local:53 {\nkubernetes cluster.local {\nnamespaces kube-system\n}\n}", upstream), first: "dns-nxdomain-service-hidden", unhealthy: true},
+		{name: "the Corefile fails on the API server's name", rare: true, inject: corefile(zoneBehind(template("ANY ANY", "match ^kubernetes[.]default[.]svc[.]", "rcode SERVFAIL")), upstream), first: "dns-server-misbehaving", unhealthy: true},
+		{name: "the Corefile denies the zone", rare: true, inject: corefile(zoneBehind(template("ANY ANY", "rcode NXDOMAIN")), upstream), first: "dns-nxdomain-service-hidden", unhealthy: true},
+		{name: "the Corefile denies the addresses of the zone", rare: true, inject: corefile(zoneBehind(template("IN A", "rcode NXDOMAIN"), template("IN AAAA", "rcode NXDOMAIN")), upstream), first: "dns-nxdomain-service-hidden", unhealthy: true},
 		{name: "the Corefile is for another cluster domain", rare: true, inject: corefile("other.example:53 in-addr.arpa:53 {\nkubernetes other.example in-addr.arpa\n}", upstream), first: "dns-nxdomain-wrong-cluster-domain", unhealthy: true},
 		{name: "DNS has no zone of a cluster", rare: true, inject: corefile(upstream), first: "dns-nxdomain-foreign-resolver", unhealthy: true},
 		{name: "DNS answers with another address", inject: corefile("kubernetes.default.svc.cluster.local:53 {\ntemplate IN A . {\nanswer \"{{ .Name }} 5 IN A "+cluster.DNSAddress+"\"\n}\n}", upstream), first: "dns-answer-disagrees-with-env"},
@@ -80,6 +83,11 @@ func clusterFaults() []fault {
 		// Two at once.
 		{name: "the serving certificate has expired and CoreDNS is scaled to none", rare: true, inject: both(withoutDNS, serving(cluster.ServingCertificate{NotBefore: ago(48), NotAfter: ago(1)})), first: "cert-serving-expired", unready: true, unhealthy: true},
 
+		{
+			name: "CoreDNS is scaled to none and packets to the API are dropped", rare: true, first: "tcp-timeout-networkpolicy", unready: true, unhealthy: true,
+			inject: both(withoutDNS, filter(cluster.Before, "ip daddr "+cluster.ServerAddress+" drop")),
+		},
+
 		// The agent itself.
 		{name: "others take all processors of the node", rare: true, alter: withoutRequests, inject: busy, first: "agent-starved", wavers: true},
 
@@ -119,6 +127,15 @@ const upstream = `.:53 {
 		authority ". 60 IN SOA a.root-servers.net. nstld.verisign-grs.com. (1 1800 900 604800 60)"
 	}
 }`
+
+// zoneBehind is the server block of the cluster's zone with templates before its data.
+func zoneBehind(templates ...string) string {
+	return "cluster.local:53 in-addr.arpa:53 {\n" + strings.Join(templates, "\n") + "\nkubernetes cluster.local in-addr.arpa\n}"
+}
+
+func template(kind string, lines ...string) string {
+	return "template " + kind + " cluster.local {\n" + strings.Join(append(lines, "fallthrough"), "\n") + "\n}"
+}
 
 // corefile rolls out CoreDNS with the server blocks, and one that keeps it
 // ready.

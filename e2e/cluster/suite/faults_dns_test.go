@@ -69,12 +69,14 @@ func (s suite) startDNS(ctx context.Context, t *testing.T, namespace, name, core
 	}
 }
 
-// forwarding asks the cluster's DNS, servfail has no answer to any name, and
-// wildcard has one to each below corp.example.
+// forwarding asks the cluster's DNS, withoutAAAA does so for other types alone and says
+// nothing to that, servfail has no answer to any name, and wildcard has one to each below
+// corp.example.
 const (
-	forwarding = ".:53 {\nforward . " + cluster.DNSAddress + "\n}"
-	servfail   = ".:53 {\ntemplate ANY ANY . {\nrcode SERVFAIL\n}\n}"
-	wildcard   = "corp.example:53 {\ntemplate IN A . {\nanswer \"{{ .Name }} 60 IN A " + cluster.NodeAddress + "\"\n}\ntemplate IN AAAA . {\nrcode NOERROR\n}\n}\n" + forwarding
+	forwarding  = ".:53 {\nforward . " + cluster.DNSAddress + "\n}"
+	withoutAAAA = ".:53 {\nacl {\ndrop type AAAA net *\n}\nforward . " + cluster.DNSAddress + "\n}"
+	servfail    = ".:53 {\ntemplate ANY ANY . {\nrcode SERVFAIL\n}\n}"
+	wildcard    = "corp.example:53 {\ntemplate IN A . {\nanswer \"{{ .Name }} 60 IN A " + cluster.NodeAddress + "\"\n}\ntemplate IN AAAA . {\nrcode NOERROR\n}\n}\n" + forwarding
 )
 
 // addBackend puts another pod behind the nameserver.

@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"github.com/kube-lifeline/lifeline/e2e/cluster"
 )
 
@@ -236,6 +238,27 @@ func balanced(ctx context.Context, t *testing.T, s suite, p cluster.Pod) func(co
 		}
 		return err
 	}
+}
+
+const netToolsImage = "lifeline.test/busybox-as-root:1"
+
+// changesItsNetwork lets the pods of a namespace change their network before they start.
+func changesItsNetwork(ctx context.Context, t *testing.T, s suite, namespace string) []any {
+	t.Helper()
+	if err := s.Import(ctx, cluster.Image{Name: netToolsImage, Program: "/bin/busybox", Commands: []string{"arp", "ip"}}); err != nil {
+		t.Fatal(err)
+	}
+	return privileged(ctx, t, s, namespace)
+}
+
+// withoutWayToAPI leads what the pod sends to the API to nobody before the agent starts,
+// as a policy does that is older than the pod.
+func withoutWayToAPI(p *corev1.Pod) {
+	script := "arp -i eth0 -s " + cluster.ServerAddress + " 02:00:00:00:00:01 && ip route add " + cluster.ServerAddress + "/32 dev eth0"
+	p.Spec.InitContainers = append(p.Spec.InitContainers, corev1.Container{
+		Name: "route", Image: netToolsImage, ImagePullPolicy: corev1.PullNever, Args: []string{"sh", "-c", script},
+		SecurityContext: &corev1.SecurityContext{Capabilities: &corev1.Capabilities{Add: []corev1.Capability{"NET_ADMIN"}}},
+	})
 }
 
 // largestPacket leaves room for the segments of 1000 bytes of a deep probe, and some

@@ -51,6 +51,10 @@ func podFaults() []fault {
 		{name: "packets to port 53 are dropped", inject: filter(cluster.Before, "udp dport 53 drop", "tcp dport 53 drop"), first: "dns-egress-policy-blocks-53", unhealthy: true},
 		{name: "UDP packets to port 53 are dropped", inject: filter(cluster.Before, "udp dport 53 drop"), first: "dns-udp-blocked-tcp-ok", unhealthy: true},
 		{name: "packets to port 53 are rejected", rare: true, inject: filter(cluster.Before, "udp dport 53 reject with icmp admin-prohibited"), first: "dns-unreachable", unhealthy: true},
+		{name: "UDP packets to port 53 are refused", rare: true, inject: filter(cluster.Before, "udp dport 53 reject"), first: "dns-udp-blocked-tcp-ok", unhealthy: true},
+		{name: "TCP packets to port 53 are dropped and resolvers use TCP", rare: true, alter: overTCP, inject: filter(cluster.Before, "tcp dport 53 drop"), first: "dns-tcp-blocked-udp-ok", unhealthy: true},
+		{name: "TCP packets to port 53 are reset and resolvers use TCP", rare: true, alter: overTCP, inject: filter(cluster.Before, "tcp dport 53 reject with tcp reset"), first: "dns-tcp-blocked-udp-ok", unhealthy: true},
+		{name: "queries for AAAA are dropped", rare: true, objects: nameserver("10.96.0.70", withoutAAAA), alter: resolver("10.96.0.70", clusterSearch...), own: "give a Service its address", first: "dns-aaaa-broken", unhealthy: true},
 		{name: "TCP packets to port 53 are dropped", rare: true, inject: unnoticed(filter(cluster.Before, "tcp dport 53 drop"))},
 		// A shorter one would be over before the deep probes, which follow the round that met it.
 		{name: "packets to port 53 are dropped for nine of sixteen seconds", rare: true, inject: flapping(16*time.Second, 9*time.Second, cluster.Before, "udp dport 53 drop", "tcp dport 53 drop"), first: "dns-egress-policy-blocks-53", wavers: true},
@@ -61,6 +65,8 @@ func podFaults() []fault {
 		{name: "the nameserver is link-local and packets to it vanish", rare: true, alter: resolver("169.254.20.10", clusterSearch...), own: "let packets to nowhere vanish", first: "dns-policy-misses-nodelocal-or-clouddns", unhealthy: true},
 		{name: "the nameserver is link-local and nothing listens there", rare: true, objects: nodeAddress("169.254.25.10"), alter: resolver("169.254.25.10", clusterSearch...), own: "give its node an address", first: "dns-nodelocal-down", unhealthy: true},
 		{name: "the pod is on the host's network and its dnsPolicy is ClusterFirst", rare: true, own: "run a pod on the host's network", objects: privileged, alter: func(p *corev1.Pod) { p.Spec.HostNetwork = true }, first: "dns-hostnetwork-without-clusterfirstwithhostnet", unhealthy: true},
+		{name: "the nameserver is nobody's", rare: true, alter: resolver("192.0.2.53", clusterSearch...), own: "let packets to nowhere vanish", first: "dns-timeout", unhealthy: true},
+		{name: "the nameserver is nobody's and without the cluster's search list", rare: true, alter: resolver("192.0.2.53", "corp.example"), own: "let packets to nowhere vanish", first: "dns-dnspolicy-default", unhealthy: true},
 		{name: "dnsPolicy is Default", alter: func(p *corev1.Pod) { p.Spec.DNSPolicy = corev1.DNSDefault }, first: "dns-dnspolicy-default", unhealthy: true},
 		{name: "dnsPolicy is None and without a search list", rare: true, alter: resolver(cluster.DNSAddress), first: "dns-policy-none-incomplete", unhealthy: true},
 		{
@@ -236,6 +242,7 @@ func podFaults() []fault {
 
 		// The network.
 		{name: "packets to the API are dropped", inject: filter(cluster.Before, "ip daddr "+cluster.ServerAddress+" drop"), first: "tcp-timeout-networkpolicy", unready: true, unhealthy: true},
+		{name: "packets to the API vanish from the pod's start on", rare: true, objects: changesItsNetwork, alter: withoutWayToAPI, own: "let a pod change its network", first: "tcp-timeout-networkpolicy", unready: true, unhealthy: true},
 		{name: "packets to the API are dropped behind the service", rare: true, inject: filter(cluster.After, "tcp dport 6443 drop"), first: "tcp-timeout-networkpolicy", unready: true, unhealthy: true},
 		{name: "packets to the API are reset", inject: filter(cluster.Before, "ip daddr "+cluster.ServerAddress+" meta l4proto tcp reject with tcp reset"), first: "tcp-refused", unready: true, unhealthy: true},
 		{name: "packets to the API are prohibited", rare: true, inject: filter(cluster.Before, "ip daddr "+cluster.ServerAddress+" reject with icmp host-prohibited"), first: "tcp-host-unreachable-firewall", unready: true, unhealthy: true},
@@ -356,6 +363,11 @@ func resolver(first string, more ...string) func(*corev1.Pod) {
 			}
 		}
 	}
+}
+
+// overTCP has resolvers ask over TCP alone.
+func overTCP(p *corev1.Pod) {
+	p.Spec.DNSConfig = &corev1.PodDNSConfig{Options: []corev1.PodDNSConfigOption{{Name: "use-vc"}}}
 }
 
 // withOneDot has resolvers ask for a name with a dot in it as it is first.
