@@ -179,6 +179,8 @@ type FreshConnection struct {
 	// not, and LeafNames the names and addresses in it.
 	Leaf      string   `json:"leaf,omitempty"`
 	LeafNames []string `json:"leafNames,omitempty"`
+	// Issuer is who issued the chain, see TopOf.
+	Issuer string `json:"issuer,omitempty"`
 	// Status is that of GET /api, 0 where there was no answer.
 	Status int `json:"status,omitempty"`
 	// ServerAddress is the address that the API server gives for itself

@@ -1,5 +1,7 @@
 package checks
 
+import "slices"
+
 // TLSFacts are what one handshake showed.
 type TLSFacts struct {
 	// ServerName is the name or address that the certificate was to prove.
@@ -19,6 +21,20 @@ type TLSFacts struct {
 	CipherSuite string   `json:"cipherSuite,omitempty"`
 	Failure     *Failure `json:"failure,omitempty"`
 	Seconds     float64  `json:"seconds"`
+}
+
+// TopOf follows a chain from its leaf by the names of issuers, as far as it has them.
+// What else a server sends along is passed over.
+func TopOf(chain []Certificate) Certificate {
+	top := chain[0]
+	for range chain[1:] {
+		next := slices.IndexFunc(chain, func(issuer Certificate) bool { return issuer.Subject == top.Issuer })
+		if next < 0 {
+			break
+		}
+		top = chain[next]
+	}
+	return top
 }
 
 // StrictRefusal is what OpenSSL says of a certificate in its strict mode.

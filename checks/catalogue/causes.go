@@ -377,7 +377,9 @@ func apiCauses() []Entry {
 			},
 			Mend: []string{
 				"Find the address among the endpoints that does not answer:", askEndpoint,
-				"Start kube-apiserver there, or let traffic to it through; an API server that is gone for good leaves the endpoints by itself.",
+				"Start kube-apiserver there, or let traffic to it through; an API server that is gone for good leaves the slice kubernetes by itself, and no other.",
+				strangeSliceSentence,
+				strangeSlice,
 			},
 			Page: pageDebugCluster,
 		},

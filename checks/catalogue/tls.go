@@ -180,7 +180,8 @@ func tlsHandshake() []Entry {
 			Reason: checks.CAMITMOrWrongEndpoint,
 			Title:  "Somebody else's certificate is presented",
 			Means: "The issuer of the certificate has nothing to do with any CA in ca.crt, so this is not the API server, or not " +
-				"directly: a proxy or firewall that inspects TLS, a load balancer or mesh that ends it, or a wrong address. " +
+				"directly: a proxy or firewall that inspects TLS, a load balancer or mesh that ends it, or a wrong address; where some connections alone " +
+				"meet it, an address that somebody put among the endpoints of the Service. " +
 				"Applications read \"certificate signed by unknown authority\". Lifeline sends no token on such a connection; a " +
 				"program that does not verify would hand its token over.",
 			Confirm: []string{
@@ -189,6 +190,8 @@ func tlsHandshake() []Entry {
 				"Where the variables lead, and what sets them:",
 				apiService,
 				environmentOfPod + " | grep -E 'KUBERNETES_|PROXY'",
+				"The endpoints of the Service, of which the API servers keep those in the slice kubernetes and no other:",
+				apiSlices,
 			},
 			Mend: []string{
 				overridden,
@@ -196,6 +199,8 @@ func tlsHandshake() []Entry {
 				interceptionSuspect,
 				"Exempt the API server's address from inspection; do not add the inspector's CA to the bundle.",
 				"Where programs ran without verification meanwhile, hold their tokens for leaked.",
+				strangeSliceSentence,
+				strangeSlice,
 				"Destructive: revokes the token bound to this pod, by ending the pod:",
 				deletePod,
 			},

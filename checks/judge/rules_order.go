@@ -52,6 +52,13 @@ func hostsFileAnswers(facts *checks.Facts) []string {
 	return []string{"The DNS has no say in that address."}
 }
 
-func strangersNames(*checks.Facts) []string {
+func strangersNames(facts *checks.Facts) []string {
+	if facts.API == nil {
+		return nil
+	}
+	if handshake := lastHandshake(facts.API.ServiceHost); handshake == nil || handshake.Verified {
+		// Other connections met it, and what else is found is the API server's.
+		return nil
+	}
 	return []string{"All else in it is for whoever has it."}
 }

@@ -3,6 +3,7 @@ package judge
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/kube-lifeline/lifeline/checks"
 )
@@ -29,7 +30,9 @@ func replicaRules() []rule {
 		checks.HTTPResponseTimeout, checks.HTTPResponseCut, checks.HTTPPassedOnRetry,
 	}
 	return []rule{
-		{reason: checks.CertDiffersByReplica, certainty: checks.Certain, refines: certificate, evidence: certificatesDiffer},
+		{reason: checks.CAMITMOrWrongEndpoint, certainty: checks.Likely, refines: []checks.Reason{checks.CAMITMOrWrongEndpoint}, evidence: someMeetAStranger},
+		{reason: checks.CertDiffersByReplica, certainty: checks.Certain, refines: certificate, evidence: replicasDiffer},
+		{reason: checks.CertDiffersByReplica, certainty: checks.Likely, refines: certificate, evidence: certificatesDiffer},
 		{reason: checks.CertDiffersByReplica, certainty: checks.Likely, refines: certificate, evidence: certificatesAlternate},
 		{reason: checks.TokenIntermittentByAPIServer, certainty: checks.Likely, refines: []checks.Reason{
 			checks.HTTP401Unattributed, checks.TokenLegacyInvalidated, checks.TokenNodeBoundInvalid,
@@ -39,10 +42,10 @@ func replicaRules() []rule {
 	}
 }
 
-func certificatesDiffer(facts *checks.Facts) []string {
-	path := deepPath(facts)
-	var good, bad []checks.FreshConnection
-	for _, fresh := range path.Fresh {
+// byCertificate parts connections by whether the certificate that they met was
+// accepted; there are none where both kinds met the same one.
+func byCertificate(facts *checks.Facts) (good, bad []checks.FreshConnection) {
+	for _, fresh := range deepPath(facts).Fresh {
 		switch {
 		case fresh.Leaf == "":
 		case fresh.Failure != nil && fresh.Failure.Kind == checks.Untrusted:
@@ -52,10 +55,61 @@ func certificatesDiffer(facts *checks.Facts) []string {
 		}
 	}
 	if len(good) == 0 || len(bad) == 0 || slices.ContainsFunc(good, func(fresh checks.FreshConnection) bool { return fresh.Leaf == bad[0].Leaf }) {
+		return nil, nil
+	}
+	return good, bad
+}
+
+// someMeetAStranger: all API servers of a cluster have their certificates from one
+// authority, so one that nobody in ca.crt has to do with is of another program.
+func someMeetAStranger(facts *checks.Facts) []string {
+	good, bad := byCertificate(facts)
+	var strange []checks.FreshConnection
+	for _, fresh := range bad {
+		if isStranger(facts, fresh.Issuer) {
+			strange = append(strange, fresh)
+		}
+	}
+	if len(strange) == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("Of %d connections to %s %d met a certificate of nobody in ca.crt, issued by %s for %s, and %d the API server's: one of the addresses that it leads to is somebody else's.",
+		len(good)+len(bad), deepPath(facts).Target, len(strange), cut(strange[0].Issuer), enumerate(strange[0].LeafNames), len(good))}
+}
+
+// isStranger tells of the issuer of a chain that it is no authority in ca.crt, nor
+// has its name from one. Where there is no authority, everybody would be one.
+func isStranger(facts *checks.Facts, issuer string) bool {
+	if issuer == "" || facts.CA == nil || facts.CA.Omitted > 0 {
+		return false
+	}
+	roots := rootsOf(facts.CA)
+	return len(roots) > 0 && !slices.ContainsFunc(roots, func(root checks.Certificate) bool { return strings.Contains(issuer, root.Subject) })
+}
+
+func certificatesDiffer(facts *checks.Facts) []string {
+	good, bad := byCertificate(facts)
+	if len(bad) == 0 || len(someMeetAStranger(facts)) > 0 {
 		return nil
 	}
 	return []string{fmt.Sprintf("Of %d connections %d met a certificate that is not accepted, the one for %s, and %d another that is, the one for %s.",
 		len(good)+len(bad), len(bad), enumerate(bad[0].LeafNames), len(good), enumerate(good[0].LeafNames))}
+}
+
+// replicasDiffer: kubelets and others may have a certificate of the cluster's authority
+// too, but not the API server's names.
+func replicasDiffer(facts *checks.Facts) []string {
+	_, bad := byCertificate(facts)
+	if slices.ContainsFunc(bad, func(fresh checks.FreshConnection) bool { return !isForAPIServer(facts, fresh) }) {
+		return nil
+	}
+	return certificatesDiffer(facts)
+}
+
+func isForAPIServer(facts *checks.Facts, fresh checks.FreshConnection) bool {
+	return slices.ContainsFunc(fresh.LeafNames, func(name string) bool {
+		return name == "kubernetes" || name == checks.ServiceName || facts.Environment != nil && name == facts.Environment.ServiceHost
+	})
 }
 
 func someReject(facts *checks.Facts) []string {
@@ -149,7 +203,7 @@ func othersFail(facts *checks.Facts) []problem {
 	if evidence := someReject(facts); len(evidence) > 0 {
 		return found(checks.TokenIntermittentByAPIServer, evidence)
 	}
-	if evidence := someConnect(facts); len(evidence) > 0 && len(certificatesDiffer(facts)) == 0 {
+	if evidence := someConnect(facts); len(evidence) > 0 && len(othersShowAnother(facts)) == 0 {
 		return found(checks.TCPIntermittentOneEndpoint, evidence)
 	}
 	return nil
@@ -160,11 +214,19 @@ func othersShowAnother(facts *checks.Facts) []problem {
 	if !isRecent(facts) {
 		return nil
 	}
-	evidence := certificatesDiffer(facts)
-	if len(evidence) == 0 {
-		return nil
+	found := func(reason checks.Reason, evidence []string) problem {
+		return warning(reason, evidence[0], "one certificate, or some that are all accepted", "one that is not")
 	}
-	return []problem{warning(checks.CertDiffersByReplica, evidence[0], "one certificate, or some that are all accepted", "one that is not")}
+	if evidence := replicasDiffer(facts); len(evidence) > 0 {
+		return []problem{found(checks.CertDiffersByReplica, evidence)}
+	}
+	if evidence := certificatesDiffer(facts); len(evidence) > 0 {
+		return []problem{found(checks.CertDiffersByReplica, evidence).likely()}
+	}
+	if evidence := someMeetAStranger(facts); len(evidence) > 0 {
+		return []problem{found(checks.CAMITMOrWrongEndpoint, evidence).likely()}
+	}
+	return nil
 }
 
 // isRecent tells whether there are deep probes that were made lately. A warning
@@ -179,10 +241,22 @@ func isRecent(facts *checks.Facts) bool {
 func certificatesAlternate(facts *checks.Facts) []string {
 	rounds := apiRounds(facts)
 	refused := func(round checks.PastRound) bool { return round.Failure == checks.Untrusted }
-	if !alternates(rounds, refused) || len(leavesOf(rounds, refused)) == 0 {
+	if metStranger(facts) || !alternates(rounds, refused) || len(leavesOf(rounds, refused)) == 0 {
 		return nil
 	}
 	return []string{fmt.Sprintf("Of the last %d rounds %d met a certificate that is not accepted, and the others another one that is.", len(rounds), count(rounds, refused))}
+}
+
+// metStranger tells that the round itself met a certificate of nobody in ca.crt.
+func metStranger(facts *checks.Facts) bool {
+	if facts.API == nil {
+		return false
+	}
+	handshake := lastHandshake(facts.API.ServiceHost)
+	if handshake == nil || handshake.Verified || len(handshake.Chain) == 0 {
+		return false
+	}
+	return isStranger(facts, checks.TopOf(handshake.Chain).Issuer)
 }
 
 func rejectionsAlternate(facts *checks.Facts) []string {

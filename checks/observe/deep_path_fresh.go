@@ -43,9 +43,10 @@ func (r *round) fresh(ctx context.Context, target target) (checks.FreshConnectio
 	exchange, body := r.once(ctx, target, deepRequest{path: apiPath, token: r.sendableToken()})
 	fresh := checks.FreshConnection{Failure: exchange.Failure, TCP: exchange.TCP, Seconds: time.Since(start).Seconds()}
 	if exchange.TLS != nil && len(exchange.TLS.Chain) > 0 {
-		leaf := exchange.TLS.Chain[0]
-		names := slices.Concat(leaf.DNSNames, leaf.IPAddresses)
-		fresh.Leaf, fresh.LeafNames = leaf.SHA256, names[:min(len(names), maxNames)]
+		chain := exchange.TLS.Chain
+		names := slices.Concat(chain[0].DNSNames, chain[0].IPAddresses)
+		fresh.Leaf, fresh.LeafNames = chain[0].SHA256, names[:min(len(names), maxNames)]
+		fresh.Issuer = checks.TopOf(chain).Issuer
 	}
 	if exchange.Response != nil {
 		fresh.Status = exchange.Response.Status

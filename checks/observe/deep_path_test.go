@@ -43,10 +43,10 @@ func TestFreshConnectionsTellReplicasApart(t *testing.T) {
 
 	path := r.deepPath(t.Context(), facts, true)
 	good := checks.FreshConnection{
-		Leaf: fingerprint(healthy), LeafNames: []string{"cp-0", "127.0.0.1"}, Status: 200, ServerAddress: "10.0.0.0:6443",
+		Leaf: fingerprint(healthy), LeafNames: []string{"cp-0", "127.0.0.1"}, Issuer: "CN=kubernetes", Status: 200, ServerAddress: "10.0.0.0:6443",
 	}
 	bad := checks.FreshConnection{
-		Leaf: fingerprint(expired), LeafNames: []string{"cp-1", "127.0.0.1"}, Failure: &checks.Failure{Kind: checks.Untrusted},
+		Leaf: fingerprint(expired), LeafNames: []string{"cp-1", "127.0.0.1"}, Issuer: "CN=kubernetes", Failure: &checks.Failure{Kind: checks.Untrusted},
 	}
 	want := &checks.DeepPathFacts{Target: server.address, Fresh: []checks.FreshConnection{good, bad, good, bad, good, bad}}
 	ignore := cmp.Options{

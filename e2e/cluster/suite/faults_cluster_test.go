@@ -17,6 +17,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -77,6 +78,7 @@ func clusterFaults() []fault {
 		{name: "what one API server of two sends is dropped", rare: true, inject: both(another(cluster.APIServer{}), filterTo(cluster.After, "ip saddr "+cluster.SecondAddress+" drop")), first: "tcp-intermittent-one-endpoint", wavers: true},
 		{name: "the certificate of one API server of two has expired", rare: true, inject: another(cluster.APIServer{Certificate: cluster.ServingCertificate{NotBefore: ago(48), NotAfter: ago(1)}}), first: "cert-differs-by-replica", wavers: true},
 		{name: "the certificate of one API server of two lacks the service's address", rare: true, inject: another(cluster.APIServer{Certificate: cluster.ServingCertificate{Names: []string{"kubernetes", "kubernetes.default.svc", cluster.SecondAddress}}}), first: "cert-differs-by-replica", wavers: true},
+		{name: "the Service leads to kubelet beside the API server", rare: true, inject: besideAPIServer(cluster.NodeAddress, 10250), first: "ca-mitm-or-wrong-endpoint", wavers: true},
 		{name: "one API server of two goes by another policy", rare: true, inject: anotherWithPolicy, first: "http-403-discovery-rbac-removed", wavers: true},
 		{name: "one API server of two does not know the tokens' key", rare: true, inject: anotherWithTokenKey, first: "token-intermittent-by-apiserver", wavers: true},
 
@@ -300,6 +302,26 @@ func another(server cluster.APIServer) injection {
 			t.Fatal(err)
 		}
 		return remove
+	}
+}
+
+// besideAPIServer gives Service kubernetes a slice of somebody's own. The API servers
+// look after the one that has the name of the Service, and leave others as they are.
+func besideAPIServer(address string, port int32) injection {
+	return func(ctx context.Context, t *testing.T, s suite, _ cluster.Pod) func(context.Context) error {
+		t.Helper()
+		const name = "kubernetes-by-hand"
+		s.apply(ctx, t, discoveryv1.EndpointSlice{
+			TypeMeta:    metav1.TypeMeta{APIVersion: "discovery.k8s.io/v1", Kind: "EndpointSlice"},
+			ObjectMeta:  metav1.ObjectMeta{Namespace: "default", Name: name, Labels: map[string]string{discoveryv1.LabelServiceName: "kubernetes"}},
+			AddressType: discoveryv1.AddressTypeIPv4,
+			Endpoints:   []discoveryv1.Endpoint{{Addresses: []string{address}, Conditions: discoveryv1.EndpointConditions{Ready: new(true)}}},
+			Ports:       []discoveryv1.EndpointPort{{Name: new("https"), Port: new(port), Protocol: new(corev1.ProtocolTCP)}},
+		})
+		return func(ctx context.Context) error {
+			_, err := s.Kubectl(ctx, "delete", "endpointslice/"+name, "--namespace=default")
+			return err
+		}
 	}
 }
 
