@@ -397,8 +397,9 @@ const (
 	replaceKubeProxySentence = "Disruptive: replaces kube-proxy on one node, whose Services are not updated meanwhile:"
 	replaceKubeProxy         = "kubectl -n kube-system delete pod -l k8s-app=kube-proxy --field-selector spec.nodeName={node}"
 
-	podEvents = "kubectl -n {namespace} events --for pod/{pod}"
-	podMounts = "kubectl -n {namespace} get pod {pod} -o json | " +
+	containersOfPod = "kubectl -n {namespace} get pod {pod} -o json | jq '.status | [(.initContainerStatuses // [])[], .containerStatuses[]] | map({name, ready, state})'"
+	podEvents       = "kubectl -n {namespace} events --for pod/{pod}"
+	podMounts       = "kubectl -n {namespace} get pod {pod} -o json | " +
 		"jq '.spec | {volumes, mounts: [(.initContainers + .containers)[] | {name, volumeMounts}]}'"
 )
 

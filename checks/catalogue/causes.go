@@ -391,7 +391,7 @@ func apiCauses() []Entry {
 				"\"connection refused\" for the first seconds of a pod. A policy that rejects all TCP of the pod looks the same.",
 			Confirm: []string{
 				"A sidecar, by the container's name (istio-proxy, linkerd-proxy), and whether it is ready:",
-				"kubectl -n {namespace} get pod {pod} -o json | jq '.status | [(.initContainerStatuses // [])[], .containerStatuses[]] | map({name, ready, state})'",
+				containersOfPod,
 				"What it says, and the policies of the namespace:",
 				"kubectl -n {namespace} logs {pod} -c istio-proxy --tail=20",
 				networkPolicies,

@@ -96,7 +96,8 @@ func tlsHandshake() []Entry {
 			Title:  "The handshake does not come to its end",
 			Means: "TCP connects at once and then nothing comes; Go says \"TLS handshake timeout\". Small packets pass and large " +
 				"ones are lost, where the path's MTU is smaller than the pod's and the notice of it is filtered; or a middlebox " +
-				"chokes on the large first message of newer Go programs; or the API server is too busy to answer.",
+				"chokes on the large first message of newer Go programs; or the API server is too busy to answer; or a sidecar that " +
+				"takes the pod's connections hangs.",
 			Confirm: []string{
 				handshakesSentence,
 				smallHandshake,
@@ -108,6 +109,8 @@ func tlsHandshake() []Entry {
 				wholePacket,
 				"Is the API server slow for others too:",
 				"kubectl get --raw '/livez?verbose'",
+				"A sidecar, by the container's name (istio-proxy, linkerd-proxy), and whether it is ready:",
+				containersOfPod,
 				fromNodeSentence,
 				fromNode,
 			},
@@ -118,6 +121,10 @@ func tlsHandshake() []Entry {
 				sendLessSentence,
 				sendLess,
 				"Where the API server is overloaded, see http-latency-high.",
+				pastMeshSentence,
+				pastMesh,
+				"Destructive: where the sidecar hangs, ends the pod; its owner makes another, but a bare pod does not come back:",
+				deletePod,
 			},
 			Page: pageGodebug,
 		},

@@ -22,6 +22,7 @@ func pathRules() []rule {
 		{reason: checks.TLSTimeoutMTUBlackHole, certainty: checks.Certain, refines: handshake[:1], evidence: worksClamped},
 		{reason: checks.TLSTimeoutLargeClientHello, certainty: checks.Likely, refines: handshake, evidence: worksWithSmallHello},
 		{reason: checks.TLSTimeoutServerOverloaded, certainty: checks.Likely, refines: []checks.Reason{checks.TLSHandshakeTimeout}, evidence: serverIsSilent},
+		{reason: checks.TLSHandshakeTimeout, certainty: checks.Likely, refines: []checks.Reason{checks.TLSHandshakeTimeout}, evidence: gatewayConnects},
 		{reason: checks.TLSTimeoutServerOverloaded, certainty: checks.Likely, refines: timeout, evidence: queueIsFull},
 		{reason: checks.TCPTimeoutKubeProxyNotProgrammed, certainty: checks.Likely, refines: timeout, explains: []checks.Reason{checks.DNSTimeout, checks.DNSUnreachable}, evidence: onlyServicesAreSilent},
 		{reason: checks.TCPTimeoutNetworkPolicy, certainty: checks.Likely, refines: timeout, evidence: onlyTheAPIIsSilent},
@@ -102,22 +103,46 @@ func worksWithSmallHello(facts *checks.Facts) []string {
 	return []string{"With a ClientHello of one segment the handshake ends well, and with Go's own of two it does not."}
 }
 
-// serverIsSilent: all that was sent arrived, whatever its size, and nothing came
-// back.
+// serverIsSilent: the program at the other end is the API server, as far as can be
+// seen, and says nothing.
 func serverIsSilent(facts *checks.Facts) []string {
-	path := deepPath(facts)
-	if path.SmallHello == nil || path.Clamped == nil || establishedWorks(facts) != nil {
+	if !isHeardInSilence(facts) || establishedWorks(facts) != nil || len(gatewayConnects(facts)) > 0 {
 		return nil
+	}
+	return []string{"Large and small, the ClientHello arrives and is acknowledged by the kernel of the other side, and the program there says nothing."}
+}
+
+// isHeardInSilence tells that all that was sent arrived, whatever its size, and that
+// nothing came back.
+func isHeardInSilence(facts *checks.Facts) bool {
+	path := deepPath(facts)
+	if path.SmallHello == nil || path.Clamped == nil {
+		return false
 	}
 	for _, handshake := range []*checks.Handshake{path.SmallHello, path.FullHello, path.Clamped} {
 		if handshake == nil {
 			continue
 		}
 		if !handshake.Connected || handshake.Done || handshake.TCP == nil || handshake.TCP.Unacked > 0 || handshake.TCP.BytesReceived > 0 {
-			return nil
+			return false
 		}
 	}
-	return []string{"Large and small, the ClientHello arrives and is acknowledged by the kernel of the other side, and the program there says nothing."}
+	return true
+}
+
+// gatewayConnects: who takes connections for an address at which nothing listens, as
+// a rule, may take those for the API server as well.
+func gatewayConnects(facts *checks.Facts) []string {
+	if !isHeardInSilence(facts) {
+		return nil
+	}
+	for _, control := range deepPath(facts).Controls {
+		if control.What == checks.ControlNode && control.Failure == nil {
+			return []string{fmt.Sprintf("All that is sent is acknowledged and nothing comes back, and %s, which is the gateway of this pod, takes connections too: unless something listens there, "+
+				"whatever this pod dials is taken by a sidecar, or by another program on the way, that hangs.", control.Address)}
+		}
+	}
+	return nil
 }
 
 // queueIsFull: a kernel makes connections for a program that does not take them,

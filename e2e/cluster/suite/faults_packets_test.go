@@ -172,6 +172,21 @@ func ownTable(chain string) injection {
 	return withinPod("nft table ip own { "+chain+"; }", "nft delete table ip own")
 }
 
+// hungSidecar has all that the pod dials at the API's port led to a program that takes
+// connections and says nothing. The pod has no program to run for that, so it is on
+// the node, which to the pod is the same.
+func hungSidecar(ctx context.Context, t *testing.T, s suite, p cluster.Pod) func(context.Context) error {
+	t.Helper()
+	node := s.nodeOf(t, p)
+	// The kernel makes the connections.
+	listener, err := node.Listen(ctx, node.Address+":0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	back := ownTable("chain out { type nat hook output priority -100; tcp dport 443 dnat to "+listener.Addr().String()+"; }")(ctx, t, s, p)
+	return func(ctx context.Context) error { return errors.Join(back(ctx), listener.Close()) }
+}
+
 func withoutDefaultRoute(ctx context.Context, t *testing.T, s suite, p cluster.Pod) func(context.Context) error {
 	t.Helper()
 	route, err := s.inNetworkOf(ctx, p, "ip", "route", "show", "default")

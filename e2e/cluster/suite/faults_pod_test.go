@@ -271,6 +271,7 @@ func podFaults() []fault {
 			name: "the pod's connections are led to a sidecar that is not there", rare: true, first: "tcp-refused-sidecar-not-ready", unready: true, unhealthy: true,
 			inject: ownTable("chain out { type nat hook output priority -100; oifname lo accept; tcp sport 8080 accept; meta l4proto tcp redirect to :15001; }"),
 		},
+		{name: "the pod's connections are led to a sidecar that hangs", rare: true, inject: hungSidecar, first: "tls-handshake-timeout", unready: true, unhealthy: true},
 		{name: "the Service leads to kubelet", rare: true, inject: leadTo(cluster.NodeAddress + ":10250"), first: "ca-mitm-or-wrong-endpoint", unready: true, unhealthy: true},
 		{name: "a load balancer has no server for every second request", rare: true, inject: balanced, first: "http-502-503-lb", wavers: true},
 		{name: "every connection that the pod begins is dropped", rare: true, inject: filter(cluster.After, "ct state new drop"), first: "tcp-timeout-networkpolicy", unready: true, unhealthy: true},

@@ -1,0 +1,64 @@
+package judge
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/kube-lifeline/lifeline/checks"
+)
+
+// firstOf judges facts that a test has changed and tells what the diagnosis begins with.
+func firstOf(t *testing.T, change func(*checks.Facts)) checks.Finding {
+	t.Helper()
+	facts := healthy(t)
+	change(facts)
+	diagnosis := Judge(facts, nil).Diagnosis
+	if len(diagnosis) == 0 {
+		t.Fatal("nothing is told")
+	}
+	return diagnosis[0]
+}
+
+// comparing gives facts the controls that deep probes tried.
+func comparing(controls ...checks.Control) func(*checks.Facts) {
+	return func(f *checks.Facts) {
+		if f.Deep == nil {
+			deepened(func(*checks.DeepFacts) {})(f)
+		}
+		f.Deep.Path.Controls = controls
+	}
+}
+
+func TestASilentServerIsToldFromASidecarThatHangs(t *testing.T) {
+	silent := both(handshakeFailure(checks.TimedOut, "i/o timeout"), deepened(func(d *checks.DeepFacts) {
+		d.Path.SmallHello, d.Path.FullHello, d.Path.Clamped = hello(0, 0), hello(0, 0), hello(0, 0)
+	}))
+	dns := control(checks.ControlDNSOverTCP, "10.96.0.10:53", "")
+	for _, test := range []struct {
+		name   string
+		change func(*checks.Facts)
+		want   checks.Reason
+		hangs  bool
+	}{
+		{"the gateway refuses", both(silent, comparing(dns, control(checks.ControlNode, "10.244.0.1:443", checks.Refused))), checks.TLSTimeoutServerOverloaded, false},
+		{"the gateway is silent", both(silent, comparing(dns, control(checks.ControlNode, "10.244.0.1:443", checks.TimedOut))), checks.TLSTimeoutServerOverloaded, false},
+		{"no gateway is known", both(silent, comparing(dns)), checks.TLSTimeoutServerOverloaded, false},
+		{"the gateway connects", both(silent, comparing(dns, control(checks.ControlNode, "10.244.0.1:443", ""))), checks.TLSHandshakeTimeout, true},
+		{"the gateway connects, and what is sent gets lost", both(silent, comparing(control(checks.ControlNode, "10.244.0.1:443", "")), func(f *checks.Facts) {
+			f.Deep.Path.FullHello = hello(2, 0)
+		}), checks.TLSHandshakeTimeout, false},
+		{"the gateway connects, and the API answers", both(comparing(control(checks.ControlNode, "10.244.0.1:443", "")), func(f *checks.Facts) {
+			last(f).Phases.FirstByteSeconds = 2
+		}), checks.HTTPLatencyHigh, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got := firstOf(t, test.change)
+			if got.Reason != test.want {
+				t.Errorf("got %s first, want %s", got.Reason, test.want)
+			}
+			if hangs := strings.Contains(strings.Join(got.Evidence, " "), "sidecar"); hangs != test.hangs {
+				t.Errorf("got the evidence %q, want a sidecar in it: %t", got.Evidence, test.hangs)
+			}
+		})
+	}
+}
