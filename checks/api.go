@@ -13,6 +13,10 @@ type APIFacts struct {
 	// ByName is the attempt at ServiceName; nil where it leads to the same
 	// address, or to none.
 	ByName *Attempt `json:"byName,omitempty"`
+	// SilentGateway is the router on the way to ServiceHost, where no connection came
+	// about for want of an answer and the router has none to ARP either; invalid where
+	// it does, or where that is not known, as with IPv6.
+	SilentGateway netip.Addr `json:"silentGateway,omitzero"`
 	// LongLived is the connection that the observer keeps; nil before there was
 	// one, and where ByName is not nil.
 	LongLived *LongLivedFacts `json:"longLived,omitempty"`

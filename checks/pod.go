@@ -34,6 +34,9 @@ type Pod struct {
 	// Routes is the kernel's table of IPv4 routes, see proc_net(5). Default
 	// /proc/net/route.
 	Routes string
+	// Neighbours is the kernel's table of hardware addresses, see proc_net(5).
+	// Default /proc/net/arp.
+	Neighbours string
 	// ControlGroups is where the process' control groups are mounted, see
 	// cgroups(7). Default /sys/fs/cgroup.
 	ControlGroups string
@@ -66,6 +69,7 @@ func (p Pod) WithDefaults() Pod {
 	p.Hosts = cmp.Or(p.Hosts, "/etc/hosts")
 	p.MountInfo = cmp.Or(p.MountInfo, "/proc/self/mountinfo")
 	p.Routes = cmp.Or(p.Routes, "/proc/net/route")
+	p.Neighbours = cmp.Or(p.Neighbours, "/proc/net/arp")
 	p.ControlGroups = cmp.Or(p.ControlGroups, "/sys/fs/cgroup")
 	p.DNSPort = cmp.Or(p.DNSPort, 53)
 	if p.Now == nil {

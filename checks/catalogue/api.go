@@ -169,14 +169,17 @@ func apiConnection() []Entry {
 		},
 		{
 			Reason: checks.TCPNetworkUnreachable,
-			Title:  "The pod has no route to the API server",
+			Title:  "The pod's own network does not lead to the API server",
 			Means: "Connecting fails at once with \"network is unreachable\": the pod's own network namespace has no default route, or " +
-				"no address of the family of KUBERNETES_SERVICE_HOST. The network add-on failed while it set the pod up, or the " +
+				"no address of the family of KUBERNETES_SERVICE_HOST. Or the gateway of that route does not answer, and connecting waits and ends in \"i/o timeout\" or " +
+				"\"no route to host\". The network add-on failed while it set the pod up or took its interface on the node away since, or the " +
 				"address is IPv6 and the pod has IPv4 only.",
 			Confirm: []string{
 				"The pod's addresses, and its route to the API server:",
 				inPod + "ip address",
 				inPod + "ip route get {host}",
+				"Whether its gateway answers, which is FAILED or INCOMPLETE where it does not:",
+				inPod + "ip neighbour show",
 				"kubectl -n {namespace} get pod {pod} -o jsonpath='{.status.podIPs}'",
 				"What kubelet and the network add-on say of the pod:",
 				podEvents,
@@ -184,6 +187,8 @@ func apiConnection() []Entry {
 			Mend: []string{
 				"Where the family is wrong, let the Service kubernetes and the pods share one; do not override the variable.",
 				"Read the log of the network add-on on the node {node}.",
+				"Where the gateway does not answer, see on the node {node}, as root, whether the pod's interface there is up:",
+				"ip -br link show",
 				deleteSentence,
 				deletePod,
 			},

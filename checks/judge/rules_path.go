@@ -17,6 +17,7 @@ func pathRules() []rule {
 	timeout := []checks.Reason{checks.TCPTimeout}
 	handshake := []checks.Reason{checks.TLSHandshakeTimeout, checks.TLSEOFOrReset}
 	return []rule{
+		{reason: checks.TCPNetworkUnreachable, certainty: checks.Likely, refines: []checks.Reason{checks.TCPTimeout, checks.TCPHostUnreachable}, explains: []checks.Reason{checks.DNSTimeout, checks.DNSUnreachable}, evidence: gatewayIsSilent},
 		{reason: checks.TCPHostUnreachable, certainty: checks.Likely, refines: timeout, evidence: saidUnreachable},
 		{reason: checks.TCPHostUnreachable, certainty: checks.Likely, refines: timeout, explains: []checks.Reason{checks.DNSUnreachable}, evidence: nameserverSaidUnreachable},
 		{reason: checks.TLSTimeoutMTUBlackHole, certainty: checks.Certain, refines: handshake[:1], evidence: worksClamped},
@@ -29,6 +30,16 @@ func pathRules() []rule {
 		{reason: checks.TCPTimeoutNetworkPolicy, certainty: checks.Likely, refines: timeout, explains: []checks.Reason{checks.DNSTimeout, checks.DNSUnreachable, checks.DNSServfailCoreDNSUnsynced}, evidence: allIsSilent},
 		{reason: checks.TCPTimeoutNetworkPolicy, certainty: checks.Likely, explains: []checks.Reason{checks.DNSUnreachable}, moves: true, evidence: filteredHere},
 	}
+}
+
+// gatewayIsSilent: what leaves the pod is handed to a router first, and where that does
+// not answer ARP no policy or firewall has to do with it. The kernel of the pod says that
+// the host is unreachable itself, after a while.
+func gatewayIsSilent(facts *checks.Facts) []string {
+	if facts.API == nil || !facts.API.SilentGateway.IsValid() {
+		return nil
+	}
+	return []string{fmt.Sprintf("%s, the gateway of this pod, does not answer ARP, so nothing leaves the pod: it is not the way to the API server that is shut but the pod's own network that leads nowhere.", facts.API.SilentGateway)}
 }
 
 // saidUnreachable: a kernel sends only so many such messages in a second (icmp(7),

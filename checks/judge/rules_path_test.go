@@ -1,8 +1,10 @@
 package judge
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/kube-lifeline/lifeline/checks"
 )
@@ -58,6 +60,32 @@ func TestASilentServerIsToldFromASidecarThatHangs(t *testing.T) {
 			}
 			if hangs := strings.Contains(strings.Join(got.Evidence, " "), "sidecar"); hangs != test.hangs {
 				t.Errorf("got the evidence %q, want a sidecar in it: %t", got.Evidence, test.hangs)
+			}
+		})
+	}
+}
+
+func TestAGatewayThatDoesNotAnswerIsToldBeforeWhatItBringsAbout(t *testing.T) {
+	cut := func(f *checks.Facts) { f.API.SilentGateway = netip.MustParseAddr("10.244.0.1") }
+	allSilent := comparing(control(checks.ControlDNSOverTCP, "10.96.0.10:53", checks.TimedOut), control(checks.ControlNode, "10.244.0.1:443", checks.HostUnreachable))
+	for _, test := range []struct {
+		name   string
+		change func(*checks.Facts)
+		want   checks.Reason
+	}{
+		{"a silence", both(connectFails(checks.TimedOut), cut), checks.TCPNetworkUnreachable},
+		{"a silence of all", both(connectFails(checks.TimedOut), unresolved(broken(checks.TimedOut)), allSilent, cut), checks.TCPNetworkUnreachable},
+		{"an unreachable host", both(connectFails(checks.HostUnreachable), unresolved(broken(checks.HostUnreachable)), allSilent, cut), checks.TCPNetworkUnreachable},
+		{"a new pod", both(connectFails(checks.TimedOut), cut, func(f *checks.Facts) {
+			f.History, f.Process.StartedAt = &checks.History{Rounds: 1}, noon.Add(-10*time.Second)
+			f.Token.WrittenAt = noon.Add(-12 * time.Second)
+		}), checks.TCPNetworkUnreachable},
+		{"an unreachable host behind a gateway that answers", both(connectFails(checks.HostUnreachable), unresolved(broken(checks.HostUnreachable)), allSilent), checks.TCPHostUnreachable},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got := firstOf(t, test.change)
+			if got.Reason != test.want || got.Certainty != checks.Likely || got.Severity != checks.Fail {
+				t.Errorf("got %s %s %s first, want %s", got.Severity, got.Certainty, got.Reason, test.want)
 			}
 		})
 	}

@@ -52,6 +52,7 @@ func (r *round) api(ctx context.Context, named <-chan struct{}) *checks.APIFacts
 	if target, ok := r.hostTarget(host); ok {
 		facts.ServiceHost = r.attempt(ctx, target, r.timeout)
 	}
+	facts.SilentGateway = r.silentGateway(facts.ServiceHost.Last())
 	<-named
 	left := min(r.timeout, 2*r.timeout-time.Since(start))
 	if !asksToWait(facts.ServiceHost.Last().Response) && left >= r.timeout/2 {

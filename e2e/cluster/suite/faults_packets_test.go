@@ -11,6 +11,7 @@ import (
 	"log"
 	"net/http"
 	"net/http/httputil"
+	"net/netip"
 	"net/url"
 	"strings"
 	"sync/atomic"
@@ -189,11 +190,32 @@ func hungSidecar(ctx context.Context, t *testing.T, s suite, p cluster.Pod) func
 
 func withoutDefaultRoute(ctx context.Context, t *testing.T, s suite, p cluster.Pod) func(context.Context) error {
 	t.Helper()
+	route := s.defaultRouteOf(ctx, t, p)
+	return withinPod("ip route delete "+route, "ip route add "+route)(ctx, t, s, p)
+}
+
+// withoutGateway leads what leaves the pod to an address of its own network that nobody
+// has, as if its cable were cut, and leaves the test its way to the pod.
+func withoutGateway(ctx context.Context, t *testing.T, s suite, p cluster.Pod) func(context.Context) error {
+	t.Helper()
+	route := strings.Fields(s.defaultRouteOf(ctx, t, p))
+	if len(route) < 3 || route[1] != "via" {
+		t.Fatalf("the pod's default route is %q, want one by a router", route)
+	}
+	own := netip.MustParseAddr(p.Address).As4()
+	nobody := netip.AddrFrom4([4]byte{own[0], own[1], own[2], 251}).String()
+	back := strings.Join(route, " ")
+	route[2] = nobody
+	return withinPod("ip route replace "+strings.Join(route, " "), "ip route replace "+back)(ctx, t, s, p)
+}
+
+func (s suite) defaultRouteOf(ctx context.Context, t *testing.T, p cluster.Pod) string {
+	t.Helper()
 	route, err := s.inNetworkOf(ctx, p, "ip", "route", "show", "default")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return withinPod("ip route delete "+route, "ip route add "+route)(ctx, t, s, p)
+	return route
 }
 
 // leadTo has the node lead what the pod sends to Service kubernetes to another address

@@ -263,6 +263,7 @@ func podFaults() []fault {
 		{name: "the ends of connections to the API are dropped", rare: true, inject: unnoticed(both(filter(cluster.After, "tcp dport 6443 tcp flags & (fin | rst) != 0 drop"), filterTo(cluster.After, "tcp sport 6443 tcp flags & (fin | rst) != 0 drop")))},
 		{name: "the pod's device has an MTU of 500", rare: true, inject: unnoticed(withinPod("ip link set eth0 mtu 500", "ip link set eth0 mtu 1500"))},
 		{name: "the pod has no default route", rare: true, inject: withoutDefaultRoute, first: "tcp-network-unreachable", unready: true, unhealthy: true},
+		{name: "the pod's gateway is nobody", rare: true, inject: withoutGateway, first: "tcp-network-unreachable", unready: true, unhealthy: true},
 		{
 			name: "the pod's own filter drops what it sends", rare: true, first: "tcp-timeout-networkpolicy", unready: true, unhealthy: true,
 			inject: ownTable("chain out { type filter hook output priority filter; oifname lo accept; tcp sport 8080 accept; drop; }"),
