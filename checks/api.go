@@ -175,6 +175,9 @@ type Response struct {
 	Versions      []string `json:"versions,omitempty"`
 	StatusReason  string   `json:"statusReason,omitempty"`
 	StatusMessage string   `json:"statusMessage,omitempty"`
+	// ServerAddress is the address that the API server gives for itself in an
+	// APIVersions (serverAddressByClientCIDRs).
+	ServerAddress string `json:"serverAddress,omitempty"`
 	// FailedParts are the parts of itself that a kube-apiserver names as failing where
 	// it is not ready (/readyz, apiserver pkg/server/healthz), five at the most.
 	FailedParts []string `json:"failedParts,omitempty"`

@@ -124,6 +124,9 @@ type DeepPathFacts struct {
 
 // What a control can be.
 const (
+	// ControlAPIServer is the address that an API server gave for its own when the
+	// rounds before were last answered: what it leads to needs no Service.
+	ControlAPIServer = "api-server"
 	// ControlDNSOverTCP is a nameserver of resolv.conf at its port, over TCP.
 	ControlDNSOverTCP = "dns-over-tcp"
 	// ControlAddressByDNS is an address that ServiceName has, and
@@ -183,8 +186,7 @@ type FreshConnection struct {
 	Issuer string `json:"issuer,omitempty"`
 	// Status is that of GET /api, 0 where there was no answer.
 	Status int `json:"status,omitempty"`
-	// ServerAddress is the address that the API server gives for itself
-	// (APIVersions.serverAddressByClientCIDRs).
+	// ServerAddress is as in Response.
 	ServerAddress string   `json:"serverAddress,omitempty"`
 	Failure       *Failure `json:"failure,omitempty"`
 	// TCP is as in Exchange.

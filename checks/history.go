@@ -13,6 +13,9 @@ type History struct {
 	// when a response last came; zero where that never was.
 	ConnectedAt time.Time `json:"connectedAt,omitzero"`
 	AnsweredAt  time.Time `json:"answeredAt,omitzero"`
+	// ServerAddress is what an API server last gave for its own address and port, by
+	// which no Service leads to it; empty where none ever did.
+	ServerAddress string `json:"serverAddress,omitempty"`
 	// SilentHandshakes is how many rounds connected, had acknowledged what they sent
 	// of the TLS handshake and were told nothing, since one that met anything but
 	// silence. It stays 0 where the kernel cannot be asked (TCPFacts).

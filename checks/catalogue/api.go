@@ -158,8 +158,8 @@ func apiConnection() []Entry {
 				fromNode,
 			},
 			Mend: []string{
-				"Where forwarding is off (0 above), turn it on, on the node, and keep it so in /etc/sysctl.d:",
-				"sysctl -w net.ipv4.ip_forward=1",
+				forwardSentence,
+				forward,
 				"Where firewalld runs on the node, put the pod network into its trusted zone, by its range for POD-CIDR:",
 				"firewall-cmd --permanent --zone=trusted --add-source=POD-CIDR",
 				"Disruptive: with firewalld's iptables backend, rules of kube-proxy may be gone until it writes them anew:",

@@ -434,18 +434,22 @@ func apiCauses() []Entry {
 			Title:  "No Service can be reached from this node",
 			Means: "Nothing at the address of a Service answers, neither the API nor DNS, while the node itself does. The rules that lead from Services to " +
 				"pods are missing on the node: kube-proxy, or what the network plugin has in its place, does not run or cannot " +
-				"work. A policy that denies all egress of the pod looks the same.",
+				"work. Where nothing is known of an API server's own address, a policy that denies all egress of the pod looks the same, and so does a node that does not forward.",
 			Confirm: []string{
 				"Whether kube-proxy runs on this node:",
 				kubeProxyOnNode,
 				"Whether a policy may be the cause instead:",
 				networkPolicies,
-				"The rules on the node {node}, as root, in nftables mode and in iptables mode; in each of the two the other has none:",
+				"On the node {node}, as root, the rules in nftables mode and in iptables mode (in each of the two the other has none), and whether it hands packets on at all (1, and ACCEPT):",
 				"nft list table ip kube-proxy | head",
 				"iptables -t nat -n -L KUBE-SERVICES | head",
+				"sysctl net.ipv4.ip_forward",
+				"iptables -S FORWARD | head -n 1",
 			},
 			Mend: append(
 				append([]string{
+					forwardSentence,
+					forward,
 					"Look at what kube-proxy says on that node, by the name of its pod there for KUBE-PROXY-POD:",
 					"kubectl -n kube-system logs KUBE-PROXY-POD --tail=50",
 				}, allowAPI()...),

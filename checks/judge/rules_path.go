@@ -26,6 +26,7 @@ func pathRules() []rule {
 		{reason: checks.TLSHandshakeTimeout, certainty: checks.Likely, refines: []checks.Reason{checks.TLSHandshakeTimeout}, evidence: gatewayConnects},
 		{reason: checks.TLSTimeoutServerOverloaded, certainty: checks.Likely, refines: timeout, evidence: queueIsFull},
 		{reason: checks.TCPTimeoutKubeProxyNotProgrammed, certainty: checks.Likely, refines: timeout, explains: []checks.Reason{checks.DNSTimeout, checks.DNSUnreachable}, evidence: onlyServicesAreSilent},
+		{reason: checks.TCPTimeoutNetworkPolicy, certainty: checks.Likely, refines: timeout, explains: []checks.Reason{checks.DNSTimeout, checks.DNSUnreachable}, evidence: onlyTheNodeIsReached},
 		{reason: checks.TCPTimeoutNetworkPolicy, certainty: checks.Likely, refines: timeout, evidence: onlyTheAPIIsSilent},
 		{reason: checks.TCPTimeoutNetworkPolicy, certainty: checks.Likely, refines: timeout, explains: []checks.Reason{checks.DNSTimeout, checks.DNSUnreachable, checks.DNSServfailCoreDNSUnsynced}, evidence: allIsSilent},
 		{reason: checks.TCPTimeoutNetworkPolicy, certainty: checks.Likely, explains: []checks.Reason{checks.DNSUnreachable}, moves: true, evidence: filteredHere},
@@ -160,7 +161,7 @@ func gatewayConnects(facts *checks.Facts) []string {
 // and drops what begins another once it has as many as the program may have
 // (listen(2), somaxconn).
 func queueIsFull(facts *checks.Facts) []string {
-	if facts.History == nil || facts.History.SilentHandshakes < enoughSilentHandshakes || len(allIsSilent(facts)) > 0 || len(onlyServicesAreSilent(facts)) > 0 {
+	if facts.History == nil || facts.History.SilentHandshakes < enoughSilentHandshakes || len(allIsSilent(facts)) > 0 || len(onlyServicesAreSilent(facts)) > 0 || len(onlyTheNodeIsReached(facts)) > 0 {
 		return nil
 	}
 	return []string{fmt.Sprintf("Before, %d rounds connected, the last at %s, and the program there said nothing; its queue of connections is full by now, so that no other comes about.",
@@ -169,26 +170,57 @@ func queueIsFull(facts *checks.Facts) []string {
 
 // onlyServicesAreSilent: what answers is not behind a Service.
 func onlyServicesAreSilent(facts *checks.Facts) []string {
-	path := deepPath(facts)
-	if facts.API == nil || facts.API.ServiceHost.Last().Stage != checks.StageConnect {
+	services, node, itself := withoutServices(facts)
+	if len(services) == 0 {
 		return nil
 	}
-	var services, others []string
-	for _, control := range path.Controls {
-		answered := isAnswer(control.Failure)
-		switch {
-		case control.What == checks.ControlNode && answered:
-			others = append(others, control.Address.String())
-		case control.What == checks.ControlDNSOverTCP && !answered && control.Failure.Kind == checks.TimedOut:
+	switch {
+	case itself.Address.IsValid() && isSilentControl(itself):
+		return nil
+	case itself.Address.IsValid() && isAnswer(itself.Failure):
+		return []string{fmt.Sprintf("No Service answers, %s neither, while an API server itself does (%s).", strings.Join(services, " and "), itself.Address)}
+	case node.Address.IsValid() && isAnswer(node.Failure):
+		return []string{fmt.Sprintf("No Service answers, %s neither, while the node does (%s).", strings.Join(services, " and "), node.Address)}
+	default:
+		return nil
+	}
+}
+
+// onlyTheNodeIsReached: an API server itself, to which no Service has to lead, is as
+// silent as the Services are.
+func onlyTheNodeIsReached(facts *checks.Facts) []string {
+	services, node, itself := withoutServices(facts)
+	if len(services) == 0 || !itself.Address.IsValid() || !isSilentControl(itself) || !node.Address.IsValid() || !isAnswer(node.Failure) {
+		return nil
+	}
+	return []string{fmt.Sprintf("The node answers (%s) and nothing beyond it does, neither a Service (%s) nor an API server itself (%s): a policy or a firewall drops what this pod sends there, "+
+		"or the node hands nothing on (sysctl net.ipv4.ip_forward, iptables -S FORWARD).", node.Address, strings.Join(services, " and "), itself.Address)}
+}
+
+// withoutServices are the Services, beside the API's, that did not answer, and what
+// became of the node and of an API server itself; none where one did or none was tried.
+func withoutServices(facts *checks.Facts) (services []string, node, itself checks.Control) {
+	if facts.API == nil || facts.API.ServiceHost.Last().Stage != checks.StageConnect || len(answering(facts))+len(refusedBy(facts)) > 0 {
+		return nil, node, itself
+	}
+	for _, control := range deepPath(facts).Controls {
+		switch control.What {
+		case checks.ControlNode:
+			node = control
+		case checks.ControlAPIServer:
+			itself = control
+		case checks.ControlDNSOverTCP:
+			if !isSilentControl(control) {
+				return nil, node, itself
+			}
 			services = append(services, control.Address.String())
-		case control.What == checks.ControlDNSOverTCP:
-			return nil
 		}
 	}
-	if len(services) == 0 || len(others) == 0 || len(answering(facts)) > 0 || len(refusedBy(facts)) > 0 {
-		return nil
-	}
-	return []string{fmt.Sprintf("No Service answers, %s neither, while the node does (%s).", strings.Join(services, " and "), strings.Join(others, ", "))}
+	return services, node, itself
+}
+
+func isSilentControl(control checks.Control) bool {
+	return control.Failure != nil && control.Failure.Kind == checks.TimedOut
 }
 
 // isAnswer tells that somebody answered a connection, were it that he does not want it.
@@ -229,7 +261,7 @@ func allIsSilent(facts *checks.Facts) []string {
 	}
 	var silent []string
 	for _, control := range path.Controls {
-		if control.Failure == nil || control.Failure.Kind != checks.TimedOut {
+		if !isSilentControl(control) {
 			return nil
 		}
 		silent = append(silent, control.Address.String())

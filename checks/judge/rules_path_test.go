@@ -90,3 +90,35 @@ func TestAGatewayThatDoesNotAnswerIsToldBeforeWhatItBringsAbout(t *testing.T) {
 		})
 	}
 }
+
+func TestWhatTheNodeDoesNotHandOnIsToldFromServicesThatLeadNowhere(t *testing.T) {
+	dns := control(checks.ControlDNSOverTCP, "10.96.0.10:53", checks.TimedOut)
+	node := control(checks.ControlNode, "10.244.0.1:443", checks.Refused)
+	itself := func(kind checks.FailureKind) checks.Control {
+		return control(checks.ControlAPIServer, "172.30.0.1:6443", kind)
+	}
+	silent := both(connectFails(checks.TimedOut), unresolved(broken(checks.TimedOut)))
+	for _, test := range []struct {
+		name   string
+		change func(*checks.Facts)
+		want   checks.Reason
+		told   string
+	}{
+		{"an API server itself answers", both(silent, comparing(itself(""), dns, node)), checks.TCPTimeoutKubeProxyNotProgrammed, "an API server itself does (172.30.0.1:6443)"},
+		{"an API server itself refuses", both(silent, comparing(itself(checks.Refused), dns, node)), checks.TCPTimeoutKubeProxyNotProgrammed, "an API server itself does"},
+		{"an API server itself answers, and the node does not", both(silent, comparing(itself(""), dns, control(checks.ControlNode, "10.244.0.1:443", checks.TimedOut))), checks.TCPTimeoutKubeProxyNotProgrammed, "an API server itself does"},
+		{"an API server itself is silent", both(silent, comparing(itself(checks.TimedOut), dns, node)), checks.TCPTimeoutNetworkPolicy, "nothing beyond it does"},
+		{"an API server itself is said to be unreachable", both(silent, comparing(itself(checks.HostUnreachable), dns, node)), checks.TCPTimeoutKubeProxyNotProgrammed, "the node does"},
+		{"nobody knows where an API server is", both(silent, comparing(dns, node)), checks.TCPTimeoutKubeProxyNotProgrammed, "the node does"},
+		{"nothing answers at all", both(silent, comparing(itself(checks.TimedOut), dns, control(checks.ControlNode, "10.244.0.1:443", checks.TimedOut))), checks.TCPTimeoutNetworkPolicy, "Nothing else answers"},
+		{"a nameserver answers over UDP", both(connectFails(checks.TimedOut), comparing(itself(checks.TimedOut), dns, node)), checks.TCPTimeoutNetworkPolicy, "answers over UDP"},
+		{"a nameserver answers over TCP", both(silent, comparing(itself(checks.TimedOut), control(checks.ControlDNSOverTCP, "10.96.0.10:53", ""), node)), checks.TCPTimeoutNetworkPolicy, "Another Service is reached"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got := firstOf(t, test.change)
+			if evidence := strings.Join(got.Evidence, " "); got.Reason != test.want || !strings.Contains(evidence, test.told) {
+				t.Errorf("got %s first, want %s, with %q in its evidence: %s", got.Reason, test.want, test.told, evidence)
+			}
+		})
+	}
+}

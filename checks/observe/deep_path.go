@@ -106,6 +106,11 @@ func (r *round) controls(facts *checks.Facts, aim netip.AddrPort) []checks.Contr
 			controls = append(controls, checks.Control{What: what, Address: other})
 		}
 	}
+	if facts.History != nil {
+		if itself, err := netip.ParseAddrPort(facts.History.ServerAddress); err == nil {
+			add(checks.ControlAPIServer, itself.Port(), itself.Addr())
+		}
+	}
 	if facts.DNS != nil {
 		add(checks.ControlDNSOverTCP, r.pod.DNSPort, facts.DNS.ResolvConf.Nameservers...)
 		add(checks.ControlAddressByDNS, r.namedPort(), facts.DNS.Lookup.Addresses...)

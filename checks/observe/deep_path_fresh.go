@@ -3,7 +3,6 @@ package observe
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"io"
 	"net/http"
 	"slices"
@@ -40,7 +39,7 @@ func (r *round) timeForStep(ctx context.Context) bool {
 
 func (r *round) fresh(ctx context.Context, target target) (checks.FreshConnection, checks.Exchange) {
 	start := time.Now()
-	exchange, body := r.once(ctx, target, deepRequest{path: apiPath, token: r.sendableToken()})
+	exchange, _ := r.once(ctx, target, deepRequest{path: apiPath, token: r.sendableToken()})
 	fresh := checks.FreshConnection{Failure: exchange.Failure, TCP: exchange.TCP, Seconds: time.Since(start).Seconds()}
 	if exchange.TLS != nil && len(exchange.TLS.Chain) > 0 {
 		chain := exchange.TLS.Chain
@@ -49,27 +48,9 @@ func (r *round) fresh(ctx context.Context, target target) (checks.FreshConnectio
 		fresh.Issuer = checks.TopOf(chain).Issuer
 	}
 	if exchange.Response != nil {
-		fresh.Status = exchange.Response.Status
-	}
-	if fresh.Status == http.StatusOK {
-		fresh.ServerAddress = clip(r.scrub(serverAddress(body)), maxNameLength)
+		fresh.Status, fresh.ServerAddress = exchange.Response.Status, exchange.Response.ServerAddress
 	}
 	return fresh, exchange
-}
-
-// serverAddress is what an API server gives for itself. The first address is
-// for clients from anywhere, and a second that of its Service for clients with
-// an address of that range (apiserver pkg/endpoints/discovery/addresses.go).
-func serverAddress(body []byte) string {
-	var object struct {
-		Addresses []struct {
-			ServerAddress string `json:"serverAddress"`
-		} `json:"serverAddressByClientCIDRs"`
-	}
-	if json.Unmarshal(body, &object) != nil || len(object.Addresses) == 0 {
-		return ""
-	}
-	return object.Addresses[0].ServerAddress
 }
 
 // deepRequest is one that a deep probe makes.

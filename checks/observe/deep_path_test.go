@@ -195,6 +195,7 @@ func TestControlsAreTheOtherAddressesThatThePodKnows(t *testing.T) {
 		nameservers []netip.Addr
 		byDNS       []netip.Addr
 		environment map[string]string
+		itself      string
 		want        string
 	}{
 		"all the same": {
@@ -206,6 +207,18 @@ func TestControlsAreTheOtherAddressesThatThePodKnows(t *testing.T) {
 			target: "192.168.7.7:6443", byDNS: addresses("10.96.0.1", "::ffff:10.96.0.1", "fd00::1"),
 			environment: map[string]string{"KUBERNETES_PORT_443_TCP_ADDR": "10.96.0.2"},
 			want:        "api-address-by-dns 10.96.0.1:443, api-address-by-dns [fd00::1]:443, api-address-of-kubelet 10.96.0.2:443, node 192.168.1.1:6443",
+		},
+		"an API server that has told its own address": {
+			target: "10.96.0.1:443", nameservers: addresses("10.96.0.10"), byDNS: addresses("10.96.0.1"), itself: "172.30.0.1:6443",
+			want: "api-server 172.30.0.1:6443, dns-over-tcp 10.96.0.10:53, node 192.168.1.1:443",
+		},
+		"an API server that has told the address that is tried": {
+			target: "172.30.0.1:6443", itself: "172.30.0.1:6443",
+			want: "node 192.168.1.1:6443",
+		},
+		"an API server that has told a name": {
+			target: "10.96.0.1:443", itself: "api.example.com:6443",
+			want: "node 192.168.1.1:443",
 		},
 		"one address found in two ways": {
 			target: "192.168.7.7:6443", nameservers: addresses("10.96.0.10", "10.96.0.10", "fd00::a"), byDNS: addresses("10.96.0.1"),
@@ -231,6 +244,7 @@ func TestControlsAreTheOtherAddressesThatThePodKnows(t *testing.T) {
 			facts.DNS = &checks.DNSFacts{
 				ResolvConf: checks.ResolvConf{Nameservers: test.nameservers}, Lookup: checks.Lookup{Addresses: test.byDNS},
 			}
+			facts.History = &checks.History{ServerAddress: test.itself}
 			var got []string
 			for _, control := range r.controls(facts, netip.MustParseAddrPort(test.target)) {
 				got = append(got, control.What+" "+control.Address.String())

@@ -1,6 +1,7 @@
 package observe
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -42,6 +43,7 @@ func (c *clock) read(told, at time.Time) {
 type past struct {
 	rounds                  uint64
 	connectedAt, answeredAt time.Time
+	serverAddress           string
 	silentHandshakes        int
 	clock                   *checks.ClockReading
 	lately                  []checks.PastRound
@@ -56,6 +58,7 @@ func (p *past) history(clock clock) *checks.History {
 		Rounds:           p.rounds,
 		ConnectedAt:      p.connectedAt,
 		AnsweredAt:       p.answeredAt,
+		ServerAddress:    p.serverAddress,
 		SilentHandshakes: p.silentHandshakes,
 		Clock:            p.clock,
 		Lately:           slices.Clone(p.lately),
@@ -106,7 +109,7 @@ func (p *past) note(at time.Time, last checks.Exchange) {
 	if last.Response == nil {
 		return
 	}
-	p.answeredAt = at
+	p.answeredAt, p.serverAddress = at, cmp.Or(last.Response.ServerAddress, p.serverAddress)
 	if ahead, known := last.Response.ClockAhead(); known {
 		p.clock = &checks.ClockReading{Time: last.Response.ReceivedAt, AheadSeconds: ahead.Seconds()}
 	}

@@ -66,7 +66,7 @@ func TestEarlierRoundsAreRememberedInShortUpToALimit(t *testing.T) {
 	}
 	for number := range checks.MaxPastRounds {
 		round(number, checks.Exchange{
-			Stage: checks.StageDone, TLS: &checks.TLSFacts{Chain: []checks.Certificate{{SHA256: "a"}}}, Response: &checks.Response{Status: 200},
+			Stage: checks.StageDone, TLS: &checks.TLSFacts{Chain: []checks.Certificate{{SHA256: "a"}}}, Response: &checks.Response{Status: 200, ServerAddress: "172.30.0.1:6443"},
 		}, netip.MustParseAddr("10.96.0.1"))
 	}
 	round(30, checks.Exchange{Stage: checks.StageTLS, TLS: &checks.TLSFacts{Chain: []checks.Certificate{{SHA256: "b"}}}, Failure: &checks.Failure{Kind: checks.Untrusted}})
@@ -77,6 +77,9 @@ func TestEarlierRoundsAreRememberedInShortUpToALimit(t *testing.T) {
 	}
 	if want := noon.Add((checks.MaxPastRounds - 1) * time.Minute); !got.AnsweredAt.Equal(want) || !got.ConnectedAt.Equal(noon.Add(30*time.Minute)) {
 		t.Errorf("got answered at %s and connected at %s", got.AnsweredAt, got.ConnectedAt)
+	}
+	if want := "172.30.0.1:6443"; got.ServerAddress != want {
+		t.Errorf("got the API server at %q, want what was told last, %q", got.ServerAddress, want)
 	}
 	no := false
 	want := []checks.PastRound{

@@ -46,6 +46,12 @@ func describe(response *http.Response, body []byte, now time.Time, scrub func(st
 		Versions []string `json:"versions"`
 		Reason   string   `json:"reason"`
 		Message  string   `json:"message"`
+		// The first is for clients from anywhere, and a second that of its Service for
+		// clients with an address of that range (apiserver
+		// pkg/endpoints/discovery/addresses.go).
+		Addresses []struct {
+			ServerAddress string `json:"serverAddress"`
+		} `json:"serverAddressByClientCIDRs"`
 	}
 	if err := json.Unmarshal(body, &object); err != nil {
 		text := scrub(string(body))
@@ -54,6 +60,9 @@ func describe(response *http.Response, body []byte, now time.Time, scrub func(st
 	}
 	told.Kind = clip(scrub(object.Kind), maxNameLength)
 	told.Versions = clipAll(scrubAll(object.Versions, scrub), maxNameLength)
+	if response.StatusCode == http.StatusOK && len(object.Addresses) > 0 {
+		told.ServerAddress = clip(scrub(object.Addresses[0].ServerAddress), maxNameLength)
+	}
 	told.StatusReason = clip(scrub(object.Reason), maxNameLength)
 	told.StatusMessage = clip(scrub(object.Message), maxMessage)
 	return told

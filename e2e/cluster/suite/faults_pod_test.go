@@ -258,6 +258,10 @@ func podFaults() []fault {
 		{name: "connections to the API are reset at the first data", rare: true, inject: filter(cluster.After, "tcp dport 6443 meta length > 200 reject with tcp reset"), first: "tls-eof-or-reset", unready: true, unhealthy: true},
 		{name: "packets to all Services are prohibited", rare: true, inject: filter(cluster.Before, "ip daddr 10.96.0.0/16 reject with icmp admin-prohibited"), first: "tcp-host-unreachable-firewall", unready: true, unhealthy: true},
 		{name: "packets to all Services are dropped", rare: true, inject: filter(cluster.Before, "ip daddr 10.96.0.0/16 drop"), first: "tcp-timeout-kube-proxy-not-programmed", unready: true, unhealthy: true},
+		{
+			name: "packets to all Services and to the API server itself are dropped", rare: true, first: "tcp-timeout-networkpolicy", unready: true, unhealthy: true,
+			inject: filter(cluster.Before, "ip daddr 10.96.0.0/16 drop", "ip daddr "+cluster.NodeAddress+" tcp dport 6443 drop"),
+		},
 		{name: "packets are lost, half of them", rare: true, inject: lose(50, ""), first: "network-packet-loss", wavers: true},
 		{name: "what the pod sends after the handshake is dropped", rare: true, inject: filter(cluster.After, "tcp dport 6443 @th,256,8 23 drop"), first: "http-response-timeout", unready: true, unhealthy: true},
 		{name: "the ends of connections to the API are dropped", rare: true, inject: unnoticed(both(filter(cluster.After, "tcp dport 6443 tcp flags & (fin | rst) != 0 drop"), filterTo(cluster.After, "tcp sport 6443 tcp flags & (fin | rst) != 0 drop")))},

@@ -176,6 +176,7 @@ func nodeFaults() []fault {
 	return []fault{
 		{name: "kube-proxy's rules are gone on one node", inject: withoutRulesOfNode, first: "tcp-timeout-kube-proxy-not-programmed", unready: true, unhealthy: true},
 		{name: "what CoreDNS answers to one node is dropped", inject: dropDNSToNode, first: "dns-egress-policy-blocks-53", unhealthy: true},
+		{name: "one node does not forward", inject: withoutForwarding, first: "tcp-timeout-networkpolicy", unready: true, unhealthy: true},
 		{name: "what one node sends to the API server is dropped", inject: dropFromNode, first: "tcp-timeout-networkpolicy", unready: true, unhealthy: true},
 	}
 }
@@ -184,6 +185,19 @@ func withoutRulesOfNode(ctx context.Context, t *testing.T, s suite, p cluster.Po
 	t.Helper()
 	cure := takeServiceRules(ctx, t, s.nodeOf(t, p))
 	return func(context.Context) error { return cure() }
+}
+
+func withoutForwarding(ctx context.Context, t *testing.T, s suite, p cluster.Pod) func(context.Context) error {
+	t.Helper()
+	node := s.nodeOf(t, p)
+	set := func(ctx context.Context, value string) error {
+		_, err := node.Run(ctx, "sh", "-c", "echo "+value+" >/proc/sys/net/ipv4/ip_forward")
+		return err
+	}
+	if err := set(ctx, "0"); err != nil {
+		t.Fatal(err)
+	}
+	return func(ctx context.Context) error { return set(ctx, "1") }
 }
 
 func dropDNSToNode(ctx context.Context, t *testing.T, s suite, p cluster.Pod) func(context.Context) error {
