@@ -22,6 +22,10 @@ type EnvironmentFacts struct {
 	// ServiceAddress is KUBERNETES_PORT_443_TCP_ADDR, which kubelet sets to
 	// the same address, so a difference shows an override.
 	ServiceAddress string `json:"serviceAddress,omitempty"`
+	// ServiceLink is KUBERNETES_PORT, which has the same address and port once more, as
+	// tcp://ADDRESS:PORT, so that of two variables that differ the one that was
+	// overridden is known.
+	ServiceLink string `json:"serviceLink,omitempty"`
 	// HTTPSProxy is HTTPS_PROXY or https_proxy, any password hidden, and
 	// NoProxy is NO_PROXY or no_proxy.
 	HTTPSProxy string `json:"httpsProxy,omitempty"`
@@ -35,6 +39,16 @@ type EnvironmentFacts struct {
 	NamespaceFile File    `json:"namespaceFile"`
 	Namespace     string  `json:"namespace,omitempty"`
 	Seconds       float64 `json:"seconds"`
+}
+
+// Linked are the host and the port of ServiceLink; both are empty where it is no such
+// URL.
+func (e *EnvironmentFacts) Linked() (host, port string) {
+	link, err := url.Parse(e.ServiceLink)
+	if err != nil || link.Scheme != "tcp" {
+		return "", ""
+	}
+	return link.Hostname(), link.Port()
 }
 
 // EnvironmentDetails are the details of the environment check.

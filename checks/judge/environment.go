@@ -43,17 +43,46 @@ func serviceVariables(env *checks.EnvironmentFacts) (problems []problem) {
 		return append(problems, failing(checks.EnvServiceHostInvalid,
 			fmt.Sprintf("KUBERNETES_SERVICE_HOST is %q, which is neither an address nor a DNS name.", env.ServiceHost), "an address without brackets, or a DNS name", strconv.Quote(env.ServiceHost)))
 	}
-	if env.ServiceAddress != "" && env.ServiceAddress != env.ServiceHost {
-		problems = append(problems, warning(checks.EnvServiceHostOverridden,
-			fmt.Sprintf("KUBERNETES_SERVICE_HOST is %s while kubelet set KUBERNETES_PORT_443_TCP_ADDR to %s: somebody overrode the first.", env.ServiceHost, env.ServiceAddress),
-			env.ServiceAddress, env.ServiceHost))
+	if hostOverridden(env) {
+		problems = append(problems, overridden(checks.EnvServiceHostOverridden, "KUBERNETES_SERVICE_HOST", env.ServiceHost, "KUBERNETES_PORT_443_TCP_ADDR", env.ServiceAddress,
+			linkedHost(env) == env.ServiceAddress || checks.IsHostName(env.ServiceHost)))
 	}
-	if env.ServicePortHTTPS != "" && env.ServicePort != "" && env.ServicePortHTTPS != env.ServicePort {
-		problems = append(problems, warning(checks.EnvServicePortOverridden,
-			fmt.Sprintf("KUBERNETES_SERVICE_PORT is %s while kubelet set KUBERNETES_SERVICE_PORT_HTTPS to %s: somebody overrode the first.", env.ServicePort, env.ServicePortHTTPS),
-			env.ServicePortHTTPS, env.ServicePort))
+	if portOverridden(env) {
+		problems = append(problems, overridden(checks.EnvServicePortOverridden, "KUBERNETES_SERVICE_PORT", env.ServicePort, "KUBERNETES_SERVICE_PORT_HTTPS", env.ServicePortHTTPS,
+			linkedPort(env) == env.ServicePortHTTPS))
 	}
 	return problems
+}
+
+// overridden judges two variables that kubelet sets to the same, where a third, or what
+// kubelet never writes, may make it certain that it is the first which is another's.
+func overridden(reason checks.Reason, name, value, other, kubelets string, certain bool) problem {
+	if certain {
+		return warning(reason, fmt.Sprintf("%s is %s while kubelet set %s to %s: somebody overrode the first.", name, value, other, kubelets), kubelets, value)
+	}
+	return warning(reason, fmt.Sprintf("%s is %s and %s is %s, which kubelet sets to the same: somebody overrode one of them, most likely the first, which clients read.", name, value, other, kubelets), kubelets, value).likely()
+}
+
+// hostOverridden tells that KUBERNETES_SERVICE_HOST is not what kubelet set. Where
+// KUBERNETES_PORT has the same address it is, and the third, which hardly anything
+// reads, is the one that somebody overrode.
+func hostOverridden(env *checks.EnvironmentFacts) bool {
+	return env.ServiceAddress != "" && env.ServiceAddress != env.ServiceHost && linkedHost(env) != env.ServiceHost
+}
+
+// portOverridden does so of KUBERNETES_SERVICE_PORT.
+func portOverridden(env *checks.EnvironmentFacts) bool {
+	return env.ServicePortHTTPS != "" && env.ServicePort != "" && env.ServicePortHTTPS != env.ServicePort && linkedPort(env) != env.ServicePort
+}
+
+func linkedHost(env *checks.EnvironmentFacts) string {
+	host, _ := env.Linked()
+	return host
+}
+
+func linkedPort(env *checks.EnvironmentFacts) string {
+	_, port := env.Linked()
+	return port
 }
 
 // isHost tells an address or a DNS name from other text. An address with a zone

@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"net/netip"
 	"testing"
 
 	"github.com/kube-lifeline/lifeline/checks"
@@ -8,7 +9,9 @@ import (
 
 func TestEnvironment(t *testing.T) {
 	judgeCases(t, checks.Environment, []verdictCase{
-		{"an IPv6 address is in order", func(f *checks.Facts) { f.Environment.ServiceHost, f.Environment.ServiceAddress = "fd00::1", "fd00::1" }, want{checks.OK, ""}},
+		{"an IPv6 address is in order", func(f *checks.Facts) {
+			f.Environment.ServiceHost, f.Environment.ServiceAddress, f.Environment.ServiceLink = "fd00::1", "fd00::1", "tcp://[fd00::1]:443"
+		}, want{checks.OK, ""}},
 		{"no variables", func(f *checks.Facts) { f.Environment.ServiceHost, f.Environment.ServicePort = "", "" }, want{checks.Fail, checks.EnvServiceVarsMissing}},
 		{"no host", func(f *checks.Facts) { f.Environment.ServiceHost = "" }, want{checks.Fail, checks.EnvServiceVarsMissing}},
 		{"no port", func(f *checks.Facts) { f.Environment.ServicePort = "" }, want{checks.Fail, checks.EnvServiceVarsMissing}},
@@ -36,4 +39,62 @@ func TestEnvironment(t *testing.T) {
 		}, want{checks.Warn, checks.EnvNamespaceFileUnreadable}},
 		{"a namespace file with rubbish", func(f *checks.Facts) { f.Environment.Namespace = "not a name" }, want{checks.Warn, checks.EnvNamespaceFileNotANamespace}},
 	})
+}
+
+func TestOfTwoVariablesTheOneThatAThirdSpeaksAgainstWasOverridden(t *testing.T) {
+	host := func(host, address, link string) func(*checks.Facts) {
+		return func(f *checks.Facts) {
+			f.Environment.ServiceHost, f.Environment.ServiceAddress, f.Environment.ServiceLink = host, address, link
+			f.DNS.Lookup.Addresses = []netip.Addr{netip.MustParseAddr("10.96.0.1")}
+		}
+	}
+	port := func(port, https, link string) func(*checks.Facts) {
+		return func(f *checks.Facts) {
+			f.Environment.ServicePort, f.Environment.ServicePortHTTPS, f.Environment.ServiceLink = port, https, link
+		}
+	}
+	for _, test := range []struct {
+		name      string
+		change    func(*checks.Facts)
+		want      checks.Reason
+		certainty checks.Certainty
+	}{
+		{"the host is another", host("10.0.0.9", "10.96.0.1", "tcp://10.96.0.1:443"), checks.EnvServiceHostOverridden, checks.Certain},
+		{"the host is a name, which kubelet never writes", host("api.example.com", "10.96.0.1", ""), checks.EnvServiceHostOverridden, checks.Certain},
+		{"one of two hosts is another, and there is no third", host("10.0.0.9", "10.96.0.1", ""), checks.EnvServiceHostOverridden, checks.Likely},
+		{"all three hosts differ", host("10.0.0.9", "10.96.0.1", "tcp://10.0.0.8:443"), checks.EnvServiceHostOverridden, checks.Likely},
+		{"the third is no link", host("10.0.0.9", "10.96.0.1", "443"), checks.EnvServiceHostOverridden, checks.Likely},
+		{"the address is another", host("10.96.0.1", "10.0.0.9", "tcp://10.96.0.1:443"), "", ""},
+		{"the address of IPv6 is another", host("fd00::1", "10.0.0.9", "tcp://[fd00::1]:443"), "", ""},
+		{"the port is another", port("444", "443", "tcp://10.96.0.1:443"), checks.EnvServicePortOverridden, checks.Certain},
+		{"one of two ports is another, and there is no third", port("444", "443", ""), checks.EnvServicePortOverridden, checks.Likely},
+		{"all three ports differ", port("444", "443", "tcp://10.96.0.1:445"), checks.EnvServicePortOverridden, checks.Likely},
+		{"the port of HTTPS is another", port("443", "444", "tcp://10.96.0.1:443"), "", ""},
+		{"there is one port", port("444", "", "tcp://10.96.0.1:443"), "", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			for _, fails := range []bool{false, true} {
+				facts := healthy(t)
+				test.change(facts)
+				if fails {
+					// Where it is tried, it is not what kubelet set either.
+					*last(facts) = checks.Exchange{Stage: checks.StageConnect, Address: netip.MustParseAddrPort("10.0.0.7:446"), Failure: &checks.Failure{Kind: checks.Refused}}
+				}
+				var got checks.Finding
+				for _, finding := range Judge(facts, nil).Diagnosis {
+					if finding.Check == checks.Environment {
+						got = finding
+					}
+				}
+				want := test.certainty
+				if fails && want != "" {
+					// What else is at that address is not known.
+					want = checks.Likely
+				}
+				if got.Reason != test.want || got.Certainty != want {
+					t.Errorf("where the API server fails: %t: got %s %s, want %s %s", fails, got.Certainty, got.Reason, want, test.want)
+				}
+			}
+		})
+	}
 }

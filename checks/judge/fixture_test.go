@@ -119,7 +119,7 @@ func healthy(t testing.TB) *checks.Facts {
 		Hostname:     "web-0",
 		Certificates: map[string][]byte{},
 		Environment: &checks.EnvironmentFacts{
-			ServiceHost: serviceHost, ServicePort: "443", ServiceAddress: serviceHost,
+			ServiceHost: serviceHost, ServicePort: "443", ServiceAddress: serviceHost, ServiceLink: "tcp://" + serviceHost + ":443",
 			NamespaceFile: checks.File{Path: "/sa/namespace"}, Namespace: "shop",
 		},
 		DNS: &checks.DNSFacts{

@@ -29,7 +29,7 @@ func environmentRules() []rule {
 // that kubelet gave.
 func leadsElsewhere(facts *checks.Facts) []string {
 	env := facts.Environment
-	if env == nil || env.ServiceAddress == "" || env.ServiceAddress == env.ServiceHost || facts.API == nil {
+	if env == nil || !hostOverridden(env) || facts.API == nil {
 		return nil
 	}
 	address := facts.API.ServiceHost.Last().Address
@@ -43,7 +43,7 @@ func leadsElsewhere(facts *checks.Facts) []string {
 // that kubelet gave.
 func leadsToAnotherPort(facts *checks.Facts) []string {
 	env := facts.Environment
-	if env == nil || env.ServicePortHTTPS == "" || env.ServicePortHTTPS == env.ServicePort || facts.API == nil {
+	if env == nil || !portOverridden(env) || facts.API == nil {
 		return nil
 	}
 	address := facts.API.ServiceHost.Last().Address

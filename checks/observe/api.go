@@ -119,10 +119,15 @@ func (r *round) servicePort() (uint16, bool) {
 }
 
 // namedPort is the port of the Service, which an override of the host and its
-// port leaves as it is.
+// port leaves as it is. It is KUBERNETES_SERVICE_PORT_HTTPS, unless the two other
+// variables agree on another: then it is the one that was overridden.
 func (r *round) namedPort() uint16 {
-	if r.facts.Environment != nil {
-		if port, ok := parsePort(r.facts.Environment.ServicePortHTTPS); ok {
+	if env := r.facts.Environment; env != nil {
+		text := env.ServicePortHTTPS
+		if _, linked := env.Linked(); linked != "" && linked == env.ServicePort {
+			text = linked
+		}
+		if port, ok := parsePort(text); ok {
 			return port
 		}
 	}

@@ -23,6 +23,7 @@ func (r *round) environment() *checks.EnvironmentFacts {
 		ServiceHost:      variable("KUBERNETES_SERVICE_HOST"),
 		ServicePort:      variable("KUBERNETES_SERVICE_PORT"),
 		ServiceAddress:   variable("KUBERNETES_PORT_443_TCP_ADDR"),
+		ServiceLink:      clip(withoutSecrets(r.variable("KUBERNETES_PORT")), maxMessage),
 		HTTPSProxy:       clip(withoutSecrets(r.httpsProxy()), maxMessage),
 		NoProxy:          clip(r.variable("NO_PROXY", "no_proxy"), maxNoProxy),
 		ProxyVariables:   proxyVariables(r.pod.Environment),

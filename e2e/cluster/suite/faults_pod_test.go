@@ -36,6 +36,8 @@ func podFaults() []fault {
 		{name: "the host is given by name", alter: environment("KUBERNETES_SERVICE_HOST", "kubernetes.default.svc"), first: "env-service-host-overridden"},
 		{name: "the host is that of another service", rare: true, alter: environment("KUBERNETES_SERVICE_HOST", cluster.DNSAddress), first: "env-service-host-overridden", unready: true, unhealthy: true},
 		{name: "the port is one where nothing listens", alter: environment("KUBERNETES_SERVICE_PORT", "444"), first: "env-service-port-overridden", unready: true, unhealthy: true},
+		{name: "a variable that no client reads has another address", rare: true, alter: environment("KUBERNETES_PORT_443_TCP_ADDR", "10.96.0.99")},
+		{name: "a variable that no client reads has another port", rare: true, alter: environment("KUBERNETES_SERVICE_PORT_HTTPS", "444")},
 		{name: "the host and port are kubelet's", alter: environment("KUBERNETES_SERVICE_HOST", cluster.NodeAddress, "KUBERNETES_SERVICE_PORT", "10250"), first: "env-service-host-overridden", unready: true, unhealthy: true},
 		{name: "the host and port speak plain HTTP", alter: environment("KUBERNETES_SERVICE_HOST", "127.0.0.1", "KUBERNETES_SERVICE_PORT", "8080"), first: "env-service-host-overridden", unready: true, unhealthy: true},
 		{name: "the host is a name that there is not", rare: true, alter: environment("KUBERNETES_SERVICE_HOST", "api.example.invalid"), first: "env-service-host-unresolvable", unready: true, unhealthy: true},
