@@ -196,6 +196,8 @@ const (
 	ClockJumped Reason = "clock-jumped"
 	// CheckPanicked is given when the check's own code failed.
 	CheckPanicked Reason = "check-panicked"
+	// NetworkLatencyHigh is given where it is the way that takes long and nobody on it.
+	NetworkLatencyHigh Reason = "network-latency-high"
 	// NetworkPacketLoss is given where packets of several links get lost.
 	NetworkPacketLoss Reason = "network-packet-loss"
 	// WaitsFor is given to a skipped check, whose ground is gone.

@@ -3,13 +3,13 @@ package catalogue
 import "github.com/kube-lifeline/lifeline/checks"
 
 const (
-	apiSlices   = "kubectl -n default get endpointslices -l kubernetes.io/service-name=kubernetes"
+	apiSlices = "kubectl -n default get endpointslices -l kubernetes.io/service-name=kubernetes"
 	// strangeSlice is of somebody who wanted to add an API server, or a Service of that
 	// name.
 	strangeSliceSentence = "Destructive: where the Service has a slice that is not called kubernetes, takes that way off it, by the name of the slice for SLICE:"
 	strangeSlice         = "kubectl -n default delete endpointslice SLICE"
-	askEndpoint = inPod + `curl -sk --max-time 5 "https://ENDPOINT:6443/version"`
-	askService  = inPod + `curl -sk --max-time 5 "https://{host}:{port}/version"`
+	askEndpoint          = inPod + `curl -sk --max-time 5 "https://ENDPOINT:6443/version"`
+	askService           = inPod + `curl -sk --max-time 5 "https://{host}:{port}/version"`
 	// askPhases gives the seconds to the TCP connection, to the end of the
 	// handshake and to the first byte, of six connections.
 	askPhases = inPod + `sh -c 'for i in 1 2 3 4 5 6; do curl -sk --max-time 10 -o /dev/null ` +

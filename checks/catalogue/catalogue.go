@@ -290,6 +290,32 @@ func anyCheck() []Entry {
 			},
 		},
 		{
+			Reason: checks.NetworkLatencyHigh,
+			Title:  "Packets take long on the way",
+			Means: "A packet to the API server and back takes so long that a request over a new connection, which waits for three such trips, is slow " +
+				"or runs out of time. The kernels of both sides measure that, and no program has a part in it, so the API server is not what is slow. " +
+				"A link or a queue on the way is overloaded, the way is long, as over a VPN or to another region, or something delays packets " +
+				"on purpose (tc netem, as Chaos Mesh does). Applications are slow with all that goes that way.",
+			Confirm: []string{
+				"The trips of several connections, as rttSeconds:",
+				deepConnections,
+				"From this pod, and from one of another node, to an address beyond the node:",
+				inPod + "ping -c 20 -i 0.2 ENDPOINT",
+				"Whether packets are delayed on purpose, which netem or tbf tells, in the pod and on the node {node}, as root:",
+				inPod + "tc qdisc show",
+				"tc qdisc show",
+			},
+			Mend: []string{
+				"Where Chaos Mesh delays them, end that experiment.",
+				"Where an interface of the node {node}, for DEVICE, has a netem that nobody meant, take it off, as root:",
+				"tc qdisc del dev DEVICE root",
+				"Where a link or a queue is full, take load from it, or give it more.",
+				"Where the way is long by its nature, let applications keep their connections, and give them and Lifeline more time:",
+				setEnv + "-c lifeline LIFELINE_INTERVAL=30s LIFELINE_TIMEOUT=10s",
+			},
+			Page: pageDebugService,
+		},
+		{
 			Reason: checks.NetworkPacketLoss,
 			Title:  "Packets get lost on the way",
 			Means: "Of packets of one kind and size some arrive and some do not, and what is sent again gets through. Everything works in the end " +

@@ -138,7 +138,7 @@ func isSentence(text string) bool {
 
 func TestConfirmAndMendAreSentencesAndCommandsOfOneLine(t *testing.T) {
 	program := regexp.MustCompile(`^(kubectl|kubeadm|openssl|curl|journalctl|systemctl|crictl|chronyc|timedatectl|firewall-cmd|` +
-		`sysctl|dmesg|nft|ip|iptables|modprobe|uptime|sha256sum|grep|sed|scp|for|export|mkdir)( |$)`)
+		`sysctl|dmesg|nft|ip|tc|iptables|modprobe|uptime|sha256sum|grep|sed|scp|for|export|mkdir)( |$)`)
 	for _, entry := range All() {
 		for _, text := range slices.Concat(entry.Confirm, entry.Mend) {
 			switch {

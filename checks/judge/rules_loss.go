@@ -178,7 +178,8 @@ func segmentsTo(facts *checks.Facts) (told segments) {
 // the rest is the oldest one, again and again, where none gets through. Before the end
 // of the handshake there may be some that do and a large one that never does.
 func gotThrough(shaken bool, tcp *checks.TCPFacts) bool {
-	if tcp == nil || tcp.TotalRetransmits == 0 {
+	if tcp == nil || tcp.TotalRetransmits == 0 || tcp.RTTSeconds >= firstTimeout {
+		// Where the way takes so long, the first packet is sent again without need.
 		return false
 	}
 	return tcp.Unacked == 0 || shaken && tcp.TotalRetransmits > tcp.Retransmits+1
