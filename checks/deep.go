@@ -117,6 +117,11 @@ type DeepPathFacts struct {
 	// there are none where the pulse's answer asked so (Retry-After, RFC 9110
 	// section 10.2.3).
 	Fresh []FreshConnection `json:"fresh,omitempty"`
+	// ByName is a handshake with the target by ServiceName, which a server may show
+	// another certificate for than for an address (SNI, RFC 6066 section 3). Nothing is
+	// sent after it. It is nil where the name leads elsewhere, or is what the pulse
+	// goes by, and where no connection came about.
+	ByName *TLSFacts `json:"byName,omitempty"`
 	// LongLived is a request over the connection that the observer keeps, made at
 	// the same time; nil where it keeps none.
 	LongLived *LongLivedRequest `json:"longLived,omitempty"`

@@ -121,6 +121,7 @@ const (
 	CertUnparseable            Reason = "cert-unparseable-or-critical-extension"
 	CertChainInvalid           Reason = "cert-chain-invalid"
 	CertDiffersByReplica       Reason = "cert-differs-by-replica"
+	CertDiffersBySNI           Reason = "cert-differs-by-sni"
 	CertFailsPythonStrict      Reason = "cert-fails-python-strict"
 )
 

@@ -297,6 +297,27 @@ func tlsCauses() []Entry {
 			Page: pageKubeadmCerts,
 		},
 		{
+			Reason: checks.CertDiffersBySNI,
+			Title:  "By its name the API server shows a certificate that is not accepted",
+			Means: "Who connects to the address of the API server is shown a certificate that ca.crt proves, and who asks for kubernetes.default.svc (SNI) another " +
+				"one that it does not, as where --tls-sni-cert-key has an old pair for that name or a load balancer goes by names. The official clients go by the address " +
+				"and work; curl and scripts that go by the name fail with x509 errors. Deep probes alone see it, of a one-shot look or where something else is wrong.",
+			Confirm: []string{
+				"The certificate by the name, and by the address:",
+				inPod + `sh -c 'openssl s_client -connect "{host}:{port}" -servername kubernetes.default.svc </dev/null 2>/dev/null | openssl x509 -noout -subject -issuer -dates -ext subjectAltName'`,
+				servedCertificate,
+				"On a control-plane node, as root, which pairs the API server has for names:",
+				"grep -n tls-sni-cert-key " + serverFlags,
+			},
+			Mend: []string{
+				"Issue the pair for that name anew, or take it out of the flags on each control-plane node, after which kubelet starts kube-apiserver anew, as root:",
+				"grep -n tls-sni-cert-key " + serverFlags,
+				"Where a load balancer goes by names, correct it there.",
+				"In the meantime let programs use KUBERNETES_SERVICE_HOST in place of the name.",
+			},
+			Page: pageAPIServer,
+		},
+		{
 			Reason: checks.TLSTimeoutLargeClientHello,
 			Title:  "Something on the way cannot take a ClientHello of two packets",
 			Means: "Go 1.24 and later offer a post-quantum key exchange, which makes the first TLS message 1.5 kB and two packets. A firewall or " +

@@ -101,12 +101,11 @@ func certificateModes() []Mode {
 		checks.CertWeakAlgorithm,
 		checks.CertUnparseable,
 		checks.CertDiffersByReplica,
+		checks.CertDiffersBySNI,
 		checks.CertFailsPythonStrict,
 		checks.CAWeakerTrust,
 	)...)
 	return append(modes,
-		toldAs("cert-differs-by-sni", checks.CertSANMissingDNSName,
-			"At the address of the environment Lifeline shakes hands without a server name, as the official clients do, and judges by the certificate that it is shown there whether the name would be proven."),
 		toldAs("ca-kube-root-ca-missing", checks.TokenRotationStalled,
 			"Without that ConfigMap a new pod does not start, so nobody is in it to tell. In one that runs already the volume is no longer written, and its token shows it first."),
 		outOfScope("ca-bundle-multiple-certs",

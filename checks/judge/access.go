@@ -223,7 +223,7 @@ func byServiceName(facts *checks.Facts) (known, works bool, why string) {
 		return false, false, ""
 	}
 	if handshake := lastHandshake(attempt); handshake != nil && handshake.Verified {
-		if why := nameUnproven(facts, handshake); why != "" {
+		if why := first(nameUnproven(facts, handshake), refusedByName(facts)); why != "" {
 			return true, false, why
 		}
 	}
@@ -239,7 +239,7 @@ func byProvenName(facts *checks.Facts) (known, works bool, why string) {
 		return known, works, why
 	}
 	if handshake := lastHandshake(facts.API.ServiceHost); handshake != nil {
-		if why := nameUnproven(facts, handshake); why != "" {
+		if why := first(nameUnproven(facts, handshake), refusedByName(facts)); why != "" {
 			return true, false, why
 		}
 	}

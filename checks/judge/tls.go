@@ -23,7 +23,7 @@ func judgeTLS(facts *checks.Facts) verdict {
 	v := verdict{details: details, seconds: handshake.Seconds}
 	details.Facets = facets(facts, handshake)
 	if handshake.Verified {
-		v.problems = slices.Concat(provenButWeak(facts, details), strictness(handshake), othersShowAnother(facts))
+		v.problems = slices.Concat(provenButWeak(facts, details), strictness(handshake), othersShowAnother(facts), anotherByName(facts))
 		v.well = fmt.Sprintf("The certificate of %s is proven by ca.crt and names %s (%s).", last.Address, handshake.ServerName, handshake.Version)
 		return v
 	}
@@ -36,6 +36,36 @@ func judgeTLS(facts *checks.Facts) verdict {
 	}
 	v.problems = distrusted(facts, handshake, details)
 	return v
+}
+
+// anotherByName judges a certificate that is shown to who asks for the name, where
+// that for the address is accepted. One that the name is missing in is shown to both.
+func anotherByName(facts *checks.Facts) []problem {
+	why := refusedByName(facts)
+	if why == "" {
+		return nil
+	}
+	return []problem{warning(checks.CertDiffersBySNI, why, "a certificate that ca.crt proves for "+checks.ServiceName+" too", "another than by the address, which is not accepted").likely()}
+}
+
+// refusedByName says why another certificate is not accepted that is shown to who asks
+// for the name; nothing where there is none.
+func refusedByName(facts *checks.Facts) string {
+	handshake := deepPath(facts).ByName
+	if handshake == nil || !isRecent(facts) || handshake.Failure == nil || handshake.Failure.Kind != checks.Untrusted || len(handshake.Chain) == 0 {
+		return ""
+	}
+	shown := handshake.Chain[0].SHA256
+	byAddress := lastHandshake(facts.API.ServiceHost)
+	if byAddress == nil || !byAddress.Verified || len(byAddress.Chain) == 0 || byAddress.Chain[0].SHA256 == shown {
+		return ""
+	}
+	if slices.ContainsFunc(deepPath(facts).Fresh, func(fresh checks.FreshConnection) bool { return fresh.Leaf == shown }) {
+		// One of several API servers shows it by the address as well.
+		return ""
+	}
+	return fmt.Sprintf("To who asks for %s by name (SNI) the API server shows another certificate than to who asks by its address, and that one is not accepted: %s.",
+		checks.ServiceName, sentencePart(strings.TrimPrefix(handshake.Failure.Message, "tls: failed to verify certificate: ")))
 }
 
 // tried is the attempt that the tls and the api check judge, and where there is

@@ -47,6 +47,10 @@ func (r *round) deepPath(ctx context.Context, facts *checks.Facts, asksAPI bool)
 			path.Fresh = r.freshConnections(ctx, target)
 		}
 	}, func() {
+		if !mustWait(facts) && leadsTo(facts, path.Target.Addr()) {
+			path.ByName = r.handshakeByName(ctx, target)
+		}
+	}, func() {
 		if !mustWait(facts) {
 			path.LongLived = r.askKept(ctx)
 		}
@@ -58,6 +62,11 @@ func (r *round) deepPath(ctx context.Context, facts *checks.Facts, asksAPI bool)
 		}
 	}
 	return path
+}
+
+// leadsTo tells that the API server's name has an address.
+func leadsTo(facts *checks.Facts, address netip.Addr) bool {
+	return facts.DNS != nil && slices.Contains(facts.DNS.Lookup.Addresses, address.Unmap())
 }
 
 // deepTarget is where the pulse went, or would have gone. There is none where

@@ -79,3 +79,26 @@ func shakeHands(ctx context.Context, conn net.Conn, deadline time.Time, config *
 	defer stop()
 	return tls.Client(conn, config).HandshakeContext(context.WithoutCancel(ctx))
 }
+
+// handshakeByName is one with whoever shows a certificate for ServiceName at the target,
+// and has to prove it by ca.crt.
+func (r *round) handshakeByName(ctx context.Context, target target) *checks.TLSFacts {
+	if target.host == checks.ServiceName {
+		return nil
+	}
+	dialer := &dialer{dial: r.dial, target: target, deadline: time.Now().Add(r.step())}
+	defer dialer.close()
+	conn, err := dialer.connect(ctx)
+	if err != nil {
+		return nil
+	}
+	secured := tls.Client(conn, r.trust(checks.ServiceName))
+	met := seen{tlsStart: time.Now()}
+	met.tlsErr = secured.HandshakeContext(ctx)
+	met.tlsDone = time.Now()
+	if met.tlsErr == nil {
+		met.state = secured.ConnectionState()
+	}
+	recorder := &recorder{round: r, serverName: checks.ServiceName}
+	return recorder.handshake(met, between(met.tlsStart, met.tlsDone))
+}

@@ -156,3 +156,65 @@ func TestTheEndOfAConnectionIsToldByItsKind(t *testing.T) {
 		})
 	}
 }
+
+// TestByNameAServerMayShowAnotherCertificate has one whose certificate for the name of
+// the Service has expired.
+func TestByNameAServerMayShowAnotherCertificate(t *testing.T) {
+	authority := newIssuer(t)
+	good, expired := authority.issue(t, "kubernetes.default.svc", later), authority.issue(t, "kubernetes.default.svc", time.Now().Add(-time.Minute))
+	heard := make(chan string, 1)
+	server := listen(t, func(_ int, conn *net.TCPConn) {
+		secured := tls.Server(conn, &tls.Config{GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+			if hello.ServerName == checks.ServiceName {
+				return &expired, nil
+			}
+			return &good, nil
+		}})
+		if err := secured.Handshake(); err == nil {
+			said, _ := io.ReadAll(secured)
+			heard <- string(said)
+		}
+	})
+	r, facts := deepPod(t, authority, server, responseMet(200))
+	target, _ := r.deepTarget(facts)
+	if got := r.handshakeByName(t.Context(), target); got == nil || got.Verified || got.Failure.Kind != checks.Untrusted || got.Chain[0].SHA256 != fingerprint(expired) {
+		t.Errorf("got %+v, want the certificate that has expired", got)
+	}
+	expired = good
+	if got := r.handshakeByName(t.Context(), target); got == nil || !got.Verified || got.ServerName != checks.ServiceName {
+		t.Errorf("got %+v, want a certificate that proves the name", got)
+	}
+	if said := <-heard; said != "" {
+		t.Errorf("the server was told %q after the handshake", said)
+	}
+	target.host = checks.ServiceName
+	if got := r.handshakeByName(t.Context(), target); got != nil {
+		t.Errorf("got %+v, want none where the pulse goes by the name", got)
+	}
+}
+
+func TestTheNameIsAskedForWhereItLeadsToTheTarget(t *testing.T) {
+	authority := newIssuer(t)
+	server := startAPI(t, versions, authority.issue(t, "kubernetes.default.svc", later))
+	for name, test := range map[string]struct {
+		change func(*checks.Facts)
+		want   bool
+	}{
+		"the same address": {func(f *checks.Facts) { f.DNS.Lookup.Addresses = []netip.Addr{server.address.Addr()} }, true},
+		"another address":  {func(f *checks.Facts) { f.DNS.Lookup.Addresses = []netip.Addr{netip.MustParseAddr("10.96.0.9")} }, false},
+		"no address":       {func(*checks.Facts) {}, false},
+		"no lookup":        {func(f *checks.Facts) { f.DNS = nil }, false},
+		"a request to wait": {func(f *checks.Facts) {
+			f.DNS.Lookup.Addresses, f.API.HeldUntil = []netip.Addr{server.address.Addr()}, later
+		}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, facts := deepPod(t, authority, server.address, responseMet(200))
+			facts.DNS = &checks.DNSFacts{}
+			test.change(facts)
+			if got := r.deepPath(t.Context(), facts, true).ByName; (got != nil) != test.want || got != nil && !got.Verified {
+				t.Errorf("got %+v, want a handshake: %t", got, test.want)
+			}
+		})
+	}
+}
