@@ -39,6 +39,8 @@ func clusterFaults() []fault {
 		{name: "DNS answers with another address", inject: corefile("kubernetes.default.svc.cluster.local:53 {\ntemplate IN A . {\nanswer \"{{ .Name }} 5 IN A "+cluster.DNSAddress+"\"\n}\n}", upstream), first: "dns-answer-disagrees-with-env"},
 		{name: "DNS fails on every name", rare: true, inject: corefile(".:53 {\ntemplate ANY ANY . {\nrcode SERVFAIL\n}\n}"), first: "dns-server-misbehaving", unhealthy: true},
 
+		{name: "the Service of DNS selects no pods", rare: true, inject: patched(dnsSelector), first: "dns-service-no-endpoints", unhealthy: true},
+
 		// The serving certificate.
 		{name: "the serving certificate has expired", inject: serving(cluster.ServingCertificate{NotBefore: ago(48), NotAfter: ago(1)}), first: "cert-serving-expired", unready: true, unhealthy: true},
 		{name: "the serving certificate is not valid yet", rare: true, inject: serving(cluster.ServingCertificate{NotBefore: ago(-1), NotAfter: ago(-48)}), first: "cert-serving-not-yet-valid", unready: true, unhealthy: true},
@@ -63,13 +65,18 @@ func clusterFaults() []fault {
 		{name: "the API server stands still for most of the time", rare: true, alter: everyFourSeconds, inject: slow, first: "http-latency-high", wavers: true},
 		{name: "the API server takes one request at a time", rare: true, inject: crowded, first: "http-429-max-inflight", wavers: true},
 		{name: "the API server knows no anonymous users", rare: true, inject: restarted("--anonymous-auth=false")},
-		{name: "system:discovery is taken away", inject: withoutDiscovery, first: "http-403-discovery-rbac-removed"},
+		{name: "system:discovery is taken away", inject: withoutBinding("system:discovery"), first: "http-403-discovery-rbac-removed"},
 
 		{name: "the API server denies everything", rare: true, inject: restarted("--authorization-mode=AlwaysDeny"), first: "http-403-discovery-rbac-removed"},
 		{name: "the API server asks an authorizer that says nothing", rare: true, inject: silentAuthorizer, first: "http-response-timeout", unready: true, unhealthy: true},
 		{name: "the API server has HTTP 2 switched off", rare: true, inject: restarted("--disable-http2-serving")},
 		{name: "etcd is frozen", rare: true, inject: unnoticed(frozenEtcd)},
 		{name: "the API server is for another audience", rare: true, inject: restarted("--api-audiences=https://other.example"), first: "http-401-unattributed", unready: true, unhealthy: true},
+
+		// The Service of the API. kube-proxy refuses a port that there is not by ICMP, of
+		// which the kernel sends one a second to an address, so other tries are silent.
+		{name: "the Service of the API has another port", rare: true, inject: patched(apiPort), first: "tcp-refused", wavers: true},
+		{name: "the Service of the API keeps to the pod's node", rare: true, inject: patched(apiPolicy), first: "tcp-timeout-networkpolicy", unready: true, unhealthy: true},
 
 		// One API server of two.
 		{name: "a second API server is well", rare: true, inject: unnoticed(another(cluster.APIServer{Flags: []string{"--tls-min-version=VersionTLS13"}}))},
@@ -108,12 +115,14 @@ func withoutDNS(ctx context.Context, t *testing.T, s suite, _ cluster.Pod) func(
 	if _, err := s.Kubectl(ctx, "wait", "pod", "--selector=k8s-app=kube-dns", "--namespace=kube-system", "--for=delete", "--timeout=30s"); err != nil {
 		t.Fatal(err)
 	}
-	return func(ctx context.Context) error {
-		if _, err := s.Kubectl(ctx, "scale", "deployment/coredns", "--namespace=kube-system", "--replicas=1"); err != nil {
-			return err
-		}
-		return s.dnsServes(ctx)
+	return s.dnsAsItWas
+}
+
+func (s suite) dnsAsItWas(ctx context.Context) error {
+	if _, err := s.Kubectl(ctx, "scale", "deployment/coredns", "--namespace=kube-system", "--replicas=1"); err != nil {
+		return err
 	}
+	return s.dnsServes(ctx)
 }
 
 func (s suite) dnsServes(ctx context.Context) error {
@@ -410,16 +419,41 @@ func crowded(ctx context.Context, t *testing.T, s suite, p cluster.Pod) func(con
 	}
 }
 
-func withoutDiscovery(ctx context.Context, t *testing.T, s suite, _ cluster.Pod) func(context.Context) error {
-	t.Helper()
-	saved, err := s.Kubectl(ctx, "get", "clusterrolebinding/system:discovery", "--output=json")
-	if err != nil {
-		t.Fatal(err)
+func withoutBinding(name string) injection {
+	return func(ctx context.Context, t *testing.T, s suite, _ cluster.Pod) func(context.Context) error {
+		t.Helper()
+		saved, err := s.Kubectl(ctx, "get", "clusterrolebinding", name, "--output=json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Kubectl(ctx, "delete", "clusterrolebinding", name); err != nil {
+			t.Fatal(err)
+		}
+		return func(ctx context.Context) error { return s.Apply(ctx, withoutServerFields(saved)) }
 	}
-	if _, err := s.Kubectl(ctx, "delete", "clusterrolebinding/system:discovery"); err != nil {
-		t.Fatal(err)
+}
+
+// edit is a change of one field that nobody takes back.
+type edit struct{ namespace, object, path, from, to string }
+
+var (
+	apiPort     = edit{"default", "service/kubernetes", "/spec/ports/0/port", "443", "8443"}
+	apiPolicy   = edit{"default", "service/kubernetes", "/spec/internalTrafficPolicy", `"Cluster"`, `"Local"`}
+	dnsSelector = edit{"kube-system", "service/kube-dns", "/spec/selector", `{"k8s-app": "kube-dns"}`, `{"k8s-app": "coredns"}`}
+)
+
+func patched(e edit) injection {
+	return func(ctx context.Context, t *testing.T, s suite, _ cluster.Pod) func(context.Context) error {
+		t.Helper()
+		patch := func(ctx context.Context, value string) error {
+			_, err := s.Kubectl(ctx, "patch", e.object, "--namespace="+e.namespace, "--type=json", fmt.Sprintf(`--patch=[{"op": "replace", "path": %q, "value": %s}]`, e.path, value))
+			return err
+		}
+		if err := patch(ctx, e.to); err != nil {
+			t.Fatal(err)
+		}
+		return func(ctx context.Context) error { return patch(ctx, e.from) }
 	}
-	return func(ctx context.Context) error { return s.Apply(ctx, withoutServerFields(saved)) }
 }
 
 // busy has a pod beside the agent's that asked for nearly all of the node's

@@ -137,7 +137,7 @@ func ailmentsOfTheCluster() []ailment {
 		}},
 		{name: "system:discovery is taken away", causes: []string{"http-403-discovery-rbac-removed"}, inject: func(ctx context.Context, t *testing.T, s suite, p cluster.Pod) {
 			t.Helper()
-			restoreAfter(ctx, t, withoutDiscovery(ctx, t, s, p))
+			restoreAfter(ctx, t, withoutBinding("system:discovery")(ctx, t, s, p))
 		}},
 	}
 }
