@@ -439,6 +439,7 @@ type edit struct{ namespace, object, path, from, to string }
 var (
 	apiPort     = edit{"default", "service/kubernetes", "/spec/ports/0/port", "443", "8443"}
 	apiPolicy   = edit{"default", "service/kubernetes", "/spec/internalTrafficPolicy", `"Cluster"`, `"Local"`}
+	apiTarget   = edit{"default", "endpoints/kubernetes", "/subsets/0/ports/0/port", "6443", "6444"}
 	dnsSelector = edit{"kube-system", "service/kube-dns", "/spec/selector", `{"k8s-app": "kube-dns"}`, `{"k8s-app": "coredns"}`}
 )
 

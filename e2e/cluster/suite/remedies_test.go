@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -131,15 +132,87 @@ func ailments() []ailment {
 // ailmentsOfTheCluster are those of every pod.
 func ailmentsOfTheCluster() []ailment {
 	return []ailment{
-		{name: "CoreDNS is scaled to none", causes: []string{"dns-service-no-endpoints"}, inject: func(ctx context.Context, t *testing.T, s suite, p cluster.Pod) {
-			t.Helper()
-			restoreAfter(ctx, t, withoutDNS(ctx, t, s, p))
-		}},
-		{name: "system:discovery is taken away", causes: []string{"http-403-discovery-rbac-removed"}, inject: func(ctx context.Context, t *testing.T, s suite, p cluster.Pod) {
-			t.Helper()
-			restoreAfter(ctx, t, withoutBinding("system:discovery")(ctx, t, s, p))
-		}},
+		// CoreDNS has its role already.
+		{name: "CoreDNS is scaled to none", causes: []string{"dns-service-no-endpoints"}, inject: restored(withoutDNS), refused: 1},
+		{name: "CoreDNS has lost its role", rare: true, causes: []string{"dns-service-no-endpoints"}, inject: restored(withoutDNSRole)},
+		{name: "the Service of DNS selects no pods", rare: true, causes: []string{"dns-service-no-endpoints"}, inject: edited(dnsSelector), refused: 1},
+		{
+			name: "the Service of DNS is gone", rare: true, causes: []string{"dns-egress-policy-blocks-53"}, inject: restored(withoutDNSService),
+			fill: map[string]string{"NAMESERVER": cluster.DNSAddress},
+			// There is nothing yet of which the traffic policy could be changed.
+			refused: 1,
+		},
+		{name: "system:discovery is taken away", causes: []string{"http-403-discovery-rbac-removed"}, inject: restored(withoutBinding("system:discovery"))},
+		{name: "the Service of the API has another port", rare: true, causes: []string{"tcp-refused"}, inject: edited(apiPort)},
+		{name: "the Service of the API keeps to the pod's node", rare: true, causes: []string{"tcp-timeout-networkpolicy"}, inject: edited(apiPolicy)},
+		{name: "the endpoints of the API have another port", rare: true, causes: []string{"tcp-refused"}, inject: edited(apiTarget), destructive: true},
 	}
+}
+
+// restored makes a fault, of which nothing is left after the test even where the
+// remedy has not ended it.
+func restored(inject injection) func(context.Context, *testing.T, suite, cluster.Pod) {
+	return func(ctx context.Context, t *testing.T, s suite, p cluster.Pod) {
+		t.Helper()
+		restoreAfter(ctx, t, inject(ctx, t, s, p))
+	}
+}
+
+// edited changes an object, and wants it as it was after the test: a pod may be well
+// because it was made anew.
+func edited(e edit) func(context.Context, *testing.T, suite, cluster.Pod) {
+	return func(ctx context.Context, t *testing.T, s suite, p cluster.Pod) {
+		t.Helper()
+		look := func(ctx context.Context) string {
+			out, err := s.Kubectl(ctx, "get", e.object, "--namespace="+e.namespace, "--output=jsonpath={.spec}{.subsets}")
+			if err != nil {
+				t.Error(err)
+			}
+			return out
+		}
+		want := look(ctx)
+		// What is said to do about DNS scales it, too.
+		restoreAfter(ctx, t, s.dnsAsItWas)
+		restore := patched(e)(ctx, t, s, p)
+		t.Cleanup(func() {
+			ctx := context.WithoutCancel(ctx)
+			if diff := cmp.Diff(want, look(ctx)); diff != "" {
+				t.Errorf("the remedy left %s as it is (-was +is):\n%s", e.object, diff)
+				if err := restore(ctx); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+}
+
+func withoutDNSService(ctx context.Context, t *testing.T, s suite, _ cluster.Pod) func(context.Context) error {
+	t.Helper()
+	saved, err := s.Kubectl(ctx, "get", "service/kube-dns", "--namespace=kube-system", "--output=json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	leave := func(ctx context.Context) error {
+		_, err := s.Kubectl(ctx, "delete", "service/kube-dns", "--namespace=kube-system", "--ignore-not-found")
+		return err
+	}
+	if err := leave(ctx); err != nil {
+		t.Fatal(err)
+	}
+	return func(ctx context.Context) error {
+		return errors.Join(leave(ctx), s.Apply(ctx, withoutServerFields(saved)))
+	}
+}
+
+// withoutDNSRole has CoreDNS start anew without the right to read Services, so that
+// it is never ready.
+func withoutDNSRole(ctx context.Context, t *testing.T, s suite, p cluster.Pod) func(context.Context) error {
+	t.Helper()
+	give := withoutBinding("system:coredns")(ctx, t, s, p)
+	if _, err := s.Kubectl(ctx, "delete", "pod", "--namespace=kube-system", "--selector=k8s-app=kube-dns", "--now"); err != nil {
+		t.Error(err)
+	}
+	return func(ctx context.Context) error { return errors.Join(give(ctx), s.dnsAsItWas(ctx)) }
 }
 
 func restoreAfter(ctx context.Context, t *testing.T, restore func(context.Context) error) {
@@ -183,6 +256,9 @@ func remedies(ctx context.Context, t *testing.T, s suite) {
 	})
 	t.Run("of the cluster", func(t *testing.T) {
 		for _, a := range ailmentsOfTheCluster() {
+			if a.rare && !*every {
+				continue
+			}
 			t.Run(a.name, func(t *testing.T) { a.try(ctx, t, s) })
 		}
 	})
@@ -343,7 +419,7 @@ func remedyOf(ctx context.Context, t *testing.T, p cluster.Pod, cause string) []
 }
 
 // capitals are the words that the catalogue leaves to its reader.
-var capitals = regexp.MustCompile(`\b(NAMESPACE-OF-TOKEN|POD-OF-TOKEN|API-SERVER|PRESENT-LIST|NAMESPACE|POD|NODE|SERVICEACCOUNT|HOST|PORT|NAME|` +
+var capitals = regexp.MustCompile(`\b(NAMESPACE-OF-TOKEN|POD-OF-TOKEN|API-SERVER|PRESENT-LIST|DNS-POLICY|NAMESERVER|NAMESPACE|POD|NODE|SERVICEACCOUNT|HOST|PORT|NAME|` +
 	`VOLUME|CONTAINER|ENDPOINT|ADDRESS|PROXY|PREFIX|IMAGE|SECRET|REPLICAS|CHECK)\b`)
 
 // fillIn puts words in the place of those in capitals, and tells whether all were
@@ -440,13 +516,16 @@ func commands(ctx context.Context, t *testing.T, s suite) {
 	anywhere := []networkingv1.NetworkPolicyEgressRule{{Ports: []networkingv1.NetworkPolicyPort{{Port: new(intstr.FromInt32(80))}}}}
 	sidecars := deploymentOf(asSidecars(manifest))
 	sidecars.Spec.Replicas = new(int32(0))
-	s.apply(ctx, t, append(legacyToken(ctx, t, s, namespace), deployment, sidecars, policyOf(namespace, mendable, anywhere), policyOf(namespace, "bare", nil))...)
+	policy := policyOf(namespace, mendable, anywhere)
+	policy.Spec.Ingress = []networkingv1.NetworkPolicyIngressRule{{Ports: anywhere[0].Ports}}
+	s.apply(ctx, t, append(legacyToken(ctx, t, s, namespace), deployment, sidecars, policy, policyOf(namespace, "bare", nil))...)
 	words := map[string]string{
 		"NAMESPACE": namespace, "NAME": mendable, "POD": mendable + "-0", "NODE": s.Nodes()[0].Name, "SERVICEACCOUNT": "default",
 		"HOST": cluster.ServerAddress, "PORT": "443", "VOLUME": "account", "CONTAINER": "lifeline", "ENDPOINT": cluster.NodeAddress, "ADDRESS": "127.0.0.1",
 		"PROXY": "kubectl-proxy", "PREFIX": "cluster", "IMAGE": s.repository + ":" + s.tag, "SECRET": "legacy", "REPLICAS": "2", "CHECK": "dns", "API-SERVER": "api.example", "PRESENT-LIST": "localhost",
+		"DNS-POLICY": mendable, "NAMESERVER": "10.96.0.99",
 	}
-	changing := regexp.MustCompile(`^kubectl .*\b(patch|set env|set resources|scale|label|annotate|create clusterrolebinding|create serviceaccount) `)
+	changing := regexp.MustCompile(`^kubectl .*\b(patch|expose|set env|set resources|scale|label|annotate|create clusterrolebinding|create serviceaccount) `)
 	judge := func(command string) {
 		filled, whole := fillIn(command, words)
 		if !whole {
@@ -469,9 +548,9 @@ func commands(ctx context.Context, t *testing.T, s suite) {
 		}
 		judged++
 		if strings.Contains(command, `"op":"test"`) {
-			command = strings.ReplaceAll(command, " NAME ", " bare ")
+			command = strings.NewReplacer(" NAME ", " bare ", " DNS-POLICY ", " bare ").Replace(command)
 		}
-		judge(command)
+		judge(strings.ReplaceAll(command, "kubectl -n kube-system patch networkpolicy ", "kubectl -n "+namespace+" patch networkpolicy "))
 		if strings.Contains(command, `"containers":[{"name":`) {
 			ofSidecars++
 			judge(strings.NewReplacer(`"containers"`, `"initContainers"`, "/NAME ", "/sidecars ").Replace(command))
