@@ -206,7 +206,9 @@ func withoutGateway(ctx context.Context, t *testing.T, s suite, p cluster.Pod) f
 	nobody := netip.AddrFrom4([4]byte{own[0], own[1], own[2], 251}).String()
 	back := strings.Join(route, " ")
 	route[2] = nobody
-	return withinPod("ip route replace "+strings.Join(route, " "), "ip route replace "+back)(ctx, t, s, p)
+	// The pod has no network of its own but a route to its gateway, so that the kernel
+	// has to be told that another one is beside it.
+	return withinPod("ip route replace "+strings.Join(route, " ")+" onlink", "ip route replace "+back)(ctx, t, s, p)
 }
 
 func (s suite) defaultRouteOf(ctx context.Context, t *testing.T, p cluster.Pod) string {
