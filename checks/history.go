@@ -48,6 +48,9 @@ type PastRound struct {
 	// Resolved tells that ServiceName had an address. It is nil where it was
 	// not looked up.
 	Resolved *bool `json:"resolved,omitempty"`
+	// LookupFailure is what the first query of that lookup met that failed by anything
+	// but silence, where the name had no address.
+	LookupFailure FailureKind `json:"lookupFailure,omitempty"`
 }
 
 // InShort is how far an attempt at the API server came and what it met there. The

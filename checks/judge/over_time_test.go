@@ -231,6 +231,12 @@ func TestWhatComesAndGoesIsToldByTheRoundsBefore(t *testing.T) {
 		{"a silence after rounds that were told that the host is unreachable", both(connectFails(checks.TimedOut), lately("+++--"), func(f *checks.Facts) {
 			f.History.Lately[3].Failure = checks.HostUnreachable
 		}), checks.TCPHostUnreachable, false},
+		{"a silence after a round that was refused", both(connectFails(checks.TimedOut), lately("+++--"), func(f *checks.Facts) {
+			f.History.Lately[4].Failure = checks.Refused
+		}), checks.TCPRefused, false},
+		{"a silence after a silence after a refusal", both(connectFails(checks.TimedOut), lately("+++--"), func(f *checks.Facts) {
+			f.History.Lately[3].Failure = checks.Refused
+		}), checks.TCPTimeout, false},
 		{"a silence while the way to the nameserver is said to be unreachable", both(connectFails(checks.TimedOut), both(unresolved(broken(checks.HostUnreachable)), lately("+++--"))), checks.TCPHostUnreachable, false},
 		{"a silence between rounds that had to send segments again", both(connectFails(checks.TimedOut), both(lately("+++-++-"), again(4, 5))), checks.NetworkPacketLoss, true},
 		{"a silence between rounds of which few had to", both(connectFails(checks.TimedOut), both(lately("-++-+++-++"), again(1, 2))), checks.TCPTimeout, true},

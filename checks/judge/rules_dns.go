@@ -43,6 +43,8 @@ func nameserverRules() []rule {
 		{reason: checks.DNSServfailCoreDNSUnsynced, certainty: checks.Likely, refines: []checks.Reason{checks.DNSServfailCoreDNSUnsynced}, evidence: zoneThatFails},
 		{reason: checks.DNSServiceNoEndpoints, certainty: checks.Likely, refines: []checks.Reason{checks.DNSServiceNoEndpoints}, evidence: refusesBoth},
 		{reason: checks.DNSPolicyMissesNodeLocal, certainty: checks.Likely, refines: silent, evidence: onlyNodeLocalIsSilent},
+		{reason: checks.DNSServiceNoEndpoints, certainty: checks.Likely, refines: []checks.Reason{checks.DNSTimeout}, evidence: refusedBefore},
+		{reason: checks.DNSUnreachable, certainty: checks.Likely, refines: []checks.Reason{checks.DNSTimeout}, evidence: unreachableBefore},
 		{reason: checks.DNSEgressPolicyBlocks53, certainty: checks.Likely, refines: []checks.Reason{checks.DNSTimeout}, evidence: onlyTheClustersDNSIsSilent},
 		{reason: checks.DNSTimeout, certainty: checks.Likely, refines: []checks.Reason{checks.DNSTimeout}, evidence: onlyAStrangerIsSilent},
 		{reason: checks.TCPRefused, certainty: checks.Likely, explains: []checks.Reason{checks.DNSServfailCoreDNSUnsynced}, moves: true, evidence: coreDNSCannotSync},
@@ -345,6 +347,60 @@ func refusesBoth(facts *checks.Facts) []string {
 		}
 	}
 	return []string{"It refuses over UDP and over TCP, while the API server answers."}
+}
+
+// refusedBefore: for a Service without endpoints a kernel refuses by messages of which it
+// sends only so many (icmp(7), icmp_ratelimit), and what it keeps back looks like
+// silence.
+func refusedBefore(facts *checks.Facts) []string {
+	return turnedAway(facts, "refused", checks.Refused)
+}
+
+// unreachableBefore: those by which a filter says so are as few.
+func unreachableBefore(facts *checks.Facts) []string {
+	return turnedAway(facts, "told that the way to it is shut", checks.HostUnreachable, checks.NetworkUnreachable)
+}
+
+// turnedAway tells by what was heard lately, and by what deep probes heard, that the
+// nameservers are not silent by themselves.
+func turnedAway(facts *checks.Facts, how string, kinds ...checks.FailureKind) []string {
+	if facts.History != nil && len(answering(facts)) == 0 {
+		const latest = 5
+		rounds := facts.History.Lately
+		for _, round := range slices.Backward(rounds[max(0, len(rounds)-latest):]) {
+			if round.Resolved == nil || *round.Resolved {
+				break
+			}
+			if slices.Contains(kinds, round.LookupFailure) {
+				return []string{fmt.Sprintf("The round at %s was %s, and no name has resolved since. Of such messages a kernel sends only so many, and what it keeps back looks like silence.", moment(round.Time), how)}
+			}
+		}
+	}
+	return turnedProbesAway(facts, how, kinds)
+}
+
+// turnedProbesAway tells that no nameserver answered deep probes and each turned some
+// away.
+func turnedProbesAway(facts *checks.Facts, how string, kinds []checks.FailureKind) []string {
+	servers := deepNameservers(facts)
+	if len(servers) == 0 || len(answering(facts)) > 0 || wasWellSince(facts, facts.Deep.Time) {
+		return nil
+	}
+	var turning []netip.Addr
+	for _, server := range servers {
+		turned := false
+		for _, query := range []*checks.Query{server.UDP, server.TCP} {
+			if wasAnswered(query) {
+				return nil
+			}
+			turned = turned || query != nil && slices.Contains(kinds, query.Failure.Kind)
+		}
+		if !turned {
+			return nil
+		}
+		turning = append(turning, server.Address)
+	}
+	return []string{fmt.Sprintf("Who asked %s at %s was %s. Of such messages a kernel sends only so many, and what it keeps back looks like silence.", list(turning), moment(facts.Deep.Time), how)}
 }
 
 // nodeLocalRefuses: a link-local address is of the node itself, so what refuses

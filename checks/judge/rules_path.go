@@ -19,6 +19,7 @@ func pathRules() []rule {
 	return []rule{
 		{reason: checks.TCPNetworkUnreachable, certainty: checks.Likely, refines: []checks.Reason{checks.TCPTimeout, checks.TCPHostUnreachable}, explains: []checks.Reason{checks.DNSTimeout, checks.DNSUnreachable}, evidence: gatewayIsSilent},
 		{reason: checks.TCPHostUnreachable, certainty: checks.Likely, refines: timeout, evidence: saidUnreachable},
+		{reason: checks.TCPRefused, certainty: checks.Likely, refines: timeout, evidence: saidRefused},
 		{reason: checks.TCPHostUnreachable, certainty: checks.Likely, refines: timeout, explains: []checks.Reason{checks.DNSUnreachable}, evidence: nameserverSaidUnreachable},
 		{reason: checks.TLSTimeoutMTUBlackHole, certainty: checks.Certain, refines: handshake[:1], evidence: worksClamped},
 		{reason: checks.TLSTimeoutLargeClientHello, certainty: checks.Likely, refines: handshake, evidence: worksWithSmallHello},
@@ -41,6 +42,20 @@ func gatewayIsSilent(facts *checks.Facts) []string {
 		return nil
 	}
 	return []string{fmt.Sprintf("%s, the gateway of this pod, does not answer ARP, so nothing leaves the pod: it is not the way to the API server that is shut but the pod's own network that leads nowhere.", facts.API.SilentGateway)}
+}
+
+// saidRefused: kube-proxy has a kernel refuse for a Service that leads nowhere, by
+// messages of which there are only so many (icmp(7), icmp_ratelimit).
+func saidRefused(facts *checks.Facts) []string {
+	rounds := apiRounds(facts)
+	if len(rounds) < 2 {
+		return nil
+	}
+	latest := rounds[len(rounds)-2]
+	if latest.Stage != checks.StageConnect || latest.Failure != checks.Refused {
+		return nil
+	}
+	return []string{fmt.Sprintf("The round before, at %s, was refused, and of such refusals a node sends only so many.", moment(latest.Time))}
 }
 
 // saidUnreachable: a kernel sends only so many such messages in a second (icmp(7),

@@ -77,11 +77,24 @@ func (p *past) add(facts *checks.Facts) {
 	if facts.DNS != nil {
 		resolved := len(facts.DNS.Lookup.Addresses) > 0
 		met.Resolved = &resolved
+		if !resolved {
+			met.LookupFailure = heardFailure(facts.DNS.Lookup)
+		}
 	}
 	if len(p.lately) == checks.MaxPastRounds {
 		p.lately = slices.Delete(p.lately, 0, 1)
 	}
 	p.lately = append(p.lately, met)
+}
+
+// heardFailure is the first of a lookup that somebody told of.
+func heardFailure(lookup checks.Lookup) checks.FailureKind {
+	for _, query := range lookup.Queries {
+		if query.Failure != nil && query.Failure.Kind != checks.TimedOut {
+			return query.Failure.Kind
+		}
+	}
+	return ""
 }
 
 // latest is what the round before met, the zero PastRound where there was none.

@@ -60,8 +60,10 @@ func TestEarlierRoundsAreRememberedInShortUpToALimit(t *testing.T) {
 	round := func(number int, exchange checks.Exchange, addresses ...netip.Addr) {
 		p.add(&checks.Facts{
 			Time: noon.Add(time.Duration(number) * time.Minute),
-			DNS:  &checks.DNSFacts{Lookup: checks.Lookup{Addresses: addresses}},
-			API:  &checks.APIFacts{ServiceHost: &checks.Attempt{Exchanges: []checks.Exchange{exchange}}},
+			DNS: &checks.DNSFacts{Lookup: checks.Lookup{Addresses: addresses, Queries: []checks.Query{
+				{Failure: &checks.Failure{Kind: checks.TimedOut}}, {Failure: &checks.Failure{Kind: checks.Refused}},
+			}}},
+			API: &checks.APIFacts{ServiceHost: &checks.Attempt{Exchanges: []checks.Exchange{exchange}}},
 		})
 	}
 	for number := range checks.MaxPastRounds {
@@ -83,8 +85,8 @@ func TestEarlierRoundsAreRememberedInShortUpToALimit(t *testing.T) {
 	}
 	no := false
 	want := []checks.PastRound{
-		{Time: noon.Add(30 * time.Minute), Stage: checks.StageTLS, Failure: checks.Untrusted, Leaf: "b", Resolved: &no},
-		{Time: noon.Add(31 * time.Minute), Stage: checks.StageConnect, Failure: checks.Refused, Resolved: &no},
+		{Time: noon.Add(30 * time.Minute), Stage: checks.StageTLS, Failure: checks.Untrusted, Leaf: "b", Resolved: &no, LookupFailure: checks.Refused},
+		{Time: noon.Add(31 * time.Minute), Stage: checks.StageConnect, Failure: checks.Refused, Resolved: &no, LookupFailure: checks.Refused},
 	}
 	if diff := gocmp.Diff(want, got.Lately[len(got.Lately)-2:]); diff != "" {
 		t.Errorf("the rounds differ (-want +got):\n%s", diff)
