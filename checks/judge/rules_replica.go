@@ -61,12 +61,13 @@ func byCertificate(facts *checks.Facts) (good, bad []checks.FreshConnection) {
 }
 
 // someMeetAStranger: all API servers of a cluster have their certificates from one
-// authority, so one that nobody in ca.crt has to do with is of another program.
+// authority, so one that nobody in ca.crt has to do with is of another program; unless
+// it has an API server's names, since authorities are replaced.
 func someMeetAStranger(facts *checks.Facts) []string {
 	good, bad := byCertificate(facts)
 	var strange []checks.FreshConnection
 	for _, fresh := range bad {
-		if isStranger(facts, fresh.Issuer) {
+		if isStranger(facts, fresh.Issuer) && !isForAPIServer(fresh.LeafNames, facts) {
 			strange = append(strange, fresh)
 		}
 	}
@@ -97,17 +98,20 @@ func certificatesDiffer(facts *checks.Facts) []string {
 }
 
 // replicasDiffer: kubelets and others may have a certificate of the cluster's authority
-// too, but not the API server's names.
+// too, but not the API server's names; and one with these may be somebody's who only
+// looks like one.
 func replicasDiffer(facts *checks.Facts) []string {
 	_, bad := byCertificate(facts)
-	if slices.ContainsFunc(bad, func(fresh checks.FreshConnection) bool { return !isForAPIServer(facts, fresh) }) {
+	if slices.ContainsFunc(bad, func(fresh checks.FreshConnection) bool {
+		return !isForAPIServer(fresh.LeafNames, facts) || isStranger(facts, fresh.Issuer)
+	}) {
 		return nil
 	}
 	return certificatesDiffer(facts)
 }
 
-func isForAPIServer(facts *checks.Facts, fresh checks.FreshConnection) bool {
-	return slices.ContainsFunc(fresh.LeafNames, func(name string) bool {
+func isForAPIServer(names []string, facts *checks.Facts) bool {
+	return slices.ContainsFunc(names, func(name string) bool {
 		return name == "kubernetes" || name == checks.ServiceName || facts.Environment != nil && name == facts.Environment.ServiceHost
 	})
 }
@@ -256,7 +260,8 @@ func metStranger(facts *checks.Facts) bool {
 	if handshake == nil || handshake.Verified || len(handshake.Chain) == 0 {
 		return false
 	}
-	return isStranger(facts, checks.TopOf(handshake.Chain).Issuer)
+	leaf := handshake.Chain[0]
+	return isStranger(facts, checks.TopOf(handshake.Chain).Issuer) && !isForAPIServer(slices.Concat(leaf.DNSNames, leaf.IPAddresses), facts)
 }
 
 func rejectionsAlternate(facts *checks.Facts) []string {

@@ -39,6 +39,7 @@ func TestAStrangerAmongTheEndpointsIsToldFromAReplica(t *testing.T) {
 		{"an API server", fresh(good, refused("CN=kubernetes", "kubernetes", "kubernetes.default.svc"), good), checks.CertDiffersByReplica, checks.Certain, checks.Warn},
 		{"an API server, which the round met", both(presented(issuer, issuer.serving(func(c *x509.Certificate) { c.NotAfter = noon.AddDate(0, 0, -1) })), fresh(good, refused("CN=kubernetes", serviceHost))), checks.CertDiffersByReplica, checks.Certain, checks.Fail},
 		{"an API server that does not send the authority between", fresh(good, refused("CN=kubernetes issuing 2", "kubernetes"), good), checks.CertDiffersByReplica, checks.Certain, checks.Warn},
+		{"an API server of a new authority with another name", fresh(good, refused("CN=k3s-server-ca@1795000000", "kubernetes", "kubernetes.default.svc"), good), checks.CertDiffersByReplica, checks.Likely, checks.Warn},
 		{"somebody, where ca.crt has more than is looked at", both(metStranger, fresh(good, kubelet, good), func(f *checks.Facts) { f.CA.Omitted = 1 }), checks.CertDiffersByReplica, checks.Likely, checks.Fail},
 	} {
 		t.Run(test.name, func(t *testing.T) {
