@@ -32,6 +32,10 @@ func (r *round) deepPath(ctx context.Context, facts *checks.Facts, asksAPI bool)
 	}
 	path := &checks.DeepPathFacts{Target: netip.AddrPortFrom(target.addresses[0], target.port)}
 	path.Controls = r.controls(facts, path.Target)
+	if pulse(facts).Stage != checks.StageConnect {
+		// Who is reached is left alone.
+		path.Controls = slices.DeleteFunc(path.Controls, func(control checks.Control) bool { return control.What == checks.ControlAPIServer })
+	}
 	if !asksAPI {
 		r.tryControls(ctx, path.Controls)
 		return path
