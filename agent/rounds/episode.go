@@ -1,7 +1,6 @@
 package rounds
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -115,12 +114,6 @@ func (e *episode) recall(symptom symptom) *checks.DeepFacts {
 	default:
 		return e.deep
 	}
-}
-
-// known is what a round with a symptom can use of what probes saw before; nil where that
-// is nothing.
-func (e *episode) known(symptom symptom) *checks.DeepFacts {
-	return cmp.Or(e.recall(symptom), e.proxied)
 }
 
 // goOn begins, goes on with or ends the episode by what a round showed. Probes
@@ -240,11 +233,11 @@ func (s symptom) links() (links []checks.Name) {
 }
 
 // tellsOf tells that what probes saw of a symptom is of use for another: one of the
-// same link, and of no other but the nameservers', which are asked in every case.
+// same link, and not of the API server where they may have spared that.
 func (s symptom) tellsOf(another symptom) bool {
 	own, others := s.links(), another.links()
 	shares := slices.ContainsFunc(others, func(link checks.Name) bool { return slices.Contains(own, link) })
-	return shares && !slices.ContainsFunc(others, func(link checks.Name) bool { return link != checks.DNS && !slices.Contains(own, link) })
+	return shares && (slices.Contains(own, checks.API) || !slices.Contains(others, checks.API))
 }
 
 // wait returns when no probe runs any more.

@@ -254,12 +254,12 @@ func TestWhatProbesSawOfAProxyOutlivesTheirSymptom(t *testing.T) {
 		e.running = "environment env-http-proxy-intercepts-api"
 		e.took(seen)
 		want := &checks.DeepFacts{Time: seen.Time, Proxy: seen.Proxy}
-		if diff := cmp.Diff(want, e.known("dns dns-timeout")); diff != "" {
+		if diff := cmp.Diff(want, e.proxied); diff != "" || e.recall("dns dns-timeout") != nil {
 			t.Errorf("what is known as another link fails (-want +got):\n%s", diff)
 		}
 		e.took(&checks.DeepFacts{Time: time.Now()})
-		if got := e.known("dns dns-timeout"); got != nil {
-			t.Errorf("got %+v after probes that met no proxy, want nothing", got)
+		if e.proxied != nil {
+			t.Errorf("got %+v after probes that met no proxy, want nothing", e.proxied)
 		}
 	})
 }
@@ -358,6 +358,7 @@ func TestWhatProbesSawOfASymptomTellsOfOthersOfItsLinks(t *testing.T) {
 		{api, dns, false},
 		{dns, both, false},
 		{"token token-expired", api, false},
+		{api, "api tcp-timeout\nkubectl-proxy kproxy-timeout", true},
 		{api, "", false},
 	} {
 		if got := test.shown.tellsOf(test.of); got != test.want {

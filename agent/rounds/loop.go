@@ -3,6 +3,7 @@
 package rounds
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -81,9 +82,7 @@ func (l Loop) round(ctx context.Context, previous *checks.Report, probed *checks
 	}
 	report := judge.Judge(facts, previous)
 	symptom := symptomOf(report)
-	if facts.Deep = episode.known(symptom); facts.Deep == nil {
-		facts.Deep = probed
-	}
+	facts.Deep = cmp.Or(episode.recall(symptom), probed, episode.proxied)
 	if facts.Deep != nil {
 		report = judge.Judge(facts, previous)
 	}
