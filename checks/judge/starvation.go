@@ -111,7 +111,12 @@ func starvation(facts *checks.Facts, instead problem) problem {
 		message += fmt.Sprintf(" Its container may use %.3g processors, and was stopped for it in %d of %d periods since it started.",
 			processor.Limit, processor.Throttled, processor.Periods)
 	}
-	return warning(checks.AgentStarved, message, instead.Expected, "a wait of "+seconds(process.WaitedSeconds)+" for a processor").likely().hiding(instead.Reason)
+	told := warning(checks.AgentStarved, message, instead.Expected, "a wait of "+seconds(process.WaitedSeconds)+" for a processor").likely()
+	if instead.turns == 0 {
+		// The waits alone made it late.
+		return told
+	}
+	return told.hiding(instead.Reason)
 }
 
 // unanswerable tells that the agent's own want of a processor kept the API server

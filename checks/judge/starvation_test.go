@@ -126,6 +126,7 @@ func TestACauseThatDeepProbesSawIsToldInAStarvedRoundToo(t *testing.T) {
 		want   checks.Reason
 	}{
 		{"deep probes that saw it", both(silentRound, silentProbes), checks.DNSEgressPolicyBlocks53},
+		{"deep probes that lost packets, where the lookup was only slow", both(func(f *checks.Facts) { f.DNS.Lookup.Seconds = 0.9 }, starved(0.7, 1), nameservers(counted(checks.PairedFacts{Pairs: 20, Half: 3, None: 3, Recovered: 6}, nil))), checks.AgentStarved},
 		{"deep probes that had no processor either", both(silentRound, silentProbes, func(f *checks.Facts) {
 			f.Deep.Seconds, f.Deep.StepSeconds, f.Deep.WaitedSeconds, f.Deep.LongestWaitSeconds = 10, 2, 8, 8
 		}), checks.AgentStarved},
