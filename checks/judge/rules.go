@@ -58,7 +58,11 @@ func applyRules(rules []rule, findings []checks.Finding, facts *checks.Facts, na
 // after they were begun: what is wrong now looks like what they met, and may be another
 // thing.
 func (r rule) certaintyOf(facts *checks.Facts) checks.Certainty {
-	if r.certainty == checks.Certain && facts.Deep != nil && wasWellSince(facts, facts.Deep.Time) && r.restsOnDeep(facts) {
+	if r.certainty != checks.Certain || facts.Deep == nil || !wasWellSince(facts, facts.Deep.Time) {
+		return r.certainty
+	}
+	// Rounds go by no proxy, and tell nothing of one.
+	if len(r.evidence(withDeep(facts, &checks.DeepFacts{Time: facts.Deep.Time, Proxy: facts.Deep.Proxy}))) == 0 {
 		return checks.Likely
 	}
 	return r.certainty
@@ -66,9 +70,13 @@ func (r rule) certaintyOf(facts *checks.Facts) checks.Certainty {
 
 // restsOnDeep tells of a rule that holds whether it does not without the deep probes.
 func (r rule) restsOnDeep(facts *checks.Facts) bool {
-	without := *facts
-	without.Deep = nil
-	return len(r.evidence(&without)) == 0
+	return len(r.evidence(withDeep(facts, nil))) == 0
+}
+
+func withDeep(facts *checks.Facts, deep *checks.DeepFacts) *checks.Facts {
+	other := *facts
+	other.Deep = deep
+	return &other
 }
 
 // wasWellSince tells that a round since a moment met nothing wrong between the name and

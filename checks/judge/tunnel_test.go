@@ -190,6 +190,8 @@ func TestAKubectlProxyBehindADeadProxyChangesNothingOfItsCertainty(t *testing.T)
 		facts := healthy(t)
 		both(behindProxy(checks.DeepProxyFacts{Tunnel: tunnelTo("10.96.0.1:443", test.change)}),
 			beside(sidecar, saying(500, plain, "proxyconnect tcp: dial tcp 10.1.1.1:3128: connect: connection refused")))(facts)
+		// A round since goes by no proxy.
+		facts.History = &checks.History{Rounds: 1, Lately: []checks.PastRound{{Time: facts.Deep.Time.Add(time.Second), Stage: checks.StageDone, Status: 200}}}
 		cause := Judge(facts, nil).Diagnosis[0]
 		if cause.Reason != checks.EnvHTTPProxyInterceptsAPI || cause.Certainty != test.want || cause.Severity != checks.Fail {
 			t.Errorf("got %s %s %s first, want %s %s", cause.Severity, cause.Certainty, cause.Reason, test.want, checks.EnvHTTPProxyInterceptsAPI)
