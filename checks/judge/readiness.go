@@ -3,6 +3,7 @@ package judge
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/kube-lifeline/lifeline/checks"
 )
@@ -68,12 +69,20 @@ func isEnding(response *checks.Response) bool {
 	return slices.Contains(response.FailedParts, "shutdown")
 }
 
+// isStarting: until its hooks have run and it has read what it keeps, a server serves
+// and is not ready. Where that lasts, the connection that is kept tells of it.
+func isStarting(response *checks.Response) bool {
+	return len(response.FailedParts) > 0 && !slices.ContainsFunc(response.FailedParts, func(part string) bool {
+		return part != "informer-sync" && !strings.HasPrefix(part, "poststarthook/")
+	})
+}
+
 // latestReadiness is what was answered last to /readyz, by the connection that is kept
 // or by the deep probes; nil where nothing was.
 func latestReadiness(facts *checks.Facts) *checks.Response {
 	var latest *checks.Response
-	if isRecent(facts) {
-		latest = deepAPI(facts).Ready
+	if ready := deepAPI(facts).Ready; ready != nil && isRecent(facts) && !isStarting(ready) {
+		latest = ready
 	}
 	if kept := facts.API.LongLived; kept != nil && kept.Ready != nil && (latest == nil || kept.Ready.ReceivedAt.After(latest.ReceivedAt)) {
 		latest = kept.Ready

@@ -60,6 +60,8 @@ func TestAnAPIServerThatAnswersAndIsNotReady(t *testing.T) {
 		{"etcd fails", over(said(500, "etcd", "etcd-readiness")), notReady},
 		{"etcd fails, as deep probes heard", deep(said(500, "etcd")), notReady},
 		{"what it keeps of objects is not there yet", over(said(500, "informer-sync")), notReady},
+		{"what it keeps of objects is not there yet, as deep probes heard", deep(said(500, "informer-sync", "poststarthook/rbac/bootstrap-roles")), well},
+		{"etcd fails and what it keeps of objects is not there, as deep probes heard", deep(said(500, "etcd", "informer-sync")), notReady},
 		{"it is ready", over(said(200)), well},
 		{"it names nothing that fails", over(said(500)), well},
 		{"it tells nobody", over(said(403)), well},
