@@ -22,7 +22,7 @@ const (
 // startupRules are about pods that have no way yet.
 func startupRules() []rule {
 	return []rule{
-		{reason: checks.TCPRefusedSidecarNotReady, certainty: checks.Likely, refines: []checks.Reason{checks.TCPRefused}, explains: []checks.Reason{checks.DNSTCPBlockedUDPOK}, evidence: onlyTCPIsRefused},
+		{reason: checks.TCPRefusedSidecarNotReady, certainty: checks.Likely, refines: []checks.Reason{checks.TCPRefused}, explains: []checks.Reason{checks.DNSTCPBlockedUDPOK, checks.DNSServiceNoEndpoints}, evidence: onlyTCPIsRefused},
 		{reason: checks.TCPTimeoutStartupRace, certainty: checks.Likely, severity: checks.Warn, explains: []checks.Reason{
 			checks.TCPTimeout, checks.TCPTimeoutNetworkPolicy, checks.TCPTimeoutKubeProxyNotProgrammed,
 		}, evidence: hasNoWayYet},
