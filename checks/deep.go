@@ -26,7 +26,7 @@ type DeepFacts struct {
 	// Proxy is nil where requests for the API server go by none.
 	Proxy *DeepProxyFacts `json:"proxy,omitempty"`
 	// Panics are what the code of a probe failed with, by its name: dns, path,
-	// api or proxy.
+	// api or proxy; or what reads the pod's files did, by that of the check.
 	Panics map[string]string `json:"panics,omitempty"`
 }
 

@@ -39,6 +39,9 @@ func (o *Observer) deep(ctx context.Context, facts *checks.Facts, asksAPI bool) 
 	r.memory = &memory{}
 	r.read()
 	deep := &checks.DeepFacts{Time: r.facts.Time, StepSeconds: r.step().Seconds(), Panics: make(map[string]string)}
+	for name, told := range r.facts.Panics {
+		deep.Panics[string(name)] = told
+	}
 	start, waiting := time.Now(), waitForProcessor()
 	probe := func(name string, look func()) func() {
 		return func() {
