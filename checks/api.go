@@ -18,7 +18,8 @@ type APIFacts struct {
 	// it does, or where that is not known, as with IPv6.
 	SilentGateway netip.Addr `json:"silentGateway,omitzero"`
 	// LongLived is the connection that the observer keeps; nil before there was
-	// one, and where ByName is not nil.
+	// one, where ByName is not nil, and in a round that has no time for it or was
+	// asked to wait.
 	LongLived *LongLivedFacts `json:"longLived,omitempty"`
 	// HeldUntil is set where no request was made because the server had said
 	// Retry-After; ServiceHost is then the attempt at which it said so.

@@ -41,7 +41,7 @@ func gatewayIsSilent(facts *checks.Facts) []string {
 	if facts.API == nil || !facts.API.SilentGateway.IsValid() {
 		return nil
 	}
-	return []string{fmt.Sprintf("%s, the gateway of this pod, does not answer ARP, so nothing leaves the pod: it is not the way to the API server that is shut but the pod's own network that leads nowhere.", facts.API.SilentGateway)}
+	return []string{fmt.Sprintf("%s, the gateway of this pod, does not answer ARP, so nothing that goes by it leaves the pod: it is not the way to the API server that is shut but the pod's own network that leads nowhere.", facts.API.SilentGateway)}
 }
 
 // saidRefused: kube-proxy has a kernel refuse for a Service that leads nowhere, by

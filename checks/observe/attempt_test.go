@@ -51,7 +51,9 @@ func TestARetryAfterIsObeyedWhicheverWayItCame(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			observer := &Observer{}
 			observer.newRound().obey(facts)
-			next := observer.newRound().api(t.Context(), nil)
+			named := make(chan struct{})
+			close(named)
+			next := observer.newRound().api(t.Context(), named)
 			if next.HeldUntil.Before(time.Now().Add(9*time.Second)) || next.ServiceHost != facts.ServiceHost || next.ByName != facts.ByName {
 				t.Errorf("the next round has %+v, want what the last one met, until ten seconds have passed", next)
 			}
