@@ -35,7 +35,7 @@ type fault struct {
 	// wavers tells that the fault shows at times alone, so that probes and clients
 	// may fare otherwise than the report that names it, which may take longer.
 	wavers bool
-	// rare leaves the fault to -every: all of them take twenty-five minutes.
+	// rare leaves the fault to -every: all of them take twenty-eight minutes.
 	rare bool
 	// own is what a fault of the pod alone needs an own cluster for.
 	own string
