@@ -35,7 +35,7 @@ type fault struct {
 	// wavers tells that the fault shows at times alone, so that probes and clients
 	// may fare otherwise than the report that names it, which may take longer.
 	wavers bool
-	// rare leaves the fault to -every: all of them take twenty-eight minutes.
+	// rare leaves the fault to -every: all of them take thirty-five minutes.
 	rare bool
 	// own is what a fault of the pod alone needs an own cluster for.
 	own string
@@ -52,7 +52,7 @@ type injection func(ctx context.Context, t *testing.T, s suite, p cluster.Pod) (
 func faults(ctx context.Context, t *testing.T, s suite) {
 	results := &results{}
 	t.Run("of a pod", func(t *testing.T) {
-		turns := make(chan struct{}, 3)
+		turns := make(chan struct{}, atOnce())
 		for _, f := range wanted(podFaults()) {
 			t.Run(f.name, func(t *testing.T) {
 				t.Parallel()
@@ -83,6 +83,15 @@ func faults(ctx context.Context, t *testing.T, s suite) {
 		return
 	}
 	t.Log(line)
+}
+
+// atOnce is how many pods are tried at a time. Where the score counts, the pods and the
+// clients beside them are not to take the processor from one another's agents.
+func atOnce() int {
+	if *every {
+		return 2
+	}
+	return 3
 }
 
 // inTurn tries faults one after the other, each on the pod that manifest makes for
