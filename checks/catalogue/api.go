@@ -152,7 +152,7 @@ func apiConnection() []Entry {
 				askService,
 				onNode,
 				"nft list ruleset | grep -iE 'reject|admin-prohibited|host-prohibited'",
-				"sysctl net.ipv4.ip_forward",
+				forwarding,
 				"ip neighbour show nud failed",
 				fromNodeSentence,
 				fromNode,

@@ -414,6 +414,8 @@ const (
 
 	forwardSentence = "Where forwarding is off (0 above), turn it on, on the node {node}, as root, and keep it so in /etc/sysctl.d:"
 	forward         = "sysctl -w net.ipv4.ip_forward=1"
+	forwarding      = "sysctl net.ipv4.ip_forward"
+	forwardRule     = "iptables -S FORWARD | head -n 1"
 	// tableFull tells of a burst that the counts do not show any more.
 	tableFull       = "dmesg | grep -i 'table full'"
 	tableCounts     = "sysctl net.netfilter.nf_conntrack_count net.netfilter.nf_conntrack_max"
