@@ -5,7 +5,6 @@ package suite_test
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -17,7 +16,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -303,57 +301,6 @@ func otherTokenKey(ctx context.Context, t *testing.T, s suite, p cluster.Pod) fu
 	return restarted("--service-account-signing-key-file="+private, "--service-account-key-file="+public)(ctx, t, s, p)
 }
 
-func another(server cluster.APIServer) injection {
-	return func(ctx context.Context, t *testing.T, s suite, _ cluster.Pod) func(context.Context) error {
-		t.Helper()
-		remove, err := s.AddAPIServer(ctx, server)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return remove
-	}
-}
-
-// besideAPIServer gives Service kubernetes a slice of somebody's own. The API servers
-// look after the one that has the name of the Service, and leave others as they are.
-func besideAPIServer(address string, port int32) injection {
-	return func(ctx context.Context, t *testing.T, s suite, _ cluster.Pod) func(context.Context) error {
-		t.Helper()
-		const name = "kubernetes-by-hand"
-		s.apply(ctx, t, discoveryv1.EndpointSlice{
-			TypeMeta:    metav1.TypeMeta{APIVersion: "discovery.k8s.io/v1", Kind: "EndpointSlice"},
-			ObjectMeta:  metav1.ObjectMeta{Namespace: "default", Name: name, Labels: map[string]string{discoveryv1.LabelServiceName: "kubernetes"}},
-			AddressType: discoveryv1.AddressTypeIPv4,
-			Endpoints:   []discoveryv1.Endpoint{{Addresses: []string{address}, Conditions: discoveryv1.EndpointConditions{Ready: new(true)}}},
-			Ports:       []discoveryv1.EndpointPort{{Name: new("https"), Port: new(port), Protocol: new(corev1.ProtocolTCP)}},
-		})
-		return func(ctx context.Context) error {
-			_, err := s.Kubectl(ctx, "delete", "endpointslice/"+name, "--namespace=default")
-			return err
-		}
-	}
-}
-
-func anotherWithTokenKey(ctx context.Context, t *testing.T, s suite, p cluster.Pod) func(context.Context) error {
-	t.Helper()
-	private, public, err := s.IssueTokenKey("other-key")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return another(cluster.APIServer{Flags: []string{"--service-account-signing-key-file=" + private, "--service-account-key-file=" + public}})(ctx, t, s, p)
-}
-
-// anotherWithPolicy lets everybody ask whether it is ready, and the pods nothing.
-func anotherWithPolicy(ctx context.Context, t *testing.T, s suite, p cluster.Pod) func(context.Context) error {
-	t.Helper()
-	file := filepath.Join(t.TempDir(), "policy.jsonl")
-	const content = `{"apiVersion": "abac.authorization.kubernetes.io/v1beta1", "kind": "Policy", "spec": {"group": "system:unauthenticated", "nonResourcePath": "/readyz", "readonly": true}}`
-	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return another(cluster.APIServer{Flags: []string{"--authorization-mode=ABAC", "--authorization-policy-file=" + file}})(ctx, t, s, p)
-}
-
 // both makes one fault after the other, and ends the second first.
 func both(first, second injection) injection {
 	return func(ctx context.Context, t *testing.T, s suite, p cluster.Pod) func(context.Context) error {
@@ -419,20 +366,6 @@ func crowded(ctx context.Context, t *testing.T, s suite, p cluster.Pod) func(con
 	}
 }
 
-func withoutBinding(name string) injection {
-	return func(ctx context.Context, t *testing.T, s suite, _ cluster.Pod) func(context.Context) error {
-		t.Helper()
-		saved, err := s.Kubectl(ctx, "get", "clusterrolebinding", name, "--output=json")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := s.Kubectl(ctx, "delete", "clusterrolebinding", name); err != nil {
-			t.Fatal(err)
-		}
-		return func(ctx context.Context) error { return s.Apply(ctx, withoutServerFields(saved)) }
-	}
-}
-
 // edit is a change of one field that nobody takes back.
 type edit struct{ namespace, object, path, from, to string }
 
@@ -442,20 +375,6 @@ var (
 	apiTarget   = edit{"default", "endpoints/kubernetes", "/subsets/0/ports/0/port", "6443", "6444"}
 	dnsSelector = edit{"kube-system", "service/kube-dns", "/spec/selector", `{"k8s-app": "kube-dns"}`, `{"k8s-app": "coredns"}`}
 )
-
-func patched(e edit) injection {
-	return func(ctx context.Context, t *testing.T, s suite, _ cluster.Pod) func(context.Context) error {
-		t.Helper()
-		patch := func(ctx context.Context, value string) error {
-			_, err := s.Kubectl(ctx, "patch", e.object, "--namespace="+e.namespace, "--type=json", fmt.Sprintf(`--patch=[{"op": "replace", "path": %q, "value": %s}]`, e.path, value))
-			return err
-		}
-		if err := patch(ctx, e.to); err != nil {
-			t.Fatal(err)
-		}
-		return func(ctx context.Context) error { return patch(ctx, e.from) }
-	}
-}
 
 // busy has a pod beside the agent's that asked for nearly all of the node's
 // processors and takes them, while the agent's asked for none.
@@ -512,22 +431,4 @@ func takeServiceRules(ctx context.Context, t *testing.T, node *cluster.Node) (cu
 		t.Fatal(err)
 	}
 	return func() error { return node.Restart("kube-proxy") }
-}
-
-// withoutServerFields leaves of an object what may be applied again.
-func withoutServerFields(object string) string {
-	var fields map[string]any
-	if err := json.Unmarshal([]byte(object), &fields); err != nil {
-		return object
-	}
-	if metadata, ok := fields["metadata"].(map[string]any); ok {
-		for _, field := range []string{"resourceVersion", "uid", "creationTimestamp", "managedFields"} {
-			delete(metadata, field)
-		}
-	}
-	left, err := json.Marshal(fields)
-	if err != nil {
-		return object
-	}
-	return string(left)
 }
