@@ -81,7 +81,8 @@ func failedLookup(lookup checks.Lookup, facts *checks.Facts) []problem {
 	silent := func(what, found string) []problem {
 		return []problem{likely(checks.DNSTimeout, what, found)[0].silent(longestSilence(lookup))}
 	}
-	outcomes := outcomesOf(lookup.Queries)
+	queries, settled := deciding(lookup, conf)
+	outcomes, cut := outcomesOf(queries), lookup.Cut && !settled
 	switch {
 	case len(lookup.Queries) == 0 && lookup.Cut:
 		return silent(fmt.Sprintf("its time limit was over after %s, before %s was asked", seconds(lookup.Seconds), servers), "no query in time")
@@ -95,7 +96,7 @@ func failedLookup(lookup checks.Lookup, facts *checks.Facts) []problem {
 		return likely(checks.DNSServfailCoreDNSUnsynced, saidBy(lookup, "SERVFAIL")+" could not answer (SERVFAIL)", "SERVFAIL")
 	case outcomes.unheard != "" && (outcomes.empty != nil || outcomes.rcodes["NXDOMAIN"] > 0):
 		return silent(fmt.Sprintf("%s answers for some of the %d names that the search list makes of it, and for %s it did not within %s", servers, len(lookup.Candidates), outcomes.unheard, seconds(lookup.Seconds)), "no answer for "+outcomes.unheard)
-	case lookup.Cut && (outcomes.empty != nil || outcomes.rcodes["NXDOMAIN"] > 0):
+	case cut && (outcomes.empty != nil || outcomes.rcodes["NXDOMAIN"] > 0):
 		return silent(fmt.Sprintf("the time limit of %s ended the search among %d names; answers come late or from some nameservers only", seconds(lookup.Seconds), len(lookup.Candidates)), "no answer in time")
 	case outcomes.empty != nil && (outcomes.rcodes["NXDOMAIN"] == 0 || isWithin(outcomes.empty.Name, searchedZone(conf))):
 		return likely(checks.DNSNoData, fmt.Sprintf("%s says that %s exists and has no address, neither A nor AAAA", outcomes.empty.Nameserver, outcomes.empty.Name), "an answer without an address")
@@ -121,6 +122,29 @@ func failedLookup(lookup checks.Lookup, facts *checks.Facts) []problem {
 		met := first(outcomes.message, "no query was made")
 		return likely(checks.DNSUnreachable, fmt.Sprintf("%s cannot be reached: %s", servers, met), met)
 	}
+}
+
+// deciding are the queries of a lookup that tell why it found nothing. Where the API
+// server's own name was answered, be it that there is no such name, that decides: the search
+// goes on to names outside of the cluster's zone, of which others are asked, who may not be
+// reached from a cluster without a way out.
+func deciding(lookup checks.Lookup, conf checks.ResolvConf) (queries []checks.Query, settled bool) {
+	zone := searchedZone(conf)
+	if lookup.Name != checks.ServiceName || zone == "" {
+		return lookup.Queries, false
+	}
+	families := make(map[string]bool)
+	for _, query := range lookup.Queries {
+		if !strings.EqualFold(query.Name, checks.ServiceName+"."+zone+".") || !wasAnswered(&query) || query.Truncated {
+			continue
+		}
+		families[query.Type] = families[query.Type] || query.Rcode == "NOERROR"
+		settled = settled || isUnknown(&query) || families["A"] && families["AAAA"]
+	}
+	if !settled {
+		return lookup.Queries, false
+	}
+	return slices.DeleteFunc(slices.Clone(lookup.Queries), func(query checks.Query) bool { return !isWithin(query.Name, zone) }), true
 }
 
 // ofTheNode judges silence where nothing in resolv.conf is of the cluster, so that no

@@ -24,6 +24,10 @@ func broken(kind checks.FailureKind) checks.Query {
 	return query("", func(q *checks.Query) { q.Failure = &checks.Failure{Kind: kind, Message: string(kind)} })
 }
 
+func named(name string) func(*checks.Query) {
+	return func(q *checks.Query) { q.Name = name }
+}
+
 func TestDNSThatDoesNotResolve(t *testing.T) {
 	nodeResolver := func(f *checks.Facts) {
 		f.DNS.ResolvConf.Search = []string{"corp.example."}
@@ -98,7 +102,7 @@ func TestDNSThatDoesNotResolve(t *testing.T) {
 			unresolved(query("NXDOMAIN", authority("ns.dns.cluster.local.")))(f)
 		}, want{checks.Fail, checks.DNSPolicyNoneIncomplete}},
 		{"a search that the time limit ended", func(f *checks.Facts) {
-			unresolved(query("NXDOMAIN", authority("ns.dns.cluster.local.")), broken(checks.TimedOut))(f)
+			unresolved(query("NXDOMAIN", authority("ns.dns.cluster.local."), named("kubernetes.default.svc.shop.svc.cluster.local.")), broken(checks.TimedOut))(f)
 			f.DNS.Lookup.Cut = true
 		}, want{checks.Fail, checks.DNSTimeout}},
 		{"a search of which the last name had no answer", unresolved(
@@ -109,6 +113,22 @@ func TestDNSThatDoesNotResolve(t *testing.T) {
 		{"a search of which the last name had its answer late", unresolved(
 			query("NXDOMAIN", authority("ns.dns.cluster.local."), func(q *checks.Query) { q.Name = "kubernetes.default.svc.shop.svc.cluster.local." }),
 			broken(checks.TimedOut), query("NXDOMAIN", authority("ns.dns.cluster.local."))), want{checks.Fail, checks.DNSNXDomainServiceHidden}},
+		{"NXDOMAIN by the cluster's zone, and SERVFAIL outside of it", unresolved(
+			query("NXDOMAIN", authority("ns.dns.cluster.local.")), query("SERVFAIL", named("kubernetes.default.svc."))), want{checks.Fail, checks.DNSNXDomainServiceHidden}},
+		{"NXDOMAIN by the cluster's zone, and REFUSED outside of it", unresolved(
+			query("NXDOMAIN", authority("ns.dns.cluster.local.")), query("REFUSED", named("kubernetes.default.svc."))), want{checks.Fail, checks.DNSNXDomainServiceHidden}},
+		{"NXDOMAIN by the cluster's zone, and silence outside of it until the time limit", func(f *checks.Facts) {
+			unresolved(query("NXDOMAIN", authority("ns.dns.cluster.local.")), query("", named("kubernetes.default.svc."), func(q *checks.Query) {
+				q.Failure = &checks.Failure{Kind: checks.TimedOut}
+			}))(f)
+			f.DNS.Lookup.Cut = true
+		}, want{checks.Fail, checks.DNSNXDomainServiceHidden}},
+		{"no record in the cluster's zone, and SERVFAIL outside of it", unresolved(
+			query("NOERROR"), query("NOERROR", func(q *checks.Query) { q.Type = "AAAA" }), query("SERVFAIL", named("kubernetes.default.svc."))), want{checks.Fail, checks.DNSNoData}},
+		{"no record of one family in the cluster's zone, and SERVFAIL outside of it", unresolved(
+			query("NOERROR"), query("SERVFAIL", named("kubernetes.default.svc."))), want{checks.Fail, checks.DNSServfailCoreDNSUnsynced}},
+		{"NXDOMAIN in the namespace's part of the zone alone, and SERVFAIL outside of it", unresolved(
+			query("NXDOMAIN", authority("ns.dns.cluster.local."), named("kubernetes.default.svc.shop.svc.cluster.local.")), query("SERVFAIL", named("kubernetes.default.svc."))), want{checks.Fail, checks.DNSServfailCoreDNSUnsynced}},
 		{"a filter that says so, and then no more", unresolved(broken(checks.TimedOut), broken(checks.HostUnreachable), broken(checks.TimedOut)), want{checks.Fail, checks.DNSUnreachable}},
 		{"a service host by a name that nobody knows", unnamed, want{checks.Fail, checks.EnvServiceHostUnresolvable}},
 		{"NXDOMAIN of a Service, without a search list", func(f *checks.Facts) {

@@ -61,7 +61,9 @@ func TestRulesNameTheCauseByWhatDeepProbesSaw(t *testing.T) {
 	useTCP := func(f *checks.Facts) { f.DNS.ResolvConf.UseTCP = true }
 	withoutAAAA := func(more ...checks.Query) func(*checks.Facts) {
 		return func(f *checks.Facts) {
-			unresolved(append(more, query("NXDOMAIN", authority("ns.dns.cluster.local.")), noReply(dnsAddress, "AAAA")[0])...)(f)
+			missed := noReply(dnsAddress, "AAAA")[0]
+			missed.Name = "kubernetes.default.svc.shop.svc.cluster.local."
+			unresolved(append(more, query("NXDOMAIN", authority("ns.dns.cluster.local."), named(missed.Name)), missed)...)(f)
 			f.DNS.Lookup.Cut = true
 		}
 	}
