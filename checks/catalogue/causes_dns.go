@@ -107,9 +107,9 @@ func dnsCauses() []Entry {
 		{
 			Reason: checks.DNSOneBackendBad,
 			Title:  "One of the servers behind the nameserver answers badly",
-			Means: "Queries from some ports are never answered, or always with SERVFAIL, however often they are sent, and those from others always are as they should. All packets from one " +
-				"port go to one server behind the Service, so one of them takes queries and does not answer: a CoreDNS pod that hangs, or a " +
-				"node that packets from here do not reach. Applications meet a timeout at times, and the next try works.",
+			Means: "Queries from some ports are never answered, refused, or always answered with SERVFAIL or NXDOMAIN, however often they are sent, and those from others always are as they should. All packets from one " +
+				"port go to one server behind the Service, so one of them answers badly or not at all: a CoreDNS pod that hangs or has another Corefile, a " +
+				"node that packets from here do not reach, or an address that is no CoreDNS. Applications meet a failure at times, and the next try works.",
 			Confirm: []string{
 				"The servers, and on which nodes they are:",
 				coreDNSSlices,
@@ -122,7 +122,12 @@ func dnsCauses() []Entry {
 			Mend: []string{
 				"Where all the servers of one node are silent from here, mend the way between the nodes: the network add-on there, and UDP between nodes.",
 				"Give CoreDNS a readiness probe that fails when it does not answer (the ready plugin), so that it leaves the Service.",
-				"Destructive: ends the one that is silent; its Deployment makes another:",
+				"Where the Service leads to an address that no CoreDNS pod has, see who has written that slice, by its labels, and take the address out there:",
+				"kubectl -n kube-system get endpointslices -l kubernetes.io/service-name=kube-dns --show-labels",
+				"Where the pods have not all read the same Corefile:",
+				coreDNSRestartSentence,
+				coreDNSRestart,
+				"Destructive: ends the one that answers badly; its Deployment makes another:",
 				"kubectl -n kube-system delete pod COREDNS-POD",
 			},
 			Page: pageDNSDebugging,

@@ -98,11 +98,11 @@ func failedLookup(lookup checks.Lookup, facts *checks.Facts) []problem {
 		return silent(fmt.Sprintf("%s answers for some of the %d names that the search list makes of it, and for %s it did not within %s", servers, len(lookup.Candidates), outcomes.unheard, seconds(lookup.Seconds)), "no answer for "+outcomes.unheard)
 	case cut && (outcomes.empty != nil || outcomes.rcodes["NXDOMAIN"] > 0):
 		return silent(fmt.Sprintf("the time limit of %s ended the search among %d names; answers come late or from some nameservers only", seconds(lookup.Seconds), len(lookup.Candidates)), "no answer in time")
-	case outcomes.empty != nil && (outcomes.rcodes["NXDOMAIN"] == 0 || isWithin(outcomes.empty.Name, searchedZone(conf))):
+	case outcomes.turnedAway == "" && outcomes.empty != nil && (outcomes.rcodes["NXDOMAIN"] == 0 || isWithin(outcomes.empty.Name, searchedZone(conf))):
 		return likely(checks.DNSNoData, fmt.Sprintf("%s says that %s exists and has no address, neither A nor AAAA", outcomes.empty.Nameserver, outcomes.empty.Name), "an answer without an address")
-	case outcomes.rcodes["NXDOMAIN"] > 0:
+	case outcomes.turnedAway == "" && outcomes.rcodes["NXDOMAIN"] > 0:
 		return []problem{nameUnknown(lookup, facts, outcomes)}
-	case len(outcomes.rcodes) > 0:
+	case outcomes.turnedAway == "" && len(outcomes.rcodes) > 0:
 		return failed(checks.DNSServerMisbehaving, saidBy(lookup, slices.Collect(maps.Keys(outcomes.rcodes))...)+" answered "+outcomes.codes(), outcomes.codes())
 	case outcomes.failures[checks.Invalid] > 0:
 		return failed(checks.DNSReplyInvalid, metAt(lookup, checks.Invalid)+" sent back what is no DNS answer to the question", "an invalid reply")

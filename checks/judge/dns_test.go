@@ -54,7 +54,7 @@ func TestDNSThatDoesNotResolve(t *testing.T) {
 		{"SERVFAIL behind a silent nameserver", unresolved(broken(checks.TimedOut), query("SERVFAIL")), want{checks.Fail, checks.DNSServfailCoreDNSUnsynced}},
 		{"REFUSED", unresolved(query("REFUSED")), want{checks.Fail, checks.DNSRefusedNoZone}},
 		{"NOTIMP", unresolved(query("NOTIMP")), want{checks.Fail, checks.DNSServerMisbehaving}},
-		{"no record of either family", unresolved(query("NOERROR"), query("NXDOMAIN")), want{checks.Fail, checks.DNSNoData}},
+		{"no record of either family", unresolved(query("NXDOMAIN", named("kubernetes.default.svc.shop.svc.cluster.local.")), query("NOERROR")), want{checks.Fail, checks.DNSNoData}},
 		{"an alias to nowhere", unresolved(query("NOERROR", func(q *checks.Query) { q.CNAMEs = 8 })), want{checks.Fail, checks.DNSCNAMELoop}},
 		{"garbage", unresolved(broken(checks.Invalid)), want{checks.Fail, checks.DNSReplyInvalid}},
 		{"a cut reply and no TCP", unresolved(query("NOERROR", func(q *checks.Query) { q.Truncated = true }),
@@ -129,6 +129,14 @@ func TestDNSThatDoesNotResolve(t *testing.T) {
 			query("NOERROR"), query("SERVFAIL", named("kubernetes.default.svc."))), want{checks.Fail, checks.DNSServfailCoreDNSUnsynced}},
 		{"NXDOMAIN in the namespace's part of the zone alone, and SERVFAIL outside of it", unresolved(
 			query("NXDOMAIN", authority("ns.dns.cluster.local."), named("kubernetes.default.svc.shop.svc.cluster.local.")), query("SERVFAIL", named("kubernetes.default.svc."))), want{checks.Fail, checks.DNSServfailCoreDNSUnsynced}},
+		{"a refusal for A, and an answer for AAAA that there is none", unresolved(
+			broken(checks.Refused), query("NOERROR", func(q *checks.Query) { q.Type = "AAAA" })), want{checks.Fail, checks.DNSServiceNoEndpoints}},
+		{"a refusal for the right name, and NXDOMAIN for the others", unresolved(
+			query("NXDOMAIN", authority("ns.dns.cluster.local."), named("kubernetes.default.svc.shop.svc.cluster.local.")), broken(checks.Refused)), want{checks.Fail, checks.DNSServiceNoEndpoints}},
+		{"a refusal of the first try, and NXDOMAIN at the next", unresolved(
+			broken(checks.Refused), query("NXDOMAIN", authority("ns.dns.cluster.local."))), want{checks.Fail, checks.DNSNXDomainServiceHidden}},
+		{"NXDOMAIN for A, and an empty answer for AAAA of the same name", unresolved(
+			query("NXDOMAIN", authority("a.root-servers.net.")), query("NOERROR", func(q *checks.Query) { q.Type = "AAAA" })), want{checks.Fail, checks.DNSNXDomainForeignResolver}},
 		{"a filter that says so, and then no more", unresolved(broken(checks.TimedOut), broken(checks.HostUnreachable), broken(checks.TimedOut)), want{checks.Fail, checks.DNSUnreachable}},
 		{"a service host by a name that nobody knows", unnamed, want{checks.Fail, checks.EnvServiceHostUnresolvable}},
 		{"NXDOMAIN of a Service, without a search list", func(f *checks.Facts) {

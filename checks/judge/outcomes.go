@@ -21,13 +21,15 @@ type outcomes struct {
 	// host or a filter said so.
 	message, unreachable string
 	// unheard is the first name that was asked for in a family without a final
-	// answer, since nothing came back: it may be the right one.
-	unheard string
+	// answer, since nothing came back, and turnedAway since something else failed: it
+	// may be the right one.
+	unheard, turnedAway string
 }
 
 func outcomesOf(queries []checks.Query) outcomes {
 	sum := outcomes{rcodes: make(map[string]int), failures: make(map[checks.FailureKind]int)}
-	sum.unheard = unheard(queries)
+	sum.unheard = withoutAnswer(queries, isSilent)
+	sum.turnedAway = withoutAnswer(queries, func(query *checks.Query) bool { return query.Failure != nil && !isSilent(query) })
 	truncated := false
 	authorities := make(map[string]bool)
 	for i := range queries {
@@ -57,12 +59,16 @@ func outcomesOf(queries []checks.Query) outcomes {
 			sum.rcodes[query.Rcode]++
 		}
 	}
+	if sum.empty != nil && slices.ContainsFunc(queries, func(query checks.Query) bool { return isUnknown(&query) && query.Name == sum.empty.Name }) {
+		// Two servers behind one address contradict one another.
+		sum.empty = nil
+	}
 	return sum
 }
 
-// unheard: NXDOMAIN is for all types of a name (RFC 2308 section 5), an empty
-// answer for one.
-func unheard(queries []checks.Query) string {
+// withoutAnswer is the first name without an answer in a family to which a query failed in a
+// way: NXDOMAIN is for all types of a name (RFC 2308 section 5), an empty answer for one.
+func withoutAnswer(queries []checks.Query, failed func(*checks.Query) bool) string {
 	type question struct {
 		name, kind string
 	}
@@ -74,7 +80,7 @@ func unheard(queries []checks.Query) string {
 		}
 	}
 	for _, query := range queries {
-		if isSilent(&query) && !answered[question{query.Name, query.Type}] && !unknown[query.Name] {
+		if failed(&query) && !answered[question{query.Name, query.Type}] && !unknown[query.Name] {
 			return query.Name
 		}
 	}

@@ -16,7 +16,10 @@ func nameserverRules() []rule {
 	return []rule{
 		{reason: checks.DNSNodeLocalDown, certainty: checks.Likely, refines: append(silent, checks.DNSServiceNoEndpoints), evidence: nodeLocalRefuses},
 		{reason: checks.DNSReplyFromUnexpectedSource, certainty: checks.Certain, refines: silent, evidence: repliesFromElsewhere},
-		{reason: checks.DNSOneBackendBad, certainty: checks.Likely, refines: append(silent, checks.DNSSlow, checks.DNSAAAABroken), evidence: someAreDead},
+		{reason: checks.DNSOneBackendBad, certainty: checks.Likely, refines: append(silent, checks.DNSSlow, checks.DNSAAAABroken, checks.DNSServiceNoEndpoints, checks.DNSUnreachable), evidence: someAreDead},
+		{reason: checks.DNSOneBackendBad, certainty: checks.Likely, refines: []checks.Reason{
+			checks.DNSNameserverFailing, checks.DNSAAAABroken, checks.DNSServiceNoEndpoints, checks.DNSUnreachable,
+		}, evidence: someTurnAway},
 		{reason: checks.DNSOneBackendBad, certainty: checks.Likely, refines: []checks.Reason{
 			checks.DNSNameserverFailing, checks.DNSAAAABroken, checks.DNSServfailCoreDNSUnsynced, checks.DNSServfailUpstream,
 		}, evidence: someFail},
@@ -224,6 +227,37 @@ func someFail(facts *checks.Facts) (evidence []string) {
 			continue
 		}
 		evidence = append(evidence, fmt.Sprintf("Of %d pairs of the same queries to %s, each from another port, %d were answered with SERVFAIL and others as they should.", pairs.Pairs, server.Address, pairs.Failing))
+	}
+	return evidence
+}
+
+// someTurnAway: what refuses some questions of a lookup and answers others right beside
+// them is not one server. In this pod, and on its node, there is but one at an address.
+func someTurnAway(facts *checks.Facts) (evidence []string) {
+	if facts.DNS == nil {
+		return nil
+	}
+	type way struct {
+		server    netip.Addr
+		transport string
+	}
+	answered, turned := make(map[way]int), make(map[way]int)
+	var ways []way
+	for _, query := range facts.DNS.Lookup.Queries {
+		by := way{query.Nameserver, query.Transport}
+		switch kind := kindOf(query.Failure); {
+		case by.server.IsLoopback() || by.server.IsLinkLocalUnicast():
+		case kind == "":
+			answered[by]++
+		case kind == checks.Refused || kind == checks.HostUnreachable:
+			turned[by]++
+			ways = union(ways, []way{by})
+		}
+	}
+	for _, by := range ways {
+		if answered[by] > 0 {
+			evidence = append(evidence, fmt.Sprintf("Of the queries of one lookup to %s, each from another port, %d were turned away (refused, or no route to host) and %d answered.", by.server, turned[by], answered[by]))
+		}
 	}
 	return evidence
 }

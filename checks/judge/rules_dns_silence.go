@@ -9,10 +9,11 @@ import (
 	"github.com/kube-lifeline/lifeline/checks"
 )
 
-// onlyOverTCP: a Service without endpoints refuses both.
+// onlyOverTCP: a Service without endpoints refuses both. Where the round itself was answered
+// over UDP, it is not UDP that is shut.
 func onlyOverTCP(facts *checks.Facts) (evidence []string) {
 	for _, server := range deepNameservers(facts) {
-		if !wasAnswered(server.TCP) {
+		if !wasAnswered(server.TCP) || slices.Contains(answering(facts), server.Address) && !facts.DNS.ResolvConf.UseTCP {
 			continue
 		}
 		switch {

@@ -157,6 +157,19 @@ func TestRulesNameTheCauseByWhatDeepProbesSaw(t *testing.T) {
 		{"a nameserver of which one backend fails", both(unresolved(query("SERVFAIL")), nameservers(checks.NameserverFacts{
 			Address: dnsAddress, UDP: rcode("SERVFAIL"), TCP: answer("10.96.0.1"), Version: texts("1.1.0"), Paired: &checks.PairedFacts{Pairs: 20, Failing: 9},
 		})), checks.DNSOneBackendBad},
+		{"a nameserver that refuses some queries and answers others", both(asking(func(q []checks.Query) []checks.Query {
+			return append([]checks.Query{broken(checks.Refused)}, q...)
+		}), nameservers(checks.NameserverFacts{Address: dnsAddress, UDP: refusedQuery(), TCP: answer("10.96.0.1")})), checks.DNSOneBackendBad},
+		{"a nameserver that some queries have no route to, and others an answer of", asking(func(q []checks.Query) []checks.Query {
+			return append([]checks.Query{broken(checks.HostUnreachable)}, q...)
+		}), checks.DNSOneBackendBad},
+		{"a nameserver that refuses the right name, and denied the one before it", unresolved(
+			query("NXDOMAIN", authority("ns.dns.cluster.local."), named("kubernetes.default.svc.shop.svc.cluster.local.")), broken(checks.Refused), broken(checks.Refused)), checks.DNSOneBackendBad},
+		{"a nameserver of the node that refuses some queries", asking(func(q []checks.Query) []checks.Query {
+			refused := broken(checks.Refused)
+			refused.Nameserver, q[0].Nameserver = netip.MustParseAddr("169.254.20.10"), netip.MustParseAddr("169.254.20.10")
+			return append([]checks.Query{refused}, q...)
+		}), checks.DNSNameserverFailing},
 		{"a nameserver that fails on its version too", both(unresolved(query("SERVFAIL")), nameservers(checks.NameserverFacts{
 			Address: dnsAddress, UDP: rcode("SERVFAIL"), Version: rcode("SERVFAIL"), Root: rcode("SERVFAIL"), Paired: &checks.PairedFacts{Pairs: 20, Failing: 20},
 		})), checks.DNSServerMisbehaving},
