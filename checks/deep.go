@@ -83,8 +83,10 @@ type PairedFacts struct {
 	Half      int `json:"half"`
 	None      int `json:"none"`
 	Recovered int `json:"recovered"`
-	// Failing is in how many a reply said SERVFAIL.
+	// Failing is in how many a reply said SERVFAIL. Known is in how many both came, none
+	// of them so, and one had an address.
 	Failing int `json:"failing"`
+	Known   int `json:"known"`
 }
 
 // SingleFacts count what came back of single queries.

@@ -214,7 +214,7 @@ func (n *NameserverFacts) check() error {
 	within := func(whole int, parts ...int) bool {
 		return !slices.ContainsFunc(parts, func(part int) bool { return part < 0 || part > whole })
 	}
-	if p := n.Paired; p != nil && (!within(mostCounted, p.Pairs) || !within(p.Pairs, p.Half, p.None, p.Failing) || !within(p.Pairs, p.Half+p.None) || !within(p.Half+p.None, p.Recovered)) {
+	if p := n.Paired; p != nil && (!within(mostCounted, p.Pairs) || !within(p.Pairs, p.Half, p.None, p.Failing) || !within(p.Pairs, p.Half+p.None, p.Half+p.None+p.Known) || p.Known < 0 || !within(p.Half+p.None, p.Recovered)) {
 		return fmt.Errorf("the pairs of queries to %s do not add up", n.Address)
 	}
 	if s := n.Single; s != nil && (!within(mostCounted, s.Queries) || !within(s.Queries, s.Lost) || !within(s.Lost, s.Recovered)) {

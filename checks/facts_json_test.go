@@ -34,7 +34,7 @@ func filled() *checks.Facts {
 	}
 	for i := range facts.Deep.DNS.Nameservers {
 		server := &facts.Deep.DNS.Nameservers[i]
-		server.Paired = &checks.PairedFacts{Pairs: 20, Half: 3, None: 2, Recovered: 4, Failing: 1}
+		server.Paired = &checks.PairedFacts{Pairs: 20, Half: 3, None: 2, Recovered: 4, Failing: 1, Known: 14}
 		server.Single = &checks.SingleFacts{Queries: 40, Lost: 2, Recovered: 1}
 	}
 	return facts
@@ -157,6 +157,7 @@ func TestWhatIsNoFactsIsToldByName(t *testing.T) {
 		{"pairs without end", nameservers(`{"address": "10.96.0.10", "paired": {"pairs": 2000000000, "half": 1999999999}}`), "the pairs of queries to 10.96.0.10 do not add up"},
 		{"more pairs that failed than were made", nameservers(`{"address": "10.96.0.10", "paired": {"pairs": 20, "half": 12, "none": 9}}`), "do not add up"},
 		{"pairs that are a debt", nameservers(`{"address": "10.96.0.10", "paired": {"pairs": 20, "half": -1}}`), "do not add up"},
+		{"more pairs that were answered than came back", nameservers(`{"address": "10.96.0.10", "paired": {"pairs": 20, "half": 12, "known": 9}}`), "do not add up"},
 		{"pairs that came back and were never away", nameservers(`{"address": "10.96.0.10", "paired": {"pairs": 20, "half": 1, "recovered": 2}}`), "do not add up"},
 		{"more queries lost than made", nameservers(`{"address": "10.96.0.10", "single": {"queries": 40, "lost": 41}}`), "the single queries to 10.96.0.10 do not add up"},
 		{"8 MiB of spaces and more", strings.Repeat(" ", checks.MaxFactsSize+1), "more than the 8 MiB"},
@@ -332,7 +333,7 @@ func (d *dice) fill(v reflect.Value) {
 		return
 	case reflect.TypeFor[checks.PairedFacts]():
 		lost := d.IntN(20)
-		v.Set(reflect.ValueOf(checks.PairedFacts{Pairs: 20, Half: lost / 3, None: lost - lost/3, Recovered: d.IntN(lost + 1), Failing: d.IntN(20)}))
+		v.Set(reflect.ValueOf(checks.PairedFacts{Pairs: 20, Half: lost / 3, None: lost - lost/3, Recovered: d.IntN(lost + 1), Failing: d.IntN(20), Known: d.IntN(21 - lost)}))
 		return
 	case reflect.TypeFor[checks.SingleFacts]():
 		lost := d.IntN(40)

@@ -20,9 +20,9 @@ func nameserverRules() []rule {
 		{reason: checks.DNSOneBackendBad, certainty: checks.Likely, refines: []checks.Reason{
 			checks.DNSNameserverFailing, checks.DNSAAAABroken, checks.DNSServiceNoEndpoints, checks.DNSUnreachable,
 		}, evidence: someTurnAway},
-		{reason: checks.DNSOneBackendBad, certainty: checks.Likely, refines: []checks.Reason{
-			checks.DNSNameserverFailing, checks.DNSAAAABroken, checks.DNSServfailCoreDNSUnsynced, checks.DNSServfailUpstream,
-		}, evidence: someFail},
+		{reason: checks.DNSOneBackendBad, certainty: checks.Likely, refines: append(slices.Clone(unknown),
+			checks.DNSNameserverFailing, checks.DNSAAAABroken, checks.DNSServfailCoreDNSUnsynced, checks.DNSServfailUpstream, checks.DNSRefusedNoZone, checks.DNSNoData,
+		), evidence: someAnswerOtherwise},
 		{reason: checks.DNSAAAABroken, certainty: checks.Likely, refines: []checks.Reason{checks.DNSTimeout, checks.DNSSlow}, evidence: onlyAAAAIsSilent},
 		{reason: checks.DNSServerMisbehaving, certainty: checks.Likely, refines: []checks.Reason{checks.DNSServfailCoreDNSUnsynced}, evidence: failsOnItsOwnName},
 		{reason: checks.DNSServerMisbehaving, certainty: checks.Likely, refines: []checks.Reason{checks.DNSServfailCoreDNSUnsynced}, evidence: failsOnAKnownName},
@@ -218,15 +218,23 @@ func mayBeTheClusters(facts *checks.Facts) bool {
 	return amongServices(facts.DNS.ResolvConf, facts.Environment) || slices.ContainsFunc(facts.DNS.ResolvConf.Nameservers, netip.Addr.IsLinkLocalUnicast)
 }
 
-// someFail: from some ports the same questions are answered and from others they
-// fail, so it is one of several servers behind the address that does.
-func someFail(facts *checks.Facts) (evidence []string) {
+// someAnswerOtherwise: from some ports the same questions are answered with an address, and
+// from others otherwise, so it is one of several servers behind the address that does so.
+func someAnswerOtherwise(facts *checks.Facts) (evidence []string) {
 	for _, server := range deepNameservers(facts) {
 		pairs := server.Paired
-		if pairs == nil || pairs.Pairs < fewestPairs || pairs.Failing < enoughDead || pairs.Pairs-pairs.None-pairs.Half-pairs.Failing < enoughDead {
+		if pairs == nil || pairs.Pairs < fewestPairs || pairs.Known < enoughDead {
 			continue
 		}
-		evidence = append(evidence, fmt.Sprintf("Of %d pairs of the same queries to %s, each from another port, %d were answered with SERVFAIL and others as they should.", pairs.Pairs, server.Address, pairs.Failing))
+		otherwise := pairs.Pairs - pairs.None - pairs.Half - pairs.Known
+		if otherwise < enoughDead {
+			continue
+		}
+		told := fmt.Sprintf("Of %d pairs of the same queries to %s, each from another port, %d were answered with an address and %d otherwise", pairs.Pairs, server.Address, pairs.Known, otherwise)
+		if pairs.Failing > 0 {
+			told += fmt.Sprintf(", %d with SERVFAIL", pairs.Failing)
+		}
+		evidence = append(evidence, told+".")
 	}
 	return evidence
 }

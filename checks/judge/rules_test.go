@@ -155,8 +155,17 @@ func TestRulesNameTheCauseByWhatDeepProbesSaw(t *testing.T) {
 		{"one connection of some is refused", both(connectFails(checks.Refused), fresh(good, checks.FreshConnection{Failure: &checks.Failure{Kind: checks.Refused}}, good)), checks.TCPIntermittentOneEndpoint},
 
 		{"a nameserver of which one backend fails", both(unresolved(query("SERVFAIL")), nameservers(checks.NameserverFacts{
-			Address: dnsAddress, UDP: rcode("SERVFAIL"), TCP: answer("10.96.0.1"), Version: texts("1.1.0"), Paired: &checks.PairedFacts{Pairs: 20, Failing: 9},
+			Address: dnsAddress, UDP: rcode("SERVFAIL"), TCP: answer("10.96.0.1"), Version: texts("1.1.0"), Paired: &checks.PairedFacts{Pairs: 20, Known: 11, Failing: 9},
 		})), checks.DNSOneBackendBad},
+		{"a nameserver of which one backend is of another network", both(foreign, nameservers(checks.NameserverFacts{
+			Address: dnsAddress, UDP: rcode("NXDOMAIN"), TCP: answer("10.96.0.1"), Version: texts("1.1.0"), Reverse: rcode("NXDOMAIN"), Paired: &checks.PairedFacts{Pairs: 20, Known: 9},
+		})), checks.DNSOneBackendBad},
+		{"a nameserver of which one backend has no zone", both(unresolved(query("REFUSED")), nameservers(checks.NameserverFacts{
+			Address: dnsAddress, UDP: rcode("REFUSED"), TCP: answer("10.96.0.1"), Paired: &checks.PairedFacts{Pairs: 20, Known: 9},
+		})), checks.DNSOneBackendBad},
+		{"a nameserver that denied the name but once", both(foreign, nameservers(checks.NameserverFacts{
+			Address: dnsAddress, UDP: rcode("NXDOMAIN"), Version: texts("1.1.0"), Reverse: rcode("NXDOMAIN"), Paired: &checks.PairedFacts{Pairs: 20, Known: 1},
+		})), checks.DNSNXDomainServiceHidden},
 		{"a nameserver that refuses some queries and answers others", both(asking(func(q []checks.Query) []checks.Query {
 			return append([]checks.Query{broken(checks.Refused)}, q...)
 		}), nameservers(checks.NameserverFacts{Address: dnsAddress, UDP: refusedQuery(), TCP: answer("10.96.0.1")})), checks.DNSOneBackendBad},

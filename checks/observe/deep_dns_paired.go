@@ -54,6 +54,10 @@ func (p nameserverProbe) pairs(ctx context.Context, server netip.AddrPort, count
 		}
 		facts.Pairs++
 		switch flow.missing {
+		case 0:
+			if flow.known && !flow.failing {
+				facts.Known++
+			}
 		case 1:
 			facts.Half++
 		case 2:
@@ -93,9 +97,9 @@ type flow struct {
 	// tells that all of these had one the second time.
 	missing   int
 	recovered bool
-	// failing tells that a reply said SERVFAIL.
-	failing   bool
-	elsewhere netip.Addr
+	// failing tells that a reply said SERVFAIL, known that one had an address.
+	failing, known bool
+	elsewhere      netip.Addr
 }
 
 // flows asks from so many ports at once. What could not be sent is left out, and
@@ -153,7 +157,7 @@ func (p nameserverProbe) flow(ctx context.Context, server netip.AddrPort, kinds 
 		}
 		exchange.collect()
 	}
-	told.elsewhere, told.failing = exchange.elsewhere, exchange.failing
+	told.elsewhere, told.failing, told.known = exchange.elsewhere, exchange.failing, exchange.known
 	for _, question := range questions {
 		if !question.replied[0] {
 			told.missing++
@@ -166,6 +170,7 @@ func (p nameserverProbe) flow(ctx context.Context, server netip.AddrPort, kinds 
 // repeated is a question that is sent twice at the most, with an id of its own each
 // time, so that a late reply to the first is told from one to the second.
 type repeated struct {
+	kind    uint16
 	packed  [2][]byte
 	sent    int
 	replied [2]bool
@@ -175,7 +180,7 @@ func (q *repeated) done() bool { return q.replied[0] || q.replied[1] }
 
 func questionsOf(name string, kinds []uint16) (questions []*repeated, err error) {
 	for _, kind := range kinds {
-		question := &repeated{}
+		question := &repeated{kind: kind}
 		message := (way{udp, false}).question(name, kind)
 		for i := range question.packed {
 			// The two ids differ.
@@ -195,9 +200,9 @@ type datagramExchange struct {
 	target    netip.AddrPort
 	questions []*repeated
 	// elsewhere is another address than the target's, from which a reply came.
-	elsewhere netip.Addr
-	failing   bool
-	read      int
+	elsewhere      netip.Addr
+	failing, known bool
+	read           int
 }
 
 func (e *datagramExchange) done() bool {
@@ -247,6 +252,7 @@ func (e *datagramExchange) take(content []byte, from netip.AddrPort) {
 				continue
 			}
 			e.failing = e.failing || reply.Rcode == dns.RcodeServerFailure
+			e.known = e.known || slices.ContainsFunc(reply.Answer, func(record dns.RR) bool { return record.Header().Rrtype == question.kind })
 			if !expected {
 				e.elsewhere = from.Addr().Unmap()
 			} else if from.Port() == e.target.Port() {

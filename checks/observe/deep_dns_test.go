@@ -194,6 +194,25 @@ func TestEachWayOfFailingLeavesItsOwnTrace(t *testing.T) {
 	}
 }
 
+func TestPairsThatHaveAnAddressAreCountedApart(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		handler dns.HandlerFunc
+		want    checks.PairedFacts
+	}{
+		{"all", cluster, checks.PairedFacts{Pairs: 20, Known: 20}},
+		{"none, since the name is denied", func(w dns.ResponseWriter, asked *dns.Msg) { _ = w.WriteMsg(rcode(dns.RcodeNameError)(asked)) }, checks.PairedFacts{Pairs: 20}},
+		{"none, since AAAA fails", unless(asksAAAA, func(w dns.ResponseWriter, asked *dns.Msg) { _ = w.WriteMsg(rcode(dns.RcodeServerFailure)(asked)) }), checks.PairedFacts{Pairs: 20, Failing: 20}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			facts := probeOfCluster.observe(t.Context(), serveDNS(t, "127.0.0.1", test.handler, nil))
+			if diff := gocmp.Diff(&test.want, facts.Paired); diff != "" {
+				t.Errorf("pairs (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 func TestAReplyTellsWhetherRecursionIsAvailable(t *testing.T) {
 	lame := func(w dns.ResponseWriter, asked *dns.Msg) {
 		reply := clusterReply(asked)
