@@ -98,6 +98,12 @@ type SingleFacts struct {
 	Recovered int `json:"recovered"`
 }
 
+// ClampedSegment is the most bytes that a segment of a clamped connection has. It is
+// less than the small ClientHello, so that a path which carries that one carries these:
+// else a path of less than what is clamped to would look like one that takes no
+// ClientHello of two segments.
+const ClampedSegment = 256
+
 // DeepPathFacts are what connections to the API server and beside it met.
 type DeepPathFacts struct {
 	// Target is the address and port that the pulse goes to.
@@ -105,8 +111,8 @@ type DeepPathFacts struct {
 	// Controls are other addresses, tried for comparison, none of them twice.
 	Controls []Control `json:"controls,omitempty"`
 	// SmallHello and FullHello are handshakes with a ClientHello of one segment
-	// and with Go's own of two; Clamped is one over a connection on which both
-	// sides keep to segments of 1000 bytes (tcp(7), TCP_MAXSEG). None sends
+	// and with Go's own of two; Clamped is one of Go's own over a connection on which
+	// both sides keep to segments of ClampedSegment (tcp(7), TCP_MAXSEG). None sends
 	// anything after the handshake. They are nil where the pulse's handshake
 	// did not fail as it does when a size is the cause: by silence or by the
 	// connection's end. Clamped is nil on other systems than Linux, too.

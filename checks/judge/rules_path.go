@@ -100,7 +100,7 @@ func worksClamped(facts *checks.Facts) []string {
 	if path.Clamped == nil || path.FullHello == nil || !path.Clamped.Done || !timedOut(path.FullHello) || someShookHands(path) {
 		return nil
 	}
-	evidence := []string{"With segments of 1000 bytes in both directions the handshake ends well, and with those of full size it does not."}
+	evidence := []string{fmt.Sprintf("With segments of %d bytes in both directions the handshake ends well, and with those of full size it does not.", checks.ClampedSegment)}
 	if tcp := path.FullHello.TCP; tcp != nil && tcp.Unacked > 0 && tcp.Retransmits > 0 {
 		return append(evidence, fmt.Sprintf("What this pod sends is lost: %d segments are not acknowledged after %d repetitions.", tcp.Unacked, tcp.Retransmits))
 	}

@@ -9,10 +9,6 @@ import (
 	"github.com/kube-lifeline/lifeline/checks"
 )
 
-// clampedSegment leaves room for headers and tunnels in the 1280 bytes that
-// every path of IPv6 takes (RFC 8200 section 5) and hardly one of IPv4 does not.
-const clampedSegment = 1000
-
 // segmentClamp is a [net.Dialer.Control] that has both sides of a connection
 // keep to small segments: Linux also announces to the other side what is set
 // before it connects (tcp(7), TCP_MAXSEG). It is nil where that is not known.
@@ -20,7 +16,7 @@ func segmentClamp() func(network, address string, conn syscall.RawConn) error {
 	return func(_, _ string, conn syscall.RawConn) error {
 		var failed error
 		err := conn.Control(func(descriptor uintptr) {
-			failed = unix.SetsockoptInt(int(descriptor), unix.IPPROTO_TCP, unix.TCP_MAXSEG, clampedSegment)
+			failed = unix.SetsockoptInt(int(descriptor), unix.IPPROTO_TCP, unix.TCP_MAXSEG, checks.ClampedSegment)
 		})
 		if err != nil {
 			return err

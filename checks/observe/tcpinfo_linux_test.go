@@ -37,7 +37,7 @@ func TestOfASilentServerTheKernelTellsThatItHasAll(t *testing.T) {
 		if told.RTTSeconds <= 0 || told.RTTSeconds > 0.5 {
 			t.Errorf("%s: got a round trip of %g s", name, told.RTTSeconds)
 		}
-		if small := told.SegmentSize <= clampedSegment; told.SegmentSize == 0 || small != (name == "clamped") {
+		if small := told.SegmentSize <= checks.ClampedSegment; told.SegmentSize == 0 || small != (name == "clamped") {
 			t.Errorf("%s: got segments of %d bytes", name, told.SegmentSize)
 		}
 	}
@@ -76,12 +76,12 @@ func TestTheKernelTellsOfEachConnection(t *testing.T) {
 }
 
 // TestTheClampPassesWhatSwallowsLargeSegments has a server that is silent where
-// either side may send segments of more than 1000 bytes.
+// either side may send more than the 576 bytes that every path of IPv4 takes (RFC 791).
 func TestTheClampPassesWhatSwallowsLargeSegments(t *testing.T) {
 	authority := newIssuer(t)
 	server := helloServer(t, authority.issue(t, "cp-0", later), func(_ int, conn *net.TCPConn) bool {
 		told := tcpFacts(conn)
-		return told != nil && told.SegmentSize > 0 && told.SegmentSize <= clampedSegment
+		return told != nil && told.SegmentSize > 0 && told.SegmentSize <= 576-40
 	}, make(chan string, 3*freshConnections))
 	r, facts := deepPod(t, authority, server, handshakeMet(checks.TimedOut))
 	path := r.deepPath(t.Context(), facts, true)

@@ -300,8 +300,7 @@ func withoutWayToAPI(p *corev1.Pod) {
 	})
 }
 
-// largestPacket leaves room for the segments of 1000 bytes of a deep probe, and some
-// to spare for what OpenSSL sends and is sent in a handshake, which is some 1040
+// largestPacket leaves room for what OpenSSL sends and is sent in a handshake, which is some 1040
 // bytes and differs from one certificate to the next. Without it are the handshake
 // of Go, whose key share is larger, and the Python client's request with the token.
 const largestPacket = 1100
