@@ -12,6 +12,10 @@ import (
 // enoughSilentHandshakes one after the other are more than what lost packets make.
 const enoughSilentHandshakes = 2
 
+// enoughRepeated repetitions of a segment in vain are more than lost packets make: a kernel
+// has time for three within a step.
+const enoughRepeated = 2
+
 // pathRules are about packets that get lost.
 func pathRules() []rule {
 	timeout := []checks.Reason{checks.TCPTimeout}
@@ -22,6 +26,7 @@ func pathRules() []rule {
 		{reason: checks.TCPRefused, certainty: checks.Likely, refines: timeout, evidence: saidRefused},
 		{reason: checks.TCPHostUnreachable, certainty: checks.Likely, refines: timeout, explains: []checks.Reason{checks.DNSUnreachable}, evidence: nameserverSaidUnreachable},
 		{reason: checks.TLSTimeoutMTUBlackHole, certainty: checks.Certain, refines: handshake[:1], evidence: worksClamped},
+		{reason: checks.TLSTimeoutMTUBlackHole, certainty: checks.Likely, refines: handshake[:1], evidence: onlySmallArrives},
 		{reason: checks.TLSTimeoutLargeClientHello, certainty: checks.Likely, refines: handshake, evidence: worksWithSmallHello},
 		{reason: checks.TLSTimeoutServerOverloaded, certainty: checks.Likely, refines: []checks.Reason{checks.TLSHandshakeTimeout}, evidence: serverIsSilent},
 		{reason: checks.TLSHandshakeTimeout, certainty: checks.Likely, refines: []checks.Reason{checks.TLSHandshakeTimeout}, evidence: gatewayConnects},
@@ -108,6 +113,21 @@ func worksClamped(facts *checks.Facts) []string {
 		return append(evidence, "A small ClientHello does not help, so what the API server sends is lost.")
 	}
 	return evidence
+}
+
+// onlySmallArrives: nothing comes to its end, since what is sent back is large in any case, or
+// is handed on as if it were. Of what this pod sends, what is small is acknowledged and what
+// is large is not, again and again.
+func onlySmallArrives(facts *checks.Facts) []string {
+	path := deepPath(facts)
+	small, full := path.SmallHello, path.FullHello
+	if small == nil || full == nil || small.TCP == nil || full.TCP == nil || someShookHands(path) {
+		return nil
+	}
+	if !timedOut(small) || small.TCP.Unacked > 0 || !timedOut(full) || full.TCP.Unacked == 0 || full.TCP.Retransmits < enoughRepeated {
+		return nil
+	}
+	return []string{fmt.Sprintf("A ClientHello of one segment is acknowledged, and of Go's own of two %d segments are not after %d repetitions: small packets get through and large ones do not.", full.TCP.Unacked, full.TCP.Retransmits)}
 }
 
 // someShookHands tells that a connection of full size got through, so that size is

@@ -47,7 +47,7 @@ func TestASilentServerIsToldFromASidecarThatHangs(t *testing.T) {
 		{"no gateway is known", both(silent, comparing(dns)), checks.TLSTimeoutServerOverloaded, false},
 		{"the gateway connects", both(silent, comparing(dns, control(checks.ControlNode, "10.244.0.1:443", ""))), checks.TLSHandshakeTimeout, true},
 		{"the gateway connects, and what is sent gets lost", both(silent, comparing(control(checks.ControlNode, "10.244.0.1:443", "")), func(f *checks.Facts) {
-			f.Deep.Path.FullHello = hello(2, 0)
+			f.Deep.Path.SmallHello = hello(1, 0)
 		}), checks.TLSHandshakeTimeout, false},
 		{"the gateway connects, and the API answers", both(comparing(control(checks.ControlNode, "10.244.0.1:443", "")), func(f *checks.Facts) {
 			last(f).Phases.FirstByteSeconds = 2

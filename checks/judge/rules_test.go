@@ -81,6 +81,10 @@ func TestRulesNameTheCauseByWhatDeepProbesSaw(t *testing.T) {
 		{"a handshake that only small segments bring to its end, as answers are lost", both(handshakeTimeout, hellos(hello(0, 0), hello(0, 0), done)), checks.TLSTimeoutMTUBlackHole},
 		{"a handshake that only a small hello brings to its end", both(handshakeTimeout, hellos(done, hello(1, 0), hello(1, 0))), checks.TLSTimeoutLargeClientHello},
 		{"a server that acknowledges and says nothing", both(handshakeTimeout, hellos(hello(0, 0), hello(0, 0), hello(0, 0))), checks.TLSTimeoutServerOverloaded},
+		{"a server that acknowledges a small hello alone, and answers none", both(handshakeTimeout, hellos(hello(0, 0), hello(2, 0), hello(3, 0))), checks.TLSTimeoutMTUBlackHole},
+		{"a server that acknowledges a small hello, and a large one not at once", both(handshakeTimeout, hellos(hello(0, 0), &checks.Handshake{
+			Connected: true, Failure: &checks.Failure{Kind: checks.TimedOut}, TCP: &checks.TCPFacts{Unacked: 1, Retransmits: 1},
+		}, hello(0, 0))), checks.TLSHandshakeTimeout},
 		{"a server that neither acknowledges", both(handshakeTimeout, hellos(hello(1, 0), hello(2, 0), hello(3, 0))), checks.TLSHandshakeTimeout},
 		{"a handshake that only small segments bring to its end, and others of full size too", both(handshakeTimeout, hellos(done, hello(2, 0), done), func(f *checks.Facts) {
 			f.Deep.Path.Fresh = []checks.FreshConnection{unconnected, good, unconnected}

@@ -23,11 +23,11 @@ func sizeMayMatter(met checks.Exchange) bool {
 // handshakes tries handshakes of several sizes at once.
 func (r *round) handshakes(ctx context.Context, target target, path *checks.DeepPathFacts) {
 	tries := []func(){
-		func() { path.SmallHello = r.handshake(ctx, r.dial, target, hello(target.host, smallGroups)) },
-		func() { path.FullHello = r.handshake(ctx, r.dial, target, hello(target.host, nil)) },
+		func() { path.SmallHello = r.handshake(ctx, r.dial, target, hello(target.host, smallGroups), whole) },
+		func() { path.FullHello = r.handshake(ctx, r.dial, target, hello(target.host, nil), whole) },
 	}
 	if r.clamped != nil {
-		tries = append(tries, func() { path.Clamped = r.handshake(ctx, r.clamped, target, hello(target.host, nil)) })
+		tries = append(tries, func() { path.Clamped = r.handshake(ctx, r.clamped, target, hello(target.host, nil), inPieces) })
 	}
 	together(tries...)
 }
@@ -49,8 +49,31 @@ func hello(host string, groups []tls.CurveID) *tls.Config {
 	}
 }
 
-// handshake makes one handshake and closes the connection without another byte.
-func (r *round) handshake(ctx context.Context, dial dial, target target, config *tls.Config) *checks.Handshake {
+// whole writes as it comes.
+func whole(conn net.Conn) net.Conn { return conn }
+
+// inPieces writes what fits into one clamped segment at a time. A kernel hands what it is
+// given at once to the device at once too, for that to cut it, and a filter on the way may
+// see one large packet where small ones are to be tried.
+func inPieces(conn net.Conn) net.Conn { return pieces{conn} }
+
+// pieces leave room for the options of TCP, 40 bytes at the most.
+type pieces struct{ net.Conn }
+
+func (p pieces) Write(content []byte) (written int, err error) {
+	for piece := range slices.Chunk(content, checks.ClampedSegment-40) {
+		n, err := p.Conn.Write(piece)
+		written += n
+		if err != nil {
+			return written, err
+		}
+	}
+	return written, nil
+}
+
+// handshake makes one handshake, written in a way, and closes the connection without
+// another byte.
+func (r *round) handshake(ctx context.Context, dial dial, target target, config *tls.Config, written func(net.Conn) net.Conn) *checks.Handshake {
 	start := time.Now()
 	told := &checks.Handshake{}
 	deadline := start.Add(r.step())
@@ -60,7 +83,7 @@ func (r *round) handshake(ctx context.Context, dial dial, target target, config 
 	if err == nil {
 		defer conn.Close()
 		told.Connected = true
-		err = shakeHands(ctx, conn, deadline, config)
+		err = shakeHands(ctx, written(conn), deadline, config)
 		told.TCP = tcpFacts(conn)
 	}
 	told.Done = err == nil

@@ -90,6 +90,30 @@ func TestTheClampPassesWhatSwallowsLargeSegments(t *testing.T) {
 	}
 }
 
+// TestWhatIsClampedIsWrittenInPieces looks at the reads of the server, each of what has come
+// by then, which is all of it where it was written at once.
+func TestWhatIsClampedIsWrittenInPieces(t *testing.T) {
+	client, server := net.Pipe()
+	defer client.Close()
+	go func() {
+		defer server.Close()
+		for range 2 {
+			_, _ = inPieces(server).Write(make([]byte, 500))
+		}
+	}()
+	largest, all := 0, 0
+	buffer := make([]byte, 4096)
+	for {
+		n, err := client.Read(buffer)
+		if largest, all = max(largest, n), all+n; err != nil {
+			break
+		}
+	}
+	if largest >= checks.ClampedSegment || all != 1000 {
+		t.Errorf("got %d bytes, up to %d at once; want 1000 and less than %d", all, largest, checks.ClampedSegment)
+	}
+}
+
 // fullListener has its backlog taken, so that the kernel passes over further
 // connections in silence.
 func fullListener(t *testing.T) netip.AddrPort {
