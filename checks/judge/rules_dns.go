@@ -24,17 +24,20 @@ func nameserverRules() []rule {
 			checks.DNSNameserverFailing, checks.DNSAAAABroken, checks.DNSServfailCoreDNSUnsynced, checks.DNSServfailUpstream, checks.DNSRefusedNoZone, checks.DNSNoData,
 		), evidence: someAnswerOtherwise},
 		{reason: checks.DNSAAAABroken, certainty: checks.Likely, refines: []checks.Reason{checks.DNSTimeout, checks.DNSSlow}, evidence: onlyAAAAIsSilent},
-		{reason: checks.DNSServerMisbehaving, certainty: checks.Likely, refines: []checks.Reason{checks.DNSServfailCoreDNSUnsynced}, evidence: failsOnItsOwnName},
+		{reason: checks.DNSMixedNameservers, certainty: checks.Certain, refines: unknown, evidence: nameserversDisagree},
+		{reason: checks.DNSNXDomainWrongClusterDomain, certainty: checks.Certain, refines: append(slices.Clone(unknown), checks.DNSServfailCoreDNSUnsynced, checks.DNSRefusedNoZone), evidence: knownInAnotherZone},
 		{reason: checks.DNSServerMisbehaving, certainty: checks.Likely, refines: []checks.Reason{checks.DNSServfailCoreDNSUnsynced}, evidence: failsOnAKnownName},
+		{reason: checks.DNSServerMisbehaving, certainty: checks.Likely, refines: []checks.Reason{checks.DNSServfailCoreDNSUnsynced}, evidence: failsOnItsOwnName},
 		{reason: checks.DNSSlow, certainty: checks.Likely, refines: []checks.Reason{checks.DNSTimeout}, evidence: answersLate},
+		{reason: checks.DNSPolicyNoneIncomplete, certainty: checks.Certain, refines: []checks.Reason{
+			checks.DNSPolicyNoneIncomplete, checks.DNSPolicyDefault, checks.DNSServfailCoreDNSUnsynced, checks.DNSRefusedNoZone, checks.DNSTimeout,
+		}, evidence: knownUnsearched},
 		{reason: checks.DNSServfailUpstream, certainty: checks.Likely, refines: []checks.Reason{checks.DNSTimeout}, evidence: onlyOthersAreSilent},
 		{reason: checks.DNSTimeout, certainty: checks.Likely, refines: []checks.Reason{checks.DNSTimeout}, evidence: onlyWithoutEDNS},
 		{reason: checks.DNSTimeout, certainty: checks.Likely, refines: []checks.Reason{checks.DNSTimeout}, evidence: takeConnectionsAlone},
 		{reason: checks.DNSUDPBlockedTCPOK, certainty: checks.Likely, refines: append(silent, checks.DNSServiceNoEndpoints), evidence: onlyOverTCP},
 		{reason: checks.DNSTCPBlockedUDPOK, certainty: checks.Likely, refines: append(silent, checks.DNSServiceNoEndpoints), evidence: onlyOverUDP},
-		{reason: checks.DNSMixedNameservers, certainty: checks.Certain, refines: unknown, evidence: nameserversDisagree},
 		{reason: checks.DNSMixedNameservers, certainty: checks.Likely, refines: silent, evidence: nameserversDisagree},
-		{reason: checks.DNSNXDomainWrongClusterDomain, certainty: checks.Certain, refines: unknown, evidence: knownInAnotherZone},
 		{reason: checks.DNSNXDomainServiceHidden, certainty: checks.Certain, refines: unknown, evidence: onlyTheServiceIsUnknown},
 		{reason: checks.DNSNXDomainServiceHidden, certainty: checks.Likely, refines: []checks.Reason{checks.DNSNXDomainForeignResolver, checks.DNSNXDomainServiceHidden}, evidence: deniesAKnownName},
 		{reason: checks.DNSSearchWildcardHijack, certainty: checks.Likely, explains: []checks.Reason{checks.APIByNameFailing}, moves: true, evidence: leadsOutOfTheCluster},
@@ -85,15 +88,18 @@ func nameserversDisagree(facts *checks.Facts) []string {
 	return []string{fmt.Sprintf("%s knows the API server's name, and %s says that there is none (NXDOMAIN), which is taken as final.", list(knowing), list(ignorant))}
 }
 
-// knownInAnotherZone: the name that belongs to the address tells the zone.
+// knownInAnotherZone: the name that belongs to the address tells the zone. What the others
+// get that are searched depends on whom they are passed on to: a denial, or a failing where
+// nobody is reached.
 func knownInAnotherZone(facts *checks.Facts) []string {
 	const prefix = checks.ServiceName + "."
 	deep := facts.Deep
-	if facts.Environment == nil {
+	if facts.Environment == nil || facts.DNS == nil || !searches(facts.DNS.ResolvConf, deep) {
 		return nil
 	}
 	for _, server := range deepNameservers(facts) {
-		if server.Reverse == nil {
+		if server.Reverse == nil || answeredText(server.Version) {
+			// A cluster DNS may have several zones, and names an address in one.
 			continue
 		}
 		for _, name := range server.Reverse.Names {
@@ -103,6 +109,23 @@ func knownInAnotherZone(facts *checks.Facts) []string {
 					server.Address, facts.Environment.ServiceHost, name, zone, deep.DNS.Zone)}
 			}
 		}
+	}
+	return nil
+}
+
+// knownUnsearched: the nameserver has the name, and the search list never makes it. What is
+// asked for in its place belongs to others, who deny it, fail or are silent.
+func knownUnsearched(facts *checks.Facts) []string {
+	if facts.DNS == nil || !mayBeTheClusters(facts) {
+		return nil
+	}
+	lookup := facts.DNS.Lookup
+	for _, server := range deepNameservers(facts) {
+		if server.UDP == nil || len(server.UDP.Addresses) == 0 || slices.ContainsFunc(lookup.Candidates, func(name string) bool { return strings.EqualFold(name, server.UDP.Name) }) || len(lookup.Candidates) == 0 {
+			continue
+		}
+		return []string{fmt.Sprintf("%s knows %s as %s, and with the search list of resolv.conf (%s) nobody asks for that name: %s is asked for in its place.",
+			server.Address, server.UDP.Name, list(server.UDP.Addresses), enumerate(facts.DNS.ResolvConf.Search), enumerate(lookup.Candidates))}
 	}
 	return nil
 }
@@ -270,11 +293,12 @@ func someTurnAway(facts *checks.Facts) (evidence []string) {
 	return evidence
 }
 
-// failsOnItsOwnName: CoreDNS has its version before it has any data.
+// failsOnItsOwnName: CoreDNS has its version before it has any data. Of addresses it may know
+// more.
 func failsOnItsOwnName(facts *checks.Facts) []string {
 	for _, server := range deepNameservers(facts) {
 		if isServfail(server.UDP) && isServfail(server.Version) && isServfail(server.Root) {
-			return []string{fmt.Sprintf("%s fails on every name, on dns-version.%s too, which a cluster DNS has before it has read anything from the API server.", server.Address, facts.Deep.DNS.Zone)}
+			return []string{fmt.Sprintf("%s fails on the API server's name, on the root and on dns-version.%s too, which a cluster DNS has before it has read anything from the API server.", server.Address, facts.Deep.DNS.Zone)}
 		}
 	}
 	return nil
@@ -286,7 +310,7 @@ func failsOnItsOwnName(facts *checks.Facts) []string {
 func failsOnAKnownName(facts *checks.Facts) []string {
 	for _, server := range deepNameservers(facts) {
 		pairs := server.Paired
-		if isServfail(server.UDP) && answeredText(server.Version) && knowsByAddress(server, facts.Deep.DNS.Zone) && (pairs == nil || pairs.Failing > 0 && pairs.Failing+pairs.None == pairs.Pairs) {
+		if isServfail(server.UDP) && knowsByAddress(server, facts.Deep.DNS.Zone) && (pairs == nil || pairs.Failing > 0 && pairs.Failing+pairs.None == pairs.Pairs) {
 			return []string{fmt.Sprintf("%s fails on %s and gives that name for the API server's address: it has read the cluster's Services, and something before them fails, as a template in its Corefile does.", server.Address, server.UDP.Name)}
 		}
 	}
@@ -301,10 +325,11 @@ func knowsByAddress(server checks.NameserverFacts, zone string) bool {
 	})
 }
 
-// zoneWithoutData: the version is a constant of the plugin, names and addresses are not.
+// zoneWithoutData: the version is a constant of the plugin, names and addresses are not. Where
+// the root fails as well, what fails may be whom CoreDNS asks of addresses.
 func zoneWithoutData(facts *checks.Facts) []string {
 	for _, server := range deepNameservers(facts) {
-		if answeredText(server.Version) && isServfail(server.UDP) && isServfail(server.Reverse) {
+		if answeredText(server.Version) && isServfail(server.UDP) && isServfail(server.Reverse) && !isServfail(server.Root) {
 			return []string{fmt.Sprintf("%s has the zone %s (dns-version %q) and no data of it yet: it can answer neither for the name nor for the address of the API server.", server.Address, facts.Deep.DNS.Zone, server.Version.Texts[0])}
 		}
 	}
@@ -335,6 +360,14 @@ func coreDNSCannotSync(facts *checks.Facts) []string {
 		return []string{"CoreDNS answers SERVFAIL as long as it cannot read Services from the API server either."}
 	}
 	return nil
+}
+
+// searches tells that the search list has the zone that the deep probes asked for, which is
+// a guess where it has none.
+func searches(conf checks.ResolvConf, deep *checks.DeepFacts) bool {
+	return deep != nil && deep.DNS != nil && slices.ContainsFunc(conf.Search, func(domain string) bool {
+		return strings.EqualFold(domain, deep.DNS.Zone) || isWithin(domain, strings.TrimSuffix(deep.DNS.Zone, "."))
+	})
 }
 
 func reachesAPI(facts *checks.Facts) bool {

@@ -58,6 +58,14 @@ func TestRulesNameTheCauseByWhatDeepProbesSaw(t *testing.T) {
 		}
 	}
 	foreign := unresolved(query("NXDOMAIN", authority("a.root-servers.net.")))
+	withoutSearch := func(f *checks.Facts) {
+		f.DNS.ResolvConf.Search, f.DNS.Lookup.Candidates = nil, []string{"kubernetes.default.svc."}
+	}
+	silentFor := func(name string) checks.Query {
+		q := broken(checks.TimedOut)
+		q.Name = name
+		return q
+	}
 	useTCP := func(f *checks.Facts) { f.DNS.ResolvConf.UseTCP = true }
 	withoutAAAA := func(more ...checks.Query) func(*checks.Facts) {
 		return func(f *checks.Facts) {
@@ -195,6 +203,21 @@ func TestRulesNameTheCauseByWhatDeepProbesSaw(t *testing.T) {
 		{"a nameserver that fails on the API server's name, and has another for its address", both(unresolved(query("SERVFAIL")), nameservers(checks.NameserverFacts{
 			Address: dnsAddress, UDP: rcode("SERVFAIL"), Version: texts("1.1.0"), Reverse: reverse("node-1.example."), Paired: &checks.PairedFacts{Pairs: 20, Failing: 20},
 		})), checks.DNSServfailCoreDNSUnsynced},
+		{"a nameserver that fails on all of the zone, and has the API server's address in it", both(unresolved(query("SERVFAIL")), nameservers(checks.NameserverFacts{
+			Address: dnsAddress, UDP: rcode("SERVFAIL"), Version: rcode("SERVFAIL"), Root: rcode("SERVFAIL"), Reverse: reverse("kubernetes.default.svc.cluster.local."), Paired: &checks.PairedFacts{Pairs: 20, Failing: 20},
+		})), checks.DNSServerMisbehaving},
+		{"a nameserver of another zone that reaches nobody beyond it", both(unresolved(query("SERVFAIL")), nameservers(checks.NameserverFacts{
+			Address: dnsAddress, UDP: rcode("SERVFAIL"), Version: rcode("SERVFAIL"), Root: rcode("SERVFAIL"), Reverse: reverse("kubernetes.default.svc.other.example."),
+		})), checks.DNSNXDomainWrongClusterDomain},
+		{"a nameserver of another zone that has no other", both(unresolved(query("REFUSED")), nameservers(checks.NameserverFacts{
+			Address: dnsAddress, UDP: rcode("REFUSED"), Version: rcode("REFUSED"), Root: rcode("REFUSED"), Reverse: reverse("kubernetes.default.svc.other.example."),
+		})), checks.DNSNXDomainWrongClusterDomain},
+		{"the cluster's nameserver without its zone in the search list, and others behind it that fail", both(unresolved(query("SERVFAIL", named("kubernetes.default.svc."))), withoutSearch, nameservers(well)), checks.DNSPolicyNoneIncomplete},
+		{"the cluster's nameserver without its zone in the search list, and others behind it that are silent", both(unresolved(silentFor("kubernetes.default.svc.")), withoutSearch, nameservers(well)), checks.DNSPolicyNoneIncomplete},
+		{"the cluster's nameserver without its zone in the search list, and the root behind it", both(unresolved(query("NXDOMAIN", named("kubernetes.default.svc."), authority("a.root-servers.net."))), withoutSearch, nameservers(well)), checks.DNSPolicyNoneIncomplete},
+		{"another nameserver that passes the zone on, without it in the search list", both(unresolved(query("NXDOMAIN", named("kubernetes.default.svc."), authority("a.root-servers.net."))), withoutSearch, nameservers(well), func(f *checks.Facts) {
+			f.DNS.ResolvConf.Nameservers = []netip.Addr{netip.MustParseAddr("192.168.1.1")}
+		}), checks.DNSPolicyDefault},
 		{"a link-local nameserver that refuses, over UDP so often that the kernel keeps it back", both(timedOut, nameservers(checks.NameserverFacts{
 			Address: netip.MustParseAddr("169.254.20.10"), UDP: silence(), TCP: refusedQuery(),
 		})), checks.DNSNodeLocalDown},
@@ -282,6 +305,8 @@ func TestRulesNameTheCauseByWhatDeepProbesSaw(t *testing.T) {
 			checks.NameserverFacts{Address: dnsAddress, UDP: answer("10.96.0.1")})), checks.DNSMixedNameservers},
 		{"an address that belongs to a name in another zone", both(foreign, nameservers(
 			checks.NameserverFacts{Address: dnsAddress, UDP: rcode("NXDOMAIN"), Reverse: reverse("kubernetes.default.svc.other.example.")})), checks.DNSNXDomainWrongClusterDomain},
+		{"an address that belongs to a name in another of the zones", both(foreign, nameservers(
+			checks.NameserverFacts{Address: dnsAddress, UDP: rcode("NXDOMAIN"), Reverse: reverse("kubernetes.default.svc.other.example."), Version: texts("1.1.0")})), checks.DNSNXDomainForeignResolver},
 		{"a zone without the API server", both(foreign, nameservers(
 			checks.NameserverFacts{Address: dnsAddress, UDP: rcode("NXDOMAIN"), Reverse: rcode("NXDOMAIN"), Version: texts("1.1.0")})), checks.DNSNXDomainServiceHidden},
 		{"a nameserver that denies the zone, its version too, and has the API server's address in it", both(foreign, nameservers(
@@ -389,6 +414,8 @@ func TestMoreEvidenceMakesACauseCertain(t *testing.T) {
 		{"the nameserver may be the cluster's own, set up for another zone", both(foreign, unknowing), checks.DNSNXDomainForeignResolver, true},
 		{"the zone is there and has no data", both(unresolved(query("SERVFAIL")), nameservers(
 			checks.NameserverFacts{Address: dnsAddress, UDP: rcode("SERVFAIL"), Version: texts("1.1.0"), Reverse: rcode("SERVFAIL")})), checks.DNSServfailCoreDNSUnsynced, false},
+		{"the zone is there and its name fails, as the root does and the address", both(unresolved(query("SERVFAIL")), nameservers(
+			checks.NameserverFacts{Address: dnsAddress, UDP: rcode("SERVFAIL"), Version: texts("1.1.0"), Root: rcode("SERVFAIL"), Reverse: rcode("SERVFAIL")})), checks.DNSServfailCoreDNSUnsynced, true},
 		{"the zone is there, its name fails, and others were asked about the address", both(unresolved(query("SERVFAIL")), nameservers(
 			checks.NameserverFacts{Address: dnsAddress, UDP: rcode("SERVFAIL"), Version: texts("1.1.0"), Reverse: rcode("NXDOMAIN")})), checks.DNSServfailCoreDNSUnsynced, true},
 		{"the nameserver refuses over both transports", both(unresolved(broken(checks.Refused)), nameservers(
