@@ -17,6 +17,10 @@ type APIFacts struct {
 	// about for want of an answer and the router has none to ARP either; invalid where
 	// it does, or where that is not known, as with IPv6.
 	SilentGateway netip.Addr `json:"silentGateway,omitzero"`
+	// Route is what the pod's own table of routes has for ServiceHost, where to connect was
+	// said to be impossible rather than refused or met with silence; empty elsewhere, and
+	// with IPv6.
+	Route Route `json:"route,omitempty"`
 	// LongLived is the connection that the observer keeps; nil before there was
 	// one, where ByName is not nil, and in a round that has no time for it or was
 	// asked to wait.
@@ -26,6 +30,20 @@ type APIFacts struct {
 	HeldUntil time.Time `json:"heldUntil,omitzero"`
 	Seconds   float64   `json:"seconds"`
 }
+
+// Route is what a table of routes has for an address.
+type Route string
+
+// The routes to an address.
+const (
+	// RouteLeads: packets leave, to a router or to whom they are for.
+	RouteLeads Route = "leads"
+	// RouteRefuses: the kernel is told to hand nothing on (ip-route(8), unreachable,
+	// prohibit and blackhole).
+	RouteRefuses Route = "refuses"
+	// RouteMissing: there is none.
+	RouteMissing Route = "missing"
+)
 
 // Stage is how far an exchange came.
 type Stage string

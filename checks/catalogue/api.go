@@ -144,7 +144,7 @@ func apiConnection() []Entry {
 		{
 			Reason: checks.TCPHostUnreachable,
 			Title:  "A firewall or router reports no way to the API server",
-			Means: "An ICMP message comes back at once and applications read \"no route to host\". A host firewall that rejects where " +
+			Means: "An ICMP message comes back at once and applications read \"no route to host\", or \"network is unreachable\" although the pod has a route. A host firewall that rejects where " +
 				"others drop, firewalld or ufw with rules before those of Kubernetes, is the usual cause; a router or a neighbour " +
 				"that does not answer ARP is another. As a rule all pods of the node are hit.",
 			Confirm: []string{
@@ -172,7 +172,7 @@ func apiConnection() []Entry {
 			Title:  "The pod's own network does not lead to the API server",
 			Means: "Connecting fails at once with \"network is unreachable\": the pod's own network namespace has no default route, or " +
 				"no address of the family of KUBERNETES_SERVICE_HOST. Or the gateway of that route does not answer, and connecting waits and ends in \"i/o timeout\" or " +
-				"\"no route to host\". The network add-on failed while it set the pod up or took its interface on the node away since, or the " +
+				"\"no route to host\". Or the pod's own table of routes refuses the address. The network add-on failed while it set the pod up or took its interface on the node away since, or the " +
 				"address is IPv6 and the pod has IPv4 only.",
 			Confirm: []string{
 				"The pod's addresses, and its route to the API server:",
@@ -185,6 +185,7 @@ func apiConnection() []Entry {
 				podEvents,
 			},
 			Mend: []string{
+				"Where the route to the API server is of the type unreachable, prohibit or blackhole, see which init container or sidecar sets routes (NET_ADMIN).",
 				"Where the family is wrong, let the Service kubernetes and the pods share one; do not override the variable.",
 				"Read the log of the network add-on on the node {node}.",
 				"Where the gateway does not answer, see on the node {node}, as root, whether the pod's interface there is up:",

@@ -67,9 +67,9 @@ func unconnected(attempt *checks.Attempt, last checks.Exchange) problem {
 	case checks.TimedOut:
 		return failing(checks.TCPTimeout, fmt.Sprintf("%s did not answer the connection within %s.", target, seconds(last.Phases.ConnectSeconds)), expected, "no answer").likely().silent(last.Phases.ConnectSeconds, turnsOfConnect)
 	case checks.HostUnreachable:
-		return failing(checks.TCPHostUnreachable, fmt.Sprintf("%s cannot be reached: a host or a firewall on the way said so (no route to host).", target), expected, "no route to host").likely()
+		return failing(checks.TCPHostUnreachable, fmt.Sprintf("%s cannot be reached: %s.", target, message), expected, message).likely()
 	case checks.NetworkUnreachable:
-		return failing(checks.TCPNetworkUnreachable, fmt.Sprintf("This pod has no route to %s (network is unreachable).", target), expected, "network is unreachable").likely()
+		return failing(checks.TCPNetworkUnreachable, fmt.Sprintf("%s cannot be reached: %s.", target, message), expected, message).likely()
 	case checks.Reset:
 		return failing(checks.TCPReset, fmt.Sprintf("The connection to %s was reset as it began.", target), expected, "connection reset").likely()
 	default:

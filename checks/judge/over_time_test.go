@@ -237,6 +237,10 @@ func TestWhatComesAndGoesIsToldByTheRoundsBefore(t *testing.T) {
 		{"a silence after a silence after a refusal", both(connectFails(checks.TimedOut), lately("+++--"), func(f *checks.Facts) {
 			f.History.Lately[3].Failure = checks.Refused
 		}), checks.TCPTimeout, false},
+		{"a silence after rounds that were told that the network is unreachable", both(connectFails(checks.TimedOut), lately("+++--"), func(f *checks.Facts) {
+			f.History.Lately[3].Failure = checks.NetworkUnreachable
+		}), checks.TCPHostUnreachable, false},
+		{"a silence beside a nameserver of a family that the pod has not", both(connectFails(checks.TimedOut), both(unresolved(broken(checks.NetworkUnreachable)), lately("+++--"))), checks.TCPTimeout, false},
 		{"a silence while the way to the nameserver is said to be unreachable", both(connectFails(checks.TimedOut), both(unresolved(broken(checks.HostUnreachable)), lately("+++--"))), checks.TCPHostUnreachable, false},
 		{"a silence between rounds that had to send segments again", both(connectFails(checks.TimedOut), both(lately("+++-++-"), again(4, 5))), checks.NetworkPacketLoss, true},
 		{"a silence between rounds of which few had to", both(connectFails(checks.TimedOut), both(lately("-++-+++-++"), again(1, 2))), checks.TCPTimeout, true},

@@ -22,6 +22,8 @@ func pathRules() []rule {
 	handshake := []checks.Reason{checks.TLSHandshakeTimeout, checks.TLSEOFOrReset}
 	return []rule{
 		{reason: checks.TCPNetworkUnreachable, certainty: checks.Likely, refines: []checks.Reason{checks.TCPTimeout, checks.TCPHostUnreachable}, explains: []checks.Reason{checks.DNSTimeout, checks.DNSUnreachable}, evidence: gatewayIsSilent},
+		{reason: checks.TCPNetworkUnreachable, certainty: checks.Likely, refines: []checks.Reason{checks.TCPHostUnreachable, checks.TCPFailed}, evidence: ownTableRefuses},
+		{reason: checks.TCPHostUnreachable, certainty: checks.Likely, refines: []checks.Reason{checks.TCPNetworkUnreachable}, evidence: ownTableLeadsOn},
 		{reason: checks.TCPHostUnreachable, certainty: checks.Likely, refines: timeout, evidence: saidUnreachable},
 		{reason: checks.TCPRefused, certainty: checks.Likely, refines: timeout, evidence: saidRefused},
 		{reason: checks.TCPHostUnreachable, certainty: checks.Likely, refines: timeout, explains: []checks.Reason{checks.DNSUnreachable}, evidence: nameserverSaidUnreachable},
@@ -49,6 +51,23 @@ func gatewayIsSilent(facts *checks.Facts) []string {
 	return []string{fmt.Sprintf("%s, the gateway of this pod, does not answer ARP, so nothing that goes by it leaves the pod: it is not the way to the API server that is shut but the pod's own network that leads nowhere.", facts.API.SilentGateway)}
 }
 
+// ownTableRefuses: nothing leaves the pod, so nobody on the way has said anything.
+func ownTableRefuses(facts *checks.Facts) []string {
+	if facts.API == nil || facts.API.Route != checks.RouteRefuses {
+		return nil
+	}
+	return []string{fmt.Sprintf("This pod's own table of routes refuses what is for %s, by a route of the type unreachable, prohibit or blackhole.", facts.API.ServiceHost.Last().Address.Addr())}
+}
+
+// ownTableLeadsOn: a kernel without a route says so itself, with the words that one who
+// has a route hears of a router or a firewall (icmp(7)).
+func ownTableLeadsOn(facts *checks.Facts) []string {
+	if facts.API == nil || facts.API.Route != checks.RouteLeads || kindOf(facts.API.ServiceHost.Last().Failure) != checks.NetworkUnreachable {
+		return nil
+	}
+	return []string{fmt.Sprintf("This pod has a route to %s, so that it is a router or a firewall on the way that says so.", facts.API.ServiceHost.Last().Address.Addr())}
+}
+
 // saidRefused: kube-proxy has a kernel refuse for a Service that leads nowhere, by
 // messages of which there are only so many (icmp(7), icmp_ratelimit).
 func saidRefused(facts *checks.Facts) []string {
@@ -72,26 +91,33 @@ func saidUnreachable(facts *checks.Facts) []string {
 		if round.Stage != checks.StageConnect {
 			break
 		}
-		if round.Failure == checks.HostUnreachable {
-			return []string{fmt.Sprintf("The round at %s was told that the host is unreachable, and nothing has connected since.", moment(round.Time))}
+		if isUnreachable(round.Failure) {
+			return []string{fmt.Sprintf("The round at %s was told that there is no way to it, and nothing has connected since.", moment(round.Time))}
 		}
 	}
 	for _, fresh := range deepPath(facts).Fresh {
-		if fresh.Failure != nil && fresh.Failure.Kind == checks.HostUnreachable {
-			return []string{"Another connection was told that the host is unreachable."}
+		if isUnreachable(kindOf(fresh.Failure)) {
+			return []string{"Another connection was told that there is no way to it."}
 		}
 	}
 	return nil
 }
 
+// isUnreachable tells the words of somebody on the way, where others meet silence: a pod
+// without a route meets them each time.
+func isUnreachable(kind checks.FailureKind) bool {
+	return kind == checks.HostUnreachable || kind == checks.NetworkUnreachable
+}
+
 // nameserverSaidUnreachable: the messages that are kept back are counted by whom
-// they are for, which is this pod, and the queries of a lookup use them up.
+// they are for, which is this pod, and the queries of a lookup use them up. That a network
+// is unreachable may be of the pod alone, which has none of the nameserver's family.
 func nameserverSaidUnreachable(facts *checks.Facts) []string {
 	if facts.DNS == nil || facts.API == nil || facts.API.ServiceHost.Last().Stage != checks.StageConnect {
 		return nil
 	}
 	for _, query := range facts.DNS.Lookup.Queries {
-		if query.Failure != nil && query.Failure.Kind == checks.HostUnreachable {
+		if kindOf(query.Failure) == checks.HostUnreachable {
 			return []string{fmt.Sprintf("The way to %s is said to be unreachable at the same time, and a kernel sends one such message a second to one pod.", query.Nameserver)}
 		}
 	}

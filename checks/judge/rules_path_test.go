@@ -91,6 +91,32 @@ func TestAGatewayThatDoesNotAnswerIsToldBeforeWhatItBringsAbout(t *testing.T) {
 	}
 }
 
+func TestThePodsOwnTableTellsWhoSaysThatThereIsNoWay(t *testing.T) {
+	routed := func(route checks.Route) func(*checks.Facts) {
+		return func(f *checks.Facts) { f.API.Route = route }
+	}
+	for _, test := range []struct {
+		name   string
+		change func(*checks.Facts)
+		want   checks.Reason
+	}{
+		{"no network, and no route", both(connectFails(checks.NetworkUnreachable), routed(checks.RouteMissing)), checks.TCPNetworkUnreachable},
+		{"no network, and a table that is not known", connectFails(checks.NetworkUnreachable), checks.TCPNetworkUnreachable},
+		{"no network, although there is a route", both(connectFails(checks.NetworkUnreachable), routed(checks.RouteLeads)), checks.TCPHostUnreachable},
+		{"no host, and there is a route", both(connectFails(checks.HostUnreachable), routed(checks.RouteLeads)), checks.TCPHostUnreachable},
+		{"no host, by a route of its own", both(connectFails(checks.HostUnreachable), routed(checks.RouteRefuses)), checks.TCPNetworkUnreachable},
+		{"another error, by a route of its own", both(connectFails(checks.OtherFailure), routed(checks.RouteRefuses)), checks.TCPNetworkUnreachable},
+		{"no permission, by a route of its own", both(connectFails(checks.NotPermitted), routed(checks.RouteRefuses)), checks.TCPNetworkUnreachable},
+		{"no permission, although there is a route", both(connectFails(checks.NotPermitted), routed(checks.RouteLeads)), checks.TCPFailed},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if got := firstOf(t, test.change); got.Reason != test.want || got.Severity != checks.Fail {
+				t.Errorf("got %s %s first (%v), want %s", got.Severity, got.Reason, got.Evidence, test.want)
+			}
+		})
+	}
+}
+
 func TestWhatTheNodeDoesNotHandOnIsToldFromServicesThatLeadNowhere(t *testing.T) {
 	dns := control(checks.ControlDNSOverTCP, "10.96.0.10:53", checks.TimedOut)
 	node := control(checks.ControlNode, "10.244.0.1:443", checks.Refused)

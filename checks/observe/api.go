@@ -53,6 +53,7 @@ func (r *round) api(ctx context.Context, named <-chan struct{}) *checks.APIFacts
 		facts.ServiceHost = r.attempt(ctx, target, r.timeout)
 	}
 	facts.SilentGateway = r.silentGateway(facts.ServiceHost.Last())
+	facts.Route = r.ownRoute(facts.ServiceHost.Last())
 	<-named
 	left := min(r.timeout, 2*r.timeout-time.Since(start))
 	if !asksToWait(facts.ServiceHost.Last().Response) && left >= r.timeout/2 {

@@ -24,6 +24,9 @@ const (
 	routeGateway = 0x2
 )
 
+// noInterface stands in the place of one where a route has none (net/ipv4/fib_trie.c).
+const noInterface = "*"
+
 // route is one by which packets of IPv4 leave.
 type route struct {
 	to netip.Prefix
@@ -31,6 +34,8 @@ type route struct {
 	// are for.
 	router netip.Addr
 	metric uint64
+	// refuses tells that they go nowhere.
+	refuses bool
 }
 
 // readRoutes reads a table as in /proc/net/route. Lines that are no routes, or of
@@ -58,16 +63,14 @@ func readRoutes(table string) (routes []route) {
 		}
 		bytes := mask.As4()
 		ones := bits.OnesCount32(binary.BigEndian.Uint32(bytes[:]))
-		routes = append(routes, route{to: netip.PrefixFrom(destination, ones).Masked(), router: router, metric: metric})
+		routes = append(routes, route{to: netip.PrefixFrom(destination, ones).Masked(), router: router, metric: metric, refuses: fields[0] == noInterface})
 	}
 	return routes
 }
 
-// gatewayTo is the router that a packet to an address is handed to first: that of the
-// most special route, and of the least metric among these. It is the zero Addr where
-// the address is on the pod's own network, or where there is no route of IPv4.
-func gatewayTo(table string, address netip.Addr) netip.Addr {
-	var best *route
+// routeTo is the route that a packet to an address takes: the most special one, and of the
+// least metric among these; nil where there is none of IPv4.
+func routeTo(table string, address netip.Addr) (best *route) {
 	for _, route := range readRoutes(table) {
 		if !route.to.Contains(address.Unmap()) {
 			continue
@@ -76,10 +79,36 @@ func gatewayTo(table string, address netip.Addr) netip.Addr {
 			best = &route
 		}
 	}
-	if best == nil {
-		return netip.Addr{}
+	return best
+}
+
+// gatewayTo is the router that a packet to an address is handed to first. It is the zero
+// Addr where the address is on the pod's own network, or where there is no route of IPv4.
+func gatewayTo(table string, address netip.Addr) netip.Addr {
+	if best := routeTo(table, address); best != nil {
+		return best.router
 	}
-	return best.router
+	return netip.Addr{}
+}
+
+// ownRoute is what the pod's table has for what an exchange tried to connect to, where
+// somebody said that there is no way: be it this pod's own kernel or another.
+func (r *round) ownRoute(met checks.Exchange) checks.Route {
+	address := met.Address.Addr().Unmap()
+	if met.Stage != checks.StageConnect || met.Failure == nil || met.Failure.Kind == checks.TimedOut || met.Failure.Kind == checks.Refused || !address.Is4() {
+		return ""
+	}
+	file, table := readFile(r.pod.Routes, maxRoutes)
+	switch best := routeTo(string(table), address); {
+	case file.Problem != "":
+		return ""
+	case best == nil:
+		return checks.RouteMissing
+	case best.refuses:
+		return checks.RouteRefuses
+	default:
+		return checks.RouteLeads
+	}
 }
 
 // defaultGateway is the router by which a packet leaves that no other route takes.

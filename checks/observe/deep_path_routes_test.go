@@ -119,6 +119,43 @@ func TestAGatewayIsSilentWhereNothingConnectsAndNobodyAnswersForIt(t *testing.T)
 	}
 }
 
+func TestTheRouteOfThePodIsToldWhereSomebodySaysThatThereIsNone(t *testing.T) {
+	const zero = "0.0.0.0"
+	pods := entry(zero, "10.244.1.1", "0003", "0", zero) + entry("10.244.1.0", zero, "0001", "0", "255.255.255.0")
+	refusing := strings.Replace(entry("10.96.0.1", zero, "0201", "0", "255.255.255.255"), "eth0", "*", 1)
+	blackhole := strings.Replace(entry("10.96.0.0", zero, "0001", "0", "255.255.0.0"), "eth0", "*", 1)
+	for name, test := range map[string]struct {
+		routes, target string
+		kind           checks.FailureKind
+		want           checks.Route
+	}{
+		"a router leads there":            {pods, "10.96.0.1:443", checks.NetworkUnreachable, checks.RouteLeads},
+		"it is beside the pod":            {pods, "10.244.1.9:6443", checks.HostUnreachable, checks.RouteLeads},
+		"the table refuses it":            {pods + refusing, "10.96.0.1:443", checks.HostUnreachable, checks.RouteRefuses},
+		"the table swallows its network":  {pods + blackhole, "10.96.0.1:443", checks.OtherFailure, checks.RouteRefuses},
+		"the table refuses another":       {pods + refusing, "10.96.0.2:443", checks.HostUnreachable, checks.RouteLeads},
+		"there is none":                   {entry("10.244.1.0", zero, "0001", "0", "255.255.255.0"), "10.96.0.1:443", checks.NetworkUnreachable, checks.RouteMissing},
+		"it was refused by somebody":      {pods, "10.96.0.1:443", checks.Refused, ""},
+		"nobody answered":                 {pods, "10.96.0.1:443", checks.TimedOut, ""},
+		"the target is of the new family": {pods, "[fd00::1]:443", checks.NetworkUnreachable, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := &round{pod: checks.Pod{Routes: filepath.Join(t.TempDir(), "route")}}
+			if err := os.WriteFile(r.pod.Routes, []byte(test.routes), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			met := checks.Exchange{Stage: checks.StageConnect, Address: netip.MustParseAddrPort(test.target), Failure: &checks.Failure{Kind: test.kind}}
+			if got := r.ownRoute(met); got != test.want {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+			r.pod.Routes += ".gone"
+			if got := r.ownRoute(met); got != "" {
+				t.Errorf("got %q without a table, want nothing", got)
+			}
+		})
+	}
+}
+
 func FuzzRoutes(f *testing.F) {
 	f.Add("eth0 00000000 0101A8C0 0003 0 0 0 00000000 0 0 0\n")
 	f.Add("Iface Destination Gateway Flags RefCnt Use Metric Mask\n")

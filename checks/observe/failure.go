@@ -63,7 +63,8 @@ func errnoKind(err error) checks.FailureKind {
 		return checks.Refused
 	case syscall.ECONNRESET, syscall.EPIPE:
 		return checks.Reset
-	case syscall.EHOSTUNREACH:
+	case syscall.EHOSTUNREACH, syscall.EHOSTDOWN, syscall.ENOPROTOOPT:
+		// The two last are other messages by which a host turns a packet away (icmp(7)).
 		return checks.HostUnreachable
 	case syscall.ENETUNREACH, syscall.EAFNOSUPPORT:
 		return checks.NetworkUnreachable
