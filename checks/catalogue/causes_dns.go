@@ -11,7 +11,7 @@ func dnsCauses() []Entry {
 			Title:  "Packets to port 53 are dropped",
 			Means: "Every nameserver is silent over UDP and over TCP, while the API server answers, so the pod has a way and DNS has none. " +
 				"The usual cause is a NetworkPolicy that denies egress by default and leaves DNS out; one that lets nobody in to CoreDNS is another. Applications say \"i/o timeout\" " +
-				"for names and work by address. A Service of DNS that is gone or has another traffic policy, CoreDNS pods that died with their node and are still in it, and a kube-proxy that stands still look the same.",
+				"for names and work by address. A Service of DNS that is gone or has another address or traffic policy, CoreDNS pods that died with their node and are still in it, and a kube-proxy that stands still look the same.",
 			Confirm: []string{
 				"The policies of the pod's namespace, and of CoreDNS's:",
 				networkPolicies,
@@ -36,11 +36,15 @@ func dnsCauses() []Entry {
 				`kubectl -n kube-system patch service kube-dns -p '{"spec":{"internalTrafficPolicy":"Cluster"}}'`,
 				"Where the Service is gone, make it again, by the address in resolv.conf for NAMESERVER:",
 				"kubectl -n kube-system expose deployment/coredns --name=kube-dns --cluster-ip=NAMESERVER",
+				"Where the Service has another address than resolv.conf:",
+				onlyClusterSentence, onlyCluster,
 				forwardSentence, forward,
 				"Where the CoreDNS pods are on a node that is gone:",
 				coreDNSRestartSentence, coreDNSRestart,
 				"Where kube-proxy leads elsewhere:",
 				replaceKubeProxySentence, replaceKubeProxy,
+				"Where all pods of the node {node} have another address than the Service, correct clusterDNS in kubelet's configuration file there, then:",
+				restartKubeletSentence, restartKubelet,
 			),
 			Page: pageNetworkPolicies,
 		},

@@ -250,7 +250,7 @@ func takeConnectionsAlone(facts *checks.Facts) []string {
 	if len(standing) == 0 {
 		return nil
 	}
-	return []string{fmt.Sprintf("%s takes connections on port 53 and answers nothing over TCP or UDP: packets get there, and the program that serves DNS stands still or has no processor, unless a sidecar takes connections in its place.", list(standing))}
+	return []string{fmt.Sprintf("%s takes connections on port 53 and answers nothing over TCP or UDP: packets get there, and the program that serves DNS stands still, has no processor or is told to say nothing to this pod, unless a sidecar takes connections in its place.", list(standing))}
 }
 
 // onlyWithoutEDNS: what goes by is the same but for the additional record (RFC 6891).
