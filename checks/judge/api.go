@@ -93,6 +93,10 @@ func unanswered(attempt *checks.Attempt, last checks.Exchange) problem {
 	}
 	switch kind {
 	case checks.TimedOut:
+		if tcp := last.TCP; last.Stage == checks.StageResponse && tcp != nil && tcp.Unacked > 0 && tcp.Retransmits > 0 {
+			return failing(checks.HTTPResponseTimeout, fmt.Sprintf("%s did not acknowledge the request within %s, although what is left of it was sent again %d times: packets of this pod get lost once the session stands.", target, seconds(attempt.Seconds), tcp.Retransmits),
+				expected, "a request that does not arrive").likely().silent(attempt.Seconds, turnsOfExchange)
+		}
 		return failing(checks.HTTPResponseTimeout, fmt.Sprintf("%s took the request and did not %s within %s.", target, part, seconds(attempt.Seconds)), expected, "a wait without end").likely().silent(attempt.Seconds, turnsOfExchange)
 	case checks.Reset, checks.Closed:
 		return failing(checks.HTTPResponseCut, fmt.Sprintf("%s ended the connection before its answer was whole: %s.", target, message), expected, "the connection ended").likely()

@@ -2,6 +2,7 @@ package judge
 
 import (
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -76,6 +77,28 @@ func TestAPIThatDoesNotAnswer(t *testing.T) {
 			last(f).Failure.Message = "remote error: tls: certificate required"
 		}, want{checks.Fail, checks.TLSHandshakeFailed}},
 	})
+}
+
+func TestARequestThatNobodyAcknowledgesWasNotTaken(t *testing.T) {
+	for name, test := range map[string]struct {
+		tcp  *checks.TCPFacts
+		want string
+	}{
+		"acknowledged":     {&checks.TCPFacts{}, "took the request"},
+		"not acknowledged": {&checks.TCPFacts{Unacked: 1, Retransmits: 4}, "did not acknowledge the request"},
+		"on its way":       {&checks.TCPFacts{Unacked: 1}, "took the request"},
+		"not known":        {nil, "took the request"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := firstOf(t, func(f *checks.Facts) {
+				brokenAt(checks.StageResponse, checks.TimedOut)(f)
+				last(f).TCP = test.tcp
+			})
+			if got.Reason != checks.HTTPResponseTimeout || !strings.Contains(got.Evidence[0], test.want) {
+				t.Errorf("got %s (%q), want %q in it", got.Reason, got.Evidence, test.want)
+			}
+		})
+	}
 }
 
 func TestAPIAnswers(t *testing.T) {
