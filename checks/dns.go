@@ -12,6 +12,9 @@ type DNSFacts struct {
 	ResolvConf ResolvConf `json:"resolvConf"`
 	// HostsFile is the hosts file as a file.
 	HostsFile File `json:"hostsFile"`
+	// HostsEntries are what the hosts file has for longer and shorter forms of
+	// ServiceName, by which applications ask, too.
+	HostsEntries []HostsEntry `json:"hostsEntries,omitempty"`
 	// HostNetwork tells that kubelet wrote the hosts file for a pod on the
 	// host's network, as its first line says (pkg/kubelet/kubelet_pods.go,
 	// managedHostsHeaderWithHostNetwork).
@@ -22,6 +25,12 @@ type DNSFacts struct {
 	// name; nil where it is an address.
 	ServiceHost *Lookup `json:"serviceHost,omitempty"`
 	Seconds     float64 `json:"seconds"`
+}
+
+// HostsEntry is an address that the hosts file has for a name.
+type HostsEntry struct {
+	Name    string     `json:"name"`
+	Address netip.Addr `json:"address"`
 }
 
 // ResolvConf is a resolv.conf(5) as Go's resolver reads it (net/dnsconfig_unix.go).

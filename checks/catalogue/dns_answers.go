@@ -258,11 +258,11 @@ func dnsAnswers() []Entry {
 		{
 			Reason: checks.DNSHostsFileOverride,
 			Title:  "The hosts file answers for the API server's name",
-			Means: "/etc/hosts has a line for kubernetes.default.svc, so resolvers never ask DNS for it and stay on that " +
+			Means: "/etc/hosts has a line for kubernetes.default.svc, or a longer or shorter form of it, so resolvers never ask DNS for it and stay on that " +
 				"address when the cluster's changes. hostAliases of the pod or an image wrote it.",
 			Confirm: []string{
 				"What Lifeline's container has:",
-				freshLook + `'.checks[] | select(.name == "dns") | .details | {hostsFile, fromHosts: .lookup.fromHosts, addresses: .lookup.addresses}'`,
+				freshLook + `'.checks[] | select(.name == "dns") | .details | {hostsFile, hostsEntries, fromHosts: .lookup.fromHosts, addresses: .lookup.addresses}'`,
 				inApplication,
 				execInPod + "grep kubernetes /etc/hosts",
 				"Whether the pod's manifest writes it:",

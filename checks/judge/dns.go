@@ -316,6 +316,8 @@ func successfulLookup(facts *checks.Facts, details *checks.DNSDetails) (problems
 	if lookup.FromHosts {
 		problems = append(problems, warning(checks.DNSHostsFileOverride,
 			fmt.Sprintf("%s says that %s is %s; DNS is not asked.", facts.DNS.HostsFile.Path, lookup.Name, list(lookup.Addresses)), "the answer of the cluster DNS", "an entry of the hosts file"))
+	} else {
+		problems = append(problems, otherForms(facts)...)
 	}
 	disagrees := details.AgreesWithEnvironment != nil && !*details.AgreesWithEnvironment
 	if domain := foreignDomain(facts, searchedZone(facts.DNS.ResolvConf)); domain != "" && (disagrees || rootedElsewhere(facts) != nil) {
@@ -329,6 +331,24 @@ func successfulLookup(facts *checks.Facts, details *checks.DNSDetails) (problems
 	}
 	problems = append(problems, partialFailures(lookup)...)
 	return append(problems, slowness(lookup)...)
+}
+
+// otherForms judges what the hosts file has for the API server's name as others write it.
+func otherForms(facts *checks.Facts) []problem {
+	if facts.Environment == nil {
+		return nil
+	}
+	host, err := netip.ParseAddr(facts.Environment.ServiceHost)
+	if err != nil {
+		return nil
+	}
+	for _, entry := range facts.DNS.HostsEntries {
+		if entry.Address != host.Unmap() {
+			return []problem{warning(checks.DNSHostsFileOverride,
+				fmt.Sprintf("%s says that %s is %s, while KUBERNETES_SERVICE_HOST is %s; who asks for that form of the name asks no DNS.", facts.DNS.HostsFile.Path, entry.Name, entry.Address, host), "the answer of the cluster DNS", "an entry of the hosts file")}
+		}
+	}
+	return nil
 }
 
 // foreignDomain is the domain of the search list, outside of a zone, under which

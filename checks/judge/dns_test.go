@@ -197,6 +197,12 @@ func TestDNSThatResolves(t *testing.T) {
 			f.DNS.Lookup.Answered = "kubernetes.default.svc.corp.example."
 		}, want{checks.OK, ""}},
 		{"by the hosts file", func(f *checks.Facts) { f.DNS.Lookup.FromHosts = true }, want{checks.Warn, checks.DNSHostsFileOverride}},
+		{"and the hosts file has another address for a longer form", func(f *checks.Facts) {
+			f.DNS.HostsEntries = []checks.HostsEntry{{Name: "kubernetes.default.svc.cluster.local", Address: elsewhere}}
+		}, want{checks.Warn, checks.DNSHostsFileOverride}},
+		{"and the hosts file has the same address for a longer form", func(f *checks.Facts) {
+			f.DNS.HostsEntries = []checks.HostsEntry{{Name: "kubernetes.default.svc.cluster.local", Address: netip.MustParseAddr(serviceHost)}}
+		}, want{checks.OK, ""}},
 		{"slowly", func(f *checks.Facts) { f.DNS.Lookup.Seconds = 1.2 }, want{checks.Warn, checks.DNSSlow}},
 		{"without AAAA", func(f *checks.Facts) { f.DNS.Lookup.Queries[1].Rcode = "SERVFAIL" }, want{checks.Warn, checks.DNSAAAABroken}},
 		{"with a denial of the name for AAAA", func(f *checks.Facts) { f.DNS.Lookup.Queries[1].Rcode = "NXDOMAIN" }, want{checks.Warn, checks.DNSAAAABroken}},

@@ -33,7 +33,7 @@ func (r *round) lookups(ctx context.Context) *checks.DNSFacts {
 	conf := parseResolvConf(string(content))
 	conf.File = file
 	hostsFile, hosts := readFile(r.pod.Hosts, maxHosts)
-	facts := &checks.DNSFacts{ResolvConf: conf, HostsFile: hostsFile, HostNetwork: strings.HasPrefix(string(hosts), hostNetworkHosts)}
+	facts := &checks.DNSFacts{ResolvConf: conf, HostsFile: hostsFile, HostsEntries: hostsEntries(string(hosts)), HostNetwork: strings.HasPrefix(string(hosts), hostNetworkHosts)}
 
 	resolver := newResolver(conf, string(hosts), r)
 	together(func() {

@@ -82,6 +82,19 @@ func TestHostsFileNamesAnAddress(t *testing.T) {
 	}
 }
 
+func TestTheHostsFileMayHaveOtherFormsOfTheName(t *testing.T) {
+	const content = "127.0.1.1 kubernetes\n10.0.0.1 kubernetes.default.svc\n10.0.0.2 api Kubernetes.default kubernetes.default.svc.cluster.local. # kubernetes.default.svc.x\n" +
+		"fd00::1 kubernetes.default.svc.cluster.example kubernetes.default.other kubernetes.docker.internal\nrubbish kubernetes.default\n"
+	want := []checks.HostsEntry{
+		{Name: "kubernetes.default", Address: netip.MustParseAddr("10.0.0.2")},
+		{Name: "kubernetes.default.svc.cluster.local", Address: netip.MustParseAddr("10.0.0.2")},
+		{Name: "kubernetes.default.svc.cluster.example", Address: netip.MustParseAddr("fd00::1")},
+	}
+	if diff := cmp.Diff(want, hostsEntries(content), cmpopts.EquateComparable(netip.Addr{})); diff != "" {
+		t.Errorf("the entries differ (-want +got):\n%s", diff)
+	}
+}
+
 func TestMountsTellThePodsUID(t *testing.T) {
 	const content = `1 0 0:1 / / rw - overlay overlay rw
 22 21 8:1 /var/lib/kubelet/pods/3f8a2c6e-5d3b/etc-hosts /etc/hosts rw - ext4 /dev/sda1 rw

@@ -2,6 +2,7 @@ package observe
 
 import (
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -126,22 +127,40 @@ func root(name string) string {
 // hostsAddresses are the addresses that a hosts(5) file has for a name.
 func hostsAddresses(content, name string) []netip.Addr {
 	var found []netip.Addr
+	readHosts(content, func(address netip.Addr, aliases []string) {
+		if slices.ContainsFunc(aliases, func(alias string) bool { return strings.EqualFold(root(alias), root(name)) }) && len(found) < maxAddresses {
+			found = append(found, address)
+		}
+	})
+	return found
+}
+
+// hostsEntries are what it has for other forms of the API server's name: with the cluster
+// domain, or without svc. The shortest is left out, since a node may be called so.
+func hostsEntries(content string) []checks.HostsEntry {
+	var found []checks.HostsEntry
+	shorter, _ := strings.CutSuffix(checks.ServiceName, ".svc")
+	readHosts(content, func(address netip.Addr, aliases []string) {
+		for _, alias := range aliases {
+			name := strings.ToLower(strings.TrimSuffix(alias, "."))
+			if (name == shorter || strings.HasPrefix(name, checks.ServiceName+".")) && len(found) < maxAddresses {
+				found = append(found, checks.HostsEntry{Name: clip(name, maxNameLength), Address: address})
+			}
+		}
+	})
+	return found
+}
+
+// readHosts calls for each line of a hosts file.
+func readHosts(content string, each func(address netip.Addr, aliases []string)) {
 	for line := range strings.Lines(content) {
 		line, _, _ = strings.Cut(line, "#")
 		fields := strings.Fields(line)
 		if len(fields) < 2 {
 			continue
 		}
-		address, err := netip.ParseAddr(fields[0])
-		if err != nil {
-			continue
-		}
-		for _, alias := range fields[1:] {
-			if strings.EqualFold(root(alias), root(name)) && len(found) < maxAddresses {
-				found = append(found, address.Unmap())
-				break
-			}
+		if address, err := netip.ParseAddr(fields[0]); err == nil {
+			each(address.Unmap(), fields[1:])
 		}
 	}
-	return found
 }
