@@ -110,6 +110,8 @@ func failedLookup(lookup checks.Lookup, facts *checks.Facts) []problem {
 		return likely(checks.DNSHostNetwork, fmt.Sprintf("resolv.conf has no cluster domain in its search list (%s), and on %s, which is the node itself, nobody answers; %s", enumerate(conf.Search), servers, hostNetwork(facts)), "the node's resolv.conf")
 	case outcomes.failures[checks.Refused] > 0 && searchedZone(conf) == "" && onlyLoopback(conf):
 		return likely(checks.DNSPolicyDefault, fmt.Sprintf("resolv.conf has no cluster domain in its search list (%s), and on %s, which is the pod itself, nobody answers", enumerate(conf.Search), servers), "a nameserver of its own for each container")
+	case outcomes.failures[checks.Refused] > 0 && onlyLoopback(conf):
+		return likely(checks.DNSServiceNoEndpoints, metAt(lookup, checks.Refused)+", which is no address of a Service, refused the connection", "connection refused")
 	case outcomes.failures[checks.Refused] > 0:
 		return likely(checks.DNSServiceNoEndpoints, metAt(lookup, checks.Refused)+" refused the connection", "connection refused")
 	case outcomes.unreachable != "":
@@ -215,7 +217,7 @@ func unresolvableHost(lookup checks.Lookup, facts *checks.Facts) []problem {
 // names the zone, and CoreDNS' kubernetes plugin has ns.dns.<zone> there.
 func nameUnknown(lookup checks.Lookup, facts *checks.Facts, outcomes outcomes) problem {
 	conf := facts.DNS.ResolvConf
-	servers := list(conf.Nameservers)
+	servers := saidBy(lookup, "NXDOMAIN")
 	unknown := func(reason checks.Reason, what, expected, found string) problem {
 		return failing(reason, fmt.Sprintf("%s does not resolve: %s.", lookup.Name, what), expected, found).likely()
 	}

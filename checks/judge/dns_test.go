@@ -3,6 +3,7 @@ package judge
 import (
 	"fmt"
 	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/kube-lifeline/lifeline/checks"
@@ -163,6 +164,30 @@ func TestDNSThatDoesNotResolve(t *testing.T) {
 			f.DNS.ServiceHost = &checks.Lookup{Name: "api.example.com", Queries: []checks.Query{query("SERVFAIL")}}
 		}, want{checks.Fail, checks.DNSServfailCoreDNSUnsynced}},
 	})
+}
+
+func TestOnlyWhoDeniesANameIsSaidToNotKnowIt(t *testing.T) {
+	got := firstOf(t, func(f *checks.Facts) {
+		dead := broken(checks.TimedOut)
+		dead.Nameserver = netip.MustParseAddr("10.96.0.53")
+		f.DNS.ResolvConf.Nameservers = append([]netip.Addr{dead.Nameserver}, f.DNS.ResolvConf.Nameservers...)
+		unresolved(dead, query("NXDOMAIN", authority("a.root-servers.net.")))(f)
+	})
+	if told := got.Evidence[0]; got.Reason != checks.DNSNXDomainForeignResolver || strings.Contains(told, "10.96.0.53") || !strings.Contains(told, "10.96.0.10") {
+		t.Errorf("got %s: %s", got.Reason, told)
+	}
+}
+
+func TestANameserverInThePodIsToldAsOne(t *testing.T) {
+	got := firstOf(t, func(f *checks.Facts) {
+		refused := broken(checks.Refused)
+		refused.Nameserver = netip.MustParseAddr("127.0.0.1")
+		f.DNS.ResolvConf.Nameservers = []netip.Addr{refused.Nameserver}
+		unresolved(refused)(f)
+	})
+	if told := got.Evidence[0]; got.Reason != checks.DNSServiceNoEndpoints || !strings.Contains(told, "no address of a Service") {
+		t.Errorf("got %s: %s", got.Reason, told)
+	}
 }
 
 // wildcardAnswer has the name answered in a search domain, at another address
