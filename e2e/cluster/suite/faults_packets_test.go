@@ -305,24 +305,26 @@ func withoutWayToAPI(p *corev1.Pod) {
 // of Go, whose key share is larger, and the Python client's request with the token.
 const largestPacket = 1100
 
-// loseLargePackets stands for a path with a smaller MTU of which nothing tells.
+// losePacketsAbove stands for a path with a smaller MTU of which nothing tells.
 // The pod's device must not hand on several packets as one, else the filter sees
 // them before they are cut to size.
-func loseLargePackets(ctx context.Context, t *testing.T, s suite, p cluster.Pod) func(context.Context) error {
-	t.Helper()
-	node := s.nodeOf(t, p)
-	device, err := node.PodDevice(ctx, p.Address)
-	if err != nil {
-		t.Fatal(err)
+func losePacketsAbove(largest int) injection {
+	return func(ctx context.Context, t *testing.T, s suite, p cluster.Pod) func(context.Context) error {
+		t.Helper()
+		node := s.nodeOf(t, p)
+		device, err := node.PodDevice(ctx, p.Address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := node.Run(ctx, "ip", "link", "set", device, "gso_max_segs", "1"); err != nil {
+			t.Fatal(err)
+		}
+		remove, err := s.Filter(ctx, cluster.After,
+			fmt.Sprintf("ip saddr %s tcp dport 6443 meta length > %d drop", p.Address, largest),
+			fmt.Sprintf("ip daddr %s tcp sport 6443 meta length > %d drop", p.Address, largest))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return remove
 	}
-	if _, err := node.Run(ctx, "ip", "link", "set", device, "gso_max_segs", "1"); err != nil {
-		t.Fatal(err)
-	}
-	remove, err := s.Filter(ctx, cluster.After,
-		fmt.Sprintf("ip saddr %s tcp dport 6443 meta length > %d drop", p.Address, largestPacket),
-		fmt.Sprintf("ip daddr %s tcp sport 6443 meta length > %d drop", p.Address, largestPacket))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return remove
 }

@@ -63,6 +63,8 @@ func podFaults() []fault {
 		{name: "packets of DNS are lost, two of ten", rare: true, inject: lose(20, "udp dport 53"), first: "network-packet-loss", wavers: true},
 		{name: "one of two backends of DNS is dead", rare: true, objects: nameserver("10.96.0.60", forwarding, forwarding), alter: resolver("10.96.0.60", clusterSearch...), inject: dropBackend, first: "dns-one-backend-bad", wavers: true},
 		{name: "one of two backends of DNS fails on every name", rare: true, objects: nameserver("10.96.0.61", forwarding), alter: resolver("10.96.0.61", clusterSearch...), inject: addBackend(servfail), first: "dns-one-backend-bad", wavers: true},
+		{name: "one of two backends of DNS is another network's", rare: true, objects: nameserver("10.96.0.71", forwarding), alter: resolver("10.96.0.71", clusterSearch...), inject: addBackend(upstream), first: "dns-one-backend-bad", wavers: true},
+		{name: "one of two backends of DNS listens elsewhere", rare: true, objects: nameserver("10.96.0.72", forwarding), alter: resolver("10.96.0.72", clusterSearch...), inject: addBackend(strings.Replace(forwarding, ":53", ":5353", 1)), first: "dns-one-backend-bad", wavers: true},
 		{name: "a wildcard is searched before the cluster", rare: true, objects: nameserver("10.96.0.62", wildcard), alter: resolver("10.96.0.62", append([]string{"corp.example"}, clusterSearch...)...), own: "give a Service its address", first: "dns-search-wildcard-hijack"},
 		{name: "the nameserver is link-local and packets to it vanish", rare: true, alter: resolver("169.254.20.10", clusterSearch...), own: "let packets to nowhere vanish", first: "dns-policy-misses-nodelocal-or-clouddns", unhealthy: true},
 		{name: "the nameserver is link-local and nothing listens there", rare: true, objects: nodeAddress("169.254.25.10"), alter: resolver("169.254.25.10", clusterSearch...), own: "give its node an address", first: "dns-nodelocal-down", unhealthy: true},
@@ -71,6 +73,10 @@ func podFaults() []fault {
 		{name: "the nameserver is nobody's and without the cluster's search list", rare: true, alter: resolver("192.0.2.53", "corp.example"), own: "let packets to nowhere vanish", first: "dns-dnspolicy-default", unhealthy: true},
 		{name: "dnsPolicy is Default", alter: func(p *corev1.Pod) { p.Spec.DNSPolicy = corev1.DNSDefault }, first: "dns-dnspolicy-default", unhealthy: true},
 		{name: "dnsPolicy is None and without a search list", rare: true, alter: resolver(cluster.DNSAddress), first: "dns-policy-none-incomplete", unhealthy: true},
+		{
+			name: "dnsPolicy is None and without a search list, and DNS reaches nobody beyond the zone", rare: true, first: "dns-policy-none-incomplete", unhealthy: true, own: "give a Service its address",
+			objects: nameserver("10.96.0.73", "cluster.local:53 in-addr.arpa:53 {\nforward . "+cluster.DNSAddress+"\n}\n"+servfail), alter: resolver("10.96.0.73"),
+		},
 		{
 			name: "the first of two nameservers is dead", first: "dns-nameserver-failing",
 			alter: resolver("127.0.0.1", append([]string{cluster.DNSAddress}, clusterSearch...)...),
@@ -134,6 +140,12 @@ func podFaults() []fault {
 			name: "the hosts file has another address", first: "dns-hosts-file-override",
 			alter: func(p *corev1.Pod) {
 				p.Spec.HostAliases = []corev1.HostAlias{{IP: "127.0.0.1", Hostnames: []string{"kubernetes.default.svc"}}}
+			},
+		},
+		{
+			name: "the hosts file has another address for the name in full", rare: true, first: "dns-hosts-file-override",
+			alter: func(p *corev1.Pod) {
+				p.Spec.HostAliases = []corev1.HostAlias{{IP: "127.0.0.1", Hostnames: []string{"kubernetes.default.svc.cluster.local"}}}
 			},
 		},
 
@@ -249,9 +261,17 @@ func podFaults() []fault {
 		{name: "packets to the API are reset", inject: filter(cluster.Before, "ip daddr "+cluster.ServerAddress+" meta l4proto tcp reject with tcp reset"), first: "tcp-refused", unready: true, unhealthy: true},
 		{name: "packets to the API are prohibited", rare: true, inject: filter(cluster.Before, "ip daddr "+cluster.ServerAddress+" reject with icmp host-prohibited"), first: "tcp-host-unreachable-firewall", unready: true, unhealthy: true},
 		{
-			name: "large packets to the API are lost", inject: loseLargePackets, first: "tls-timeout-mtu-blackhole", unready: true, unhealthy: true,
+			name: "large packets to the API are lost", inject: losePacketsAbove(largestPacket), first: "tls-timeout-mtu-blackhole", unready: true, unhealthy: true,
 			differs: map[string]string{"rest": "no packet of curl's handshake is as large as those of Go's"},
 		},
+		{name: "packets of half a kilobyte to the API are lost", rare: true, inject: losePacketsAbove(500), first: "tls-timeout-mtu-blackhole", unready: true, unhealthy: true},
+		{
+			// The filter sees as one packet what the pod's device is yet to cut.
+			name: "large packets to the API are dropped before they are cut", rare: true, inject: filter(cluster.After, "tcp dport 6443 meta length > 1000 drop"), first: "tls-timeout-mtu-blackhole", unready: true, unhealthy: true,
+			differs: map[string]string{"rest": "no packet of curl's handshake is as large as those of Go's"},
+		},
+		{name: "the network of the API is said to be unreachable", rare: true, inject: filter(cluster.Before, "ip daddr "+cluster.ServerAddress+" reject with icmp net-unreachable"), first: "tcp-host-unreachable-firewall", unready: true, unhealthy: true},
+		{name: "a route of the pod swallows what is for the API", rare: true, inject: withinPod("ip route add blackhole "+cluster.ServerAddress, "ip route delete blackhole "+cluster.ServerAddress), first: "tcp-network-unreachable", unready: true, unhealthy: true},
 		{name: "packets are lost, two of ten", rare: true, inject: lose(20, ""), first: "network-packet-loss", wavers: true},
 		{name: "packets to the API are lost, three of ten", rare: true, inject: lose(30, "tcp dport 6443"), first: "network-packet-loss", wavers: true},
 		{name: "packets to the API are reset for two of six seconds", rare: true, inject: flapping(6*time.Second, 2*time.Second, cluster.Before, "ip daddr "+cluster.ServerAddress+" meta l4proto tcp reject with tcp reset"), first: "tcp-refused", wavers: true},
