@@ -298,17 +298,32 @@ func onlyTheAPIIsSilent(facts *checks.Facts) []string {
 	}
 	for _, control := range deepPath(facts).Controls {
 		if control.What == checks.ControlDNSOverTCP && control.Failure == nil {
-			return []string{fmt.Sprintf("Another Service is reached meanwhile: %s took a connection within %s.", control.Address, seconds(control.Seconds))}
+			return append([]string{fmt.Sprintf("Another Service is reached meanwhile: %s took a connection within %s.", control.Address, seconds(control.Seconds))}, pastTheService(facts)...)
 		}
 	}
 	if facts.Deep == nil {
 		return nil
 	}
 	if servers := answering(facts); len(servers) > 0 {
-		return []string{fmt.Sprintf("Another address is reached meanwhile: %s answers over UDP.", list(servers))}
+		return append([]string{fmt.Sprintf("Another address is reached meanwhile: %s answers over UDP.", list(servers))}, pastTheService(facts)...)
 	}
 	if servers := refusedBy(facts); len(servers) > 0 {
 		return []string{fmt.Sprintf("Another address is not silent meanwhile: %s refuses.", list(servers))}
+	}
+	return nil
+}
+
+// pastTheService tells how an API server itself fares, to which no Service has to lead: a
+// policy may be about the one address or the other.
+func pastTheService(facts *checks.Facts) []string {
+	for _, control := range deepPath(facts).Controls {
+		switch {
+		case control.What != checks.ControlAPIServer:
+		case isAnswer(control.Failure):
+			return []string{fmt.Sprintf("An API server itself answers this pod at %s: what is dropped is what goes to the address of its Service.", control.Address)}
+		case isSilentControl(control):
+			return []string{fmt.Sprintf("An API server itself, at %s, is as silent as its Service.", control.Address)}
+		}
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package judge
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -86,6 +87,30 @@ func TestAGatewayThatDoesNotAnswerIsToldBeforeWhatItBringsAbout(t *testing.T) {
 			got := firstOf(t, test.change)
 			if got.Reason != test.want || got.Certainty != checks.Likely || got.Severity != checks.Fail {
 				t.Errorf("got %s %s %s first, want %s", got.Severity, got.Certainty, got.Reason, test.want)
+			}
+		})
+	}
+}
+
+func TestAnAPIServerItselfTellsWhichAddressIsShut(t *testing.T) {
+	dns := control(checks.ControlDNSOverTCP, "10.96.0.10:53", "")
+	for name, test := range map[string]struct {
+		controls []checks.Control
+		want     string
+	}{
+		"it answers":            {[]checks.Control{control(checks.ControlAPIServer, "172.30.0.1:6443", ""), dns}, "goes to the address of its Service"},
+		"it refuses":            {[]checks.Control{control(checks.ControlAPIServer, "172.30.0.1:6443", checks.Refused), dns}, "goes to the address of its Service"},
+		"it is silent":          {[]checks.Control{control(checks.ControlAPIServer, "172.30.0.1:6443", checks.TimedOut), dns}, "is as silent as its Service"},
+		"it has no route":       {[]checks.Control{control(checks.ControlAPIServer, "172.30.0.1:6443", checks.HostUnreachable), dns}, ""},
+		"its address is hidden": {[]checks.Control{dns}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := firstOf(t, both(connectFails(checks.TimedOut), comparing(test.controls...)))
+			told := slices.ContainsFunc(got.Evidence, func(sentence string) bool {
+				return strings.Contains(sentence, "API server itself") && strings.Contains(sentence, test.want)
+			})
+			if got.Reason != checks.TCPTimeoutNetworkPolicy || told != (test.want != "") {
+				t.Errorf("got %s (%q), want %q in it", got.Reason, got.Evidence, test.want)
 			}
 		})
 	}
