@@ -201,10 +201,15 @@ func rotation(facts *checks.Facts, token *checks.TokenDetails, now time.Time) []
 // owner compares whose token it is with whose pod this is.
 func owner(facts *checks.Facts) (problems []problem) {
 	claims := facts.Token.Claims
-	own := first(facts.DownwardAPI.UID, facts.Token.PodUIDFromMounts)
+	own := ownUID(facts)
 	if own != "" && claims.PodUID != "" && own != claims.PodUID {
-		problems = append(problems, failing(checks.TokenPodMismatch,
-			fmt.Sprintf("The token was issued to the pod %s (UID %s), and this is the pod with UID %s.", first(claims.Pod, "without a name"), claims.PodUID, own), "UID "+own, "UID "+claims.PodUID).unless(!rejected(facts)))
+		mismatch := failing(checks.TokenPodMismatch,
+			fmt.Sprintf("The token was issued to the pod %s (UID %s), and this is the pod with UID %s.", first(claims.Pod, "without a name"), claims.PodUID, own), "UID "+own, "UID "+claims.PodUID).unless(!rejected(facts))
+		if facts.Token.PodUIDFromMounts == "" {
+			// A variable says what somebody wrote into the manifest.
+			mismatch = mismatch.likely()
+		}
+		problems = append(problems, mismatch)
 	}
 	if facts.Environment == nil {
 		return problems
@@ -214,6 +219,12 @@ func owner(facts *checks.Facts) (problems []problem) {
 			fmt.Sprintf("The namespace file says %q, and the token is of the namespace %q.", cut(namespace), claims.Namespace), claims.Namespace, cut(namespace)))
 	}
 	return problems
+}
+
+// ownUID is that of this pod: by the path that kubelet mounts a file from, else by the
+// variable that the downward API is to fill. It is empty where neither tells.
+func ownUID(facts *checks.Facts) string {
+	return first(facts.Token.PodUIDFromMounts, facts.DownwardAPI.UID)
 }
 
 // layout judges how the token came to be where it is: kubelet projects a link

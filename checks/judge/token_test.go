@@ -108,6 +108,22 @@ func TestTokenRotation(t *testing.T) {
 	})
 }
 
+func TestThePodIsTheOneThatKubeletMountedFor(t *testing.T) {
+	named := func(uid string) func(*checks.Facts) { return func(f *checks.Facts) { f.DownwardAPI.UID = uid } }
+	unmounted := func(f *checks.Facts) { f.Token.PodUIDFromMounts = "" }
+	judgeCases(t, checks.Token, []verdictCase{
+		{"and a variable names another", named("other"), want{checks.OK, ""}},
+		{"and a variable names that of a token which is another's", both(named("other"), func(f *checks.Facts) { f.Token.Claims.PodUID = "other" }), want{checks.Warn, checks.TokenPodMismatch}},
+		{"unless only a variable tells", both(unmounted, named("other")), want{checks.Warn, checks.TokenPodMismatch}},
+		{"unless only a variable tells, which the token agrees with", both(unmounted, named(podUID)), want{checks.OK, ""}},
+	})
+	facts := healthy(t)
+	both(unmounted, named("other"))(facts)
+	if got := Judge(facts, nil).Diagnosis[0].Certainty; got != checks.Likely {
+		t.Errorf("by a variable alone the pod of the token is another's: got %s, want %s", got, checks.Likely)
+	}
+}
+
 func bySubPath(f *checks.Facts) {
 	f.Token.File.Link, f.Token.WrittenAt = "", time.Time{}
 	f.Token.Mounts = []checks.Mount{{Root: "/pods/x/volume-subpaths/token", Point: "/run/secrets/kubernetes.io/serviceaccount/token"}}
