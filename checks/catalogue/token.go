@@ -85,7 +85,7 @@ func tokenFile() []Entry {
 		{
 			Reason: checks.TokenMountShadowed,
 			Title:  "Another volume lies at the service-account directory",
-			Means: "The token is a plain file and not a link into ..data, as kubelet makes it: a mount of the container's own at " +
+			Means: "The token is a plain file and not a link into ..data, as kubelet makes it, or is bound to no pod, as kubelet's are: a mount of the container's own at " +
 				"this path keeps Kubernetes from mounting its default volume there, or the image brings the directory along. The " +
 				"token may be a Secret's, an old one or somebody else's, and nothing renews it.",
 			Confirm: []string{

@@ -34,7 +34,7 @@ func judgeToken(facts *checks.Facts) verdict {
 	}
 	v.problems = append(v.problems, endless(facts)...)
 	v.problems = append(v.problems, audience(facts)...)
-	if !isFrozen(token) && !isPlainFile(token) {
+	if !isFrozen(token) && !isPlainFile(token) && isBoundToPod(facts) {
 		v.problems = append(v.problems, rotation(facts, details, now)...)
 	}
 	v.problems = append(v.problems, owner(facts)...)
@@ -241,8 +241,20 @@ func layout(token *checks.TokenFacts) (problems []problem) {
 	case isPlainFile(token):
 		problems = append(problems, warning(checks.TokenMountShadowed,
 			fmt.Sprintf("%s is a plain file and not the link into ..data that kubelet makes, so nobody rotates it.", token.File.Path), "a projected volume", "a plain file").likely())
+	case token.Claims.PodUID == "" && !token.Claims.ExpiresAt.IsZero():
+		problems = append(problems, warning(checks.TokenMountShadowed,
+			fmt.Sprintf("The token names no pod, as each one does that kubelet asks for: somebody put it there, as in a Secret, and kubelet does not replace it. It expires at %s.", moment(token.Claims.ExpiresAt)),
+			"a token that is bound to this pod", "one that is bound to none").likely())
 	}
 	return problems
+}
+
+// isBoundToPod tells a token as kubelet asks for it and replaces it (pkg/kubelet/token and
+// pkg/volume/projected of kubernetes): it is bound to the pod. One that was asked for
+// otherwise, or for another pod, may lie in a volume that kubelet fills, too.
+func isBoundToPod(facts *checks.Facts) bool {
+	bound, own := facts.Token.Claims.PodUID, ownUID(facts)
+	return bound != "" && (own == "" || own == bound)
 }
 
 func isFrozen(token *checks.TokenFacts) bool {

@@ -38,6 +38,11 @@ func ofSecret(f *checks.Facts) {
 	claims.Secret, claims.Pod, claims.PodUID, claims.Node = "web-token-x", "", "", ""
 }
 
+// ofNobody is a token as kubectl create token makes it.
+func ofNobody(f *checks.Facts) {
+	f.Token.Claims.Pod, f.Token.Claims.PodUID, f.Token.Claims.Node = "", "", ""
+}
+
 // ofNode binds the token to its node alone.
 func ofNode(f *checks.Facts) { f.Token.Claims.Pod, f.Token.Claims.PodUID = "", "" }
 
@@ -86,9 +91,9 @@ func TestTokenThatCannotBeUsed(t *testing.T) {
 		{"without end and of no Secret, rejected", both(unauthorizedAnswer, ofSecret, func(f *checks.Facts) { f.Token.Claims.Secret = "" }), want{checks.Warn, checks.TokenLegacySecretNoExp}},
 		{"a Secret's that ends, rejected", both(unauthorizedAnswer, func(f *checks.Facts) { f.Token.Claims.Secret = "web-token-x" }), want{checks.OK, ""}},
 		{"of a node, rejected", both(unauthorizedAnswer, ofNode), want{checks.Fail, checks.TokenNodeBoundInvalid}},
-		{"of a node, accepted", ofNode, want{checks.OK, ""}},
+		{"of a node, accepted", ofNode, want{checks.Warn, checks.TokenMountShadowed}},
 		{"of a node and a pod, rejected", unauthorizedAnswer, want{checks.OK, ""}},
-		{"of a node, rejected by something in between", both(unauthorizedAnswer, ofNode, func(f *checks.Facts) { last(f).Response.AuditID = "" }), want{checks.OK, ""}},
+		{"of a node, rejected by something in between", both(unauthorizedAnswer, ofNode, func(f *checks.Facts) { last(f).Response.AuditID = "" }), want{checks.Warn, checks.TokenMountShadowed}},
 		{"of a node, rejected for its end", both(unauthorizedAnswer, ofNode, lasting(time.Hour), aged(2*time.Hour)), want{checks.Fail, checks.TokenExpired}},
 		{"of a node, rejected for its audience", both(unauthorizedAnswer, ofNode, func(f *checks.Facts) { f.Token.Claims.Audience = []string{"vault"} }), want{checks.Fail, checks.TokenAudienceMismatch}},
 		{"of another pod, accepted", func(f *checks.Facts) { f.Token.Claims.PodUID = "other" }, want{checks.Warn, checks.TokenPodMismatch}},
@@ -105,7 +110,20 @@ func TestTokenRotation(t *testing.T) {
 		{"ten minutes of life, stalled before it expires", both(lasting(10*time.Minute), aged(-25*time.Second)), want{checks.Warn, checks.TokenRotationStalled}},
 		{"a week of life, a day old", both(lasting(7*24*time.Hour), aged(23*time.Hour+45*time.Minute)), want{checks.OK, ""}},
 		{"a week of life, past a day and the slack", both(lasting(7*24*time.Hour), aged(24*time.Hour)), want{checks.Warn, checks.TokenRotationStalled}},
+		{"of no pod, as of a Secret that somebody filled", both(ofNobody, lasting(time.Hour)), want{checks.Warn, checks.TokenMountShadowed}},
+		{"of no pod, and due", both(ofNobody, lasting(time.Hour), aged(45*time.Minute)), want{checks.Warn, checks.TokenMountShadowed}},
+		{"of another pod, and due", both(func(f *checks.Facts) { f.Token.Claims.PodUID = "other" }, aged(45*time.Minute)), want{checks.Warn, checks.TokenPodMismatch}},
+		{"of a pod without a UID of its own, and due", both(func(f *checks.Facts) { f.Token.PodUIDFromMounts = "" }, aged(45*time.Minute)), want{checks.Warn, checks.TokenRotationStalled}},
 	})
+	for name, change := range map[string]func(*checks.Facts){"no pod": ofNobody, "another pod": func(f *checks.Facts) { f.Token.Claims.PodUID = "other" }} {
+		facts := healthy(t)
+		both(change, aged(45*time.Minute))(facts)
+		for _, finding := range Judge(facts, nil).Diagnosis {
+			if finding.Reason == checks.TokenRotationStalled {
+				t.Errorf("a token of %s, which kubelet does not replace, is told as one that it has not: %q", name, finding.Evidence)
+			}
+		}
+	}
 }
 
 func TestThePodIsTheOneThatKubeletMountedFor(t *testing.T) {
