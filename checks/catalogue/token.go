@@ -189,21 +189,21 @@ func tokenFile() []Entry {
 		{
 			Reason: checks.TokenSubPathFrozen,
 			Title:  "The token is mounted by subPath and never renewed",
-			Means: "The file itself is a mount point: a subPath mount binds one file as it was at the container's start. Kubelet " +
-				"renews the volume by swapping the link ..data, which such a mount never sees. Everything works until the first " +
-				"token ends, and then every request gets 401.",
+			Means: "The file itself is a mount point, or the directory is one within a volume: a subPath mount binds one as it was at the container's start. Kubelet " +
+				"renews the volume by swapping the link ..data, which such a mount never sees. With a file everything works until the first " +
+				"token ends, and then every request gets 401; of a directory all files are gone as soon as kubelet writes the next token.",
 			Confirm: []string{
-				"A mount point that ends in /token shows it:",
+				"A mount point that ends in /token shows it, or a root that begins with /..2:",
 				tokenFiles,
 				"Which container's mount has a subPath:",
 				podMounts,
 			},
 			Mend: []string{
-				"Let Kubernetes mount its whole volume there, in the place of single files, in each container that has these; for an init container with " +
+				"Let Kubernetes mount its whole volume there, in the place of single files or of a part of a volume, in each container that has these; for an init container with " +
 					"initContainers in the place of containers (this rolls the pods out anew):",
 				inTemplate + `{"automountServiceAccountToken":true,"containers":[{"name":"CONTAINER","volumeMounts":[` +
 					`{"mountPath":"` + directory + `/token","$patch":"delete"},{"mountPath":"` + directory + `/ca.crt","$patch":"delete"},` +
-					`{"mountPath":"` + directory + `/namespace","$patch":"delete"}]}]}` + endOfTemplate,
+					`{"mountPath":"` + directory + `/namespace","$patch":"delete"},{"mountPath":"` + directory + `","$patch":"delete"}]}]}` + endOfTemplate,
 				"Where a path is prescribed, mount a volume as a directory, without subPath, and let a symbolic link lead there.",
 				"Until then a new container begins with a fresh token:",
 				restartSentence,

@@ -54,9 +54,18 @@ func unusableToken(token *checks.TokenFacts) (problem, bool) {
 	case token.Directory.Problem == checks.FileMissing:
 		return failing(checks.TokenNotMountedAutomountFalse,
 			fmt.Sprintf("The directory %s does not exist: no service account is mounted in this container.", token.Directory.Path), expected, "no directory"), true
+	case file.Problem == checks.FileMissing && isFrozenDirectory(token):
+		return failing(checks.TokenSubPathFrozen,
+			fmt.Sprintf("%s is mounted by subPath, as a directory of a volume as it was when this container started, and %s is not in it: kubelet takes its files away as it writes the volume anew.", token.Directory.Path, filepath.Base(path)),
+			"the whole volume to be mounted", "a directory that was replaced"), true
 	case file.Problem == checks.FileMissing && token.WrittenAt.IsZero() && len(token.Mounts) > 0:
-		return failing(checks.TokenMountShadowed,
-			fmt.Sprintf("Something else is mounted at %s: it has neither %s nor the link ..data of a volume that kubelet fills.", token.Directory.Path, filepath.Base(path)), expected, "another volume"), true
+		shadowed := failing(checks.TokenMountShadowed,
+			fmt.Sprintf("Something else is mounted at %s: it has neither %s nor the link ..data of a volume that kubelet fills.", token.Directory.Path, filepath.Base(path)), expected, "another volume")
+		if !slices.ContainsFunc(token.Mounts, func(mount checks.Mount) bool { return mount.Root != "/" }) {
+			// kubelet's own volume is the root of a file system as well, and may have been emptied.
+			shadowed = shadowed.likely()
+		}
+		return shadowed, true
 	case file.Problem == checks.FileMissing:
 		return failing(checks.TokenFileMissingInMountedDir,
 			fmt.Sprintf("The directory %s is there, and %s is not in it.", token.Directory.Path, filepath.Base(path)), expected, "no file"), true
@@ -235,6 +244,10 @@ func layout(token *checks.TokenFacts) (problems []problem) {
 			"White space stands before or after the token, which kubelet never writes; clients that do not trim it send a broken header.", "the token alone", "white space around it"))
 	}
 	switch {
+	case isFrozenDirectory(token):
+		problems = append(problems, warning(checks.TokenSubPathFrozen,
+			fmt.Sprintf("%s is mounted by subPath, as a directory of a volume as it was when this container started: kubelet writes the next token elsewhere and takes these files away.", token.Directory.Path),
+			"the whole volume to be mounted", "a mount of a directory in it"))
 	case isFrozen(token):
 		problems = append(problems, warning(checks.TokenSubPathFrozen,
 			fmt.Sprintf("%s is mounted by itself (subPath), so this container never sees a rotated token.", token.File.Path), "the whole volume to be mounted", "a mount of the file"))
@@ -258,7 +271,17 @@ func isBoundToPod(facts *checks.Facts) bool {
 }
 
 func isFrozen(token *checks.TokenFacts) bool {
-	return slices.ContainsFunc(token.Mounts, func(mount checks.Mount) bool { return isTokenMount(mount, token) })
+	return isFrozenDirectory(token) || slices.ContainsFunc(token.Mounts, func(mount checks.Mount) bool { return isTokenMount(mount, token) })
+}
+
+// isFrozenDirectory tells a directory that kubelet writes once: for each writing of a
+// volume it makes another, named ..TIME.NUMBER (pkg/volume/util/atomic_writer.go), and
+// removes the one before. A subPath leads into the one of the container's start.
+func isFrozenDirectory(token *checks.TokenFacts) bool {
+	return slices.ContainsFunc(token.Mounts, func(mount checks.Mount) bool {
+		directory := mount.Point == token.Directory.Path || strings.HasSuffix(mount.Point, "kubernetes.io/serviceaccount")
+		return directory && slices.ContainsFunc(strings.Split(mount.Root, "/"), func(name string) bool { return strings.HasPrefix(name, "..2") })
+	})
 }
 
 func isPlainFile(token *checks.TokenFacts) bool {

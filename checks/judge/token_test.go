@@ -147,6 +147,31 @@ func bySubPath(f *checks.Facts) {
 	f.Token.Mounts = []checks.Mount{{Root: "/pods/x/volume-subpaths/token", Point: "/run/secrets/kubernetes.io/serviceaccount/token"}}
 }
 
+func TestTheDirectoryOfATokenMayBeMountedBySubPath(t *testing.T) {
+	frozen := func(f *checks.Facts) {
+		f.Token.File.Link, f.Token.WrittenAt = "", time.Time{}
+		f.Token.Mounts = []checks.Mount{{Root: "/..2026_11_23_11_50_00.123456789/sa", Point: "/run/secrets/kubernetes.io/serviceaccount"}}
+	}
+	emptied := func(f *checks.Facts) {
+		unread(checks.FileMissing)(f)
+		f.Token.File.Link, f.Token.WrittenAt = "", time.Time{}
+		f.Token.Mounts = []checks.Mount{{Root: "/", Point: "/run/secrets/kubernetes.io/serviceaccount"}}
+	}
+	judgeCases(t, checks.Token, []verdictCase{
+		{"while it has its files", frozen, want{checks.Warn, checks.TokenSubPathFrozen}},
+		{"and long after a new token was due", both(frozen, aged(2*time.Hour)), want{checks.Warn, checks.TokenSubPathFrozen}},
+		{"when kubelet has taken its files away", both(unread(checks.FileMissing), frozen), want{checks.Fail, checks.TokenSubPathFrozen}},
+		{"or be a volume that is empty", emptied, want{checks.Fail, checks.TokenMountShadowed}},
+	})
+	facts := healthy(t)
+	emptied(facts)
+	for _, finding := range Judge(facts, nil).Diagnosis {
+		if finding.Reason == checks.TokenMountShadowed && finding.Certainty != checks.Likely {
+			t.Errorf("a volume that may be kubelet's own is told as another with the certainty %s, want %s", finding.Certainty, checks.Likely)
+		}
+	}
+}
+
 func TestTokenThatWorksAndIsNotAsKubeletMakesIt(t *testing.T) {
 	judgeCases(t, checks.Token, []verdictCase{
 		{"no expiry", ofSecret, want{checks.Warn, checks.TokenLegacySecretNoExp}},
