@@ -1,6 +1,9 @@
 package observe
 
 import (
+	"encoding/base64"
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -60,7 +63,31 @@ func decodeToken(token string, facts *checks.TokenFacts) {
 		facts.DecodeError = "a JWT whose claims are not those of a service-account token"
 		return
 	}
+	if signature := len(token) - strings.LastIndexByte(token, '.') - 1; !isWhole(facts.Algorithm, base64.RawURLEncoding.DecodedLen(signature)) {
+		facts.DecodeError = fmt.Sprintf("a JWT that was cut or changed: its signature has %d bytes, as none by %s has", base64.RawURLEncoding.DecodedLen(signature), facts.Algorithm)
+		return
+	}
 	facts.Claims = held.facts()
+}
+
+// isWhole tells whether a signature has the length that its algorithm gives it (RFC 7518
+// sections 3.2 to 3.4, RFC 8037 section 3.1). By RSA that is the key's, of which those in
+// use are multiples of 256 bits.
+func isWhole(algorithm string, length int) bool {
+	switch algorithm {
+	case string(jose.HS256):
+		return length == 32
+	case string(jose.HS384):
+		return length == 48
+	case string(jose.ES256), string(jose.EdDSA), string(jose.HS512):
+		return length == 64
+	case string(jose.ES384):
+		return length == 96
+	case string(jose.ES512):
+		return length == 132
+	default:
+		return length > 0 && length%32 == 0
+	}
 }
 
 func (c claims) facts() *checks.TokenClaims {

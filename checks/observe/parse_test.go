@@ -1,7 +1,9 @@
 package observe
 
 import (
+	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -116,6 +118,35 @@ broken line
 	}
 	if got := table.podUID("/etc/resolv.conf"); got != "" {
 		t.Errorf("got the UID %q from another file", got)
+	}
+}
+
+func TestASignatureThatWasCutMakesNoToken(t *testing.T) {
+	for _, test := range []struct {
+		algorithm string
+		bytes     int
+		whole     bool
+	}{
+		{"RS256", 256, true},
+		{"RS256", 384, true},
+		{"RS256", 241, false},
+		{"RS256", 0, false},
+		{"ES256", 64, true},
+		{"ES256", 61, false},
+		{"ES384", 96, true},
+		{"ES512", 132, true},
+		{"EdDSA", 64, true},
+		{"EdDSA", 32, false},
+		{"HS256", 32, true},
+	} {
+		encode := base64.RawURLEncoding.EncodeToString
+		header := encode(fmt.Appendf(nil, `{"alg":%q}`, test.algorithm))
+		token := header + "." + encode([]byte(`{"sub":"system:serviceaccount:shop:web"}`)) + "." + encode(make([]byte, test.bytes))
+		var facts checks.TokenFacts
+		decodeToken(token, &facts)
+		if got := facts.Claims != nil; got != test.whole {
+			t.Errorf("a token by %s with a signature of %d bytes: taken for one is %t (%s), want %t", test.algorithm, test.bytes, got, facts.DecodeError, test.whole)
+		}
 	}
 }
 

@@ -22,7 +22,7 @@ import (
 	"github.com/kube-lifeline/lifeline/checks/observe"
 )
 
-const secretToken = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJzeXN0ZW06c2VydmljZWFjY291bnQifQ.c2lnbmF0dXJlLXRoYXQtaXMtc2VjcmV0"
+const secretToken = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJzeXN0ZW06c2VydmljZWFjY291bnQifQ.c2lnbmF0dXJlLXRoYXQtaXMtc2VjcmV0LWFuZC0zMmI"
 
 // serve has connections served one after the other until the test ends. The
 // API server's are of TLS, by a certificate that is in the pod's ca.crt.
