@@ -19,6 +19,11 @@ func judgeToken(facts *checks.Facts) verdict {
 	details := &checks.TokenDetails{TokenFacts: *token}
 	v := verdict{details: details, seconds: token.Seconds}
 	if unusable, found := unusableToken(token); found {
+		if unusable.Reason == checks.TokenMalformed && accepted(facts) {
+			// It is another credential, as --token-auth-file or a webhook knows them.
+			unusable = unusable.unless(true)
+			unusable.Message += " The API server accepts it all the same, so it is a credential of another kind, which kubelet does not renew."
+		}
 		v.problems = []problem{unusable}
 		return v
 	}
