@@ -135,7 +135,7 @@ func ca() []Entry {
 		{
 			Reason: checks.CAExpired,
 			Title:  "The cluster's CA has expired",
-			Means: "By this node's clock no CA certificate in ca.crt is valid any longer. Every client that verifies ends in " +
+			Means: "By this node's clock no CA certificate in ca.crt is valid any longer, or none of those that signed what the server presents. Every client that verifies ends in " +
 				"\"certificate has expired or is not yet valid\", the very words that an expired server certificate gets. kubeadm " +
 				"makes CAs for ten years; a clock that is years ahead looks the same.",
 			Confirm: []string{
@@ -147,15 +147,20 @@ func ca() []Entry {
 				fromNodeSentence,
 				fromNode,
 			},
-			Mend: []string{
-				clocksRight,
-				timeService,
-				"Where the published bundle is valid and the pod's is not, the volume is not renewed; see token-rotation-stalled.",
-				"Where the CA has truly ended, it and all that it signed have to be issued anew; follow the page step by step, and " +
-					"keep a copy of /etc/kubernetes/pki of every control-plane node before.",
-				clockStepSentence,
-				clockStep,
-			},
+			Mend: slices.Concat(
+				[]string{
+					clocksRight,
+					timeService,
+					"Where the published bundle is valid and the pod's is not, the volume is not renewed, see token-rotation-stalled, or it is one of your own.",
+				},
+				wholeVolume(),
+				[]string{
+					"Where the CA has truly ended, it and all that it signed have to be issued anew; follow the page step by step, and " +
+						"keep a copy of /etc/kubernetes/pki of every control-plane node before.",
+					clockStepSentence,
+					clockStep,
+				},
+			),
 			Page: pageCARotation,
 		},
 		{

@@ -39,7 +39,12 @@ func facets(facts *checks.Facts, handshake *checks.TLSFacts) []checks.Facet {
 	if handshake.Verified {
 		return append(judged, checks.Facet{Name: facetIssuer, OK: true, Expected: "a chain to ca.crt", Found: leaf.Issuer.String()})
 	}
-	return append(judged, issuerFacet(facts, chain), keyUsageFacet(leaf), strengthFacet(leaf))
+	roots := rootsIn(facts)
+	signers := signersAmong(roots, chain)
+	if judged[0].OK {
+		judged[0] = authorityFacet(judged[0], signers, roots, facts.Time)
+	}
+	return append(judged, issuerFacet(chain, signers, roots), keyUsageFacet(leaf), strengthFacet(leaf))
 }
 
 func parsedChain(facts *checks.Facts, chain []checks.Certificate) []*x509.Certificate {
@@ -77,6 +82,41 @@ func timeFacet(chain []*x509.Certificate, now time.Time) checks.Facet {
 		}
 	}
 	return facet
+}
+
+// authorityFacet judges those of ca.crt that signed a chain which is in order itself. Where all
+// of ca.crt has ended, or is still to begin, the ca check tells.
+func authorityFacet(facet checks.Facet, signers, roots []*x509.Certificate, now time.Time) checks.Facet {
+	valid := func(root *x509.Certificate) bool { return !now.Before(root.NotBefore) && !now.After(root.NotAfter) }
+	if len(signers) == 0 || slices.ContainsFunc(signers, valid) || !slices.ContainsFunc(roots, valid) {
+		return facet
+	}
+	facet.OK, facet.Reason = false, checks.CAExpired
+	if now.Before(signers[0].NotBefore) {
+		facet.Reason = checks.CANotYetValid
+	}
+	facet.Found = fmt.Sprintf("%s, valid from %s to %s", cut(signers[0].Subject.String()), moment(signers[0].NotBefore), moment(signers[0].NotAfter))
+	return facet
+}
+
+// rootsIn are the certificates of ca.crt.
+func rootsIn(facts *checks.Facts) []*x509.Certificate {
+	if facts.CA == nil {
+		return nil
+	}
+	return parsedChain(facts, rootsOf(facts.CA))
+}
+
+// signersAmong are those of some roots to which a chain leads.
+func signersAmong(roots, chain []*x509.Certificate) []*x509.Certificate {
+	top := topOf(chain)
+	return slices.DeleteFunc(slices.Clone(roots), func(root *x509.Certificate) bool { return !root.Equal(top) && !signed(root, top) })
+}
+
+// topOf is where the signatures of a chain lead.
+func topOf(chain []*x509.Certificate) *x509.Certificate {
+	climbed := climb(chain)
+	return climbed[len(climbed)-1]
 }
 
 // hostFacet asks whether the certificate names what the environment names: an
@@ -147,16 +187,11 @@ func strengthFacet(leaf *x509.Certificate) checks.Facet {
 
 // issuerFacet asks whether the chain leads to a certificate of the bundle,
 // whatever their validity, names and usages, which other facets judge.
-func issuerFacet(facts *checks.Facts, chain []*x509.Certificate) checks.Facet {
+func issuerFacet(chain, signers, roots []*x509.Certificate) checks.Facet {
 	facet := checks.Facet{Name: facetIssuer, Expected: "a chain to ca.crt", Found: "issued by " + cut(chain[len(chain)-1].Issuer.String())}
-	var roots []*x509.Certificate
-	if facts.CA != nil {
-		roots = parsedChain(facts, rootsOf(facts.CA))
-	}
-	signers := climb(chain)
-	top := signers[len(signers)-1]
+	top := topOf(chain)
 	switch {
-	case slices.ContainsFunc(roots, func(root *x509.Certificate) bool { return root.Equal(top) || signed(root, top) }):
+	case len(signers) > 0:
 		facet.OK = true
 	case strengthFacet(chain[0]).Reason != "":
 		// A signature by an algorithm that is refused cannot be checked, so
@@ -220,6 +255,10 @@ func sentence(facet checks.Facet) string {
 	switch facet.Reason {
 	case checks.CertServingExpired:
 		return fmt.Sprintf("The API server presents a certificate that has expired: %s.", facet.Found)
+	case checks.CAExpired:
+		return fmt.Sprintf("The API server's certificate is signed by an authority of ca.crt that has expired: %s. No other there has signed it.", facet.Found)
+	case checks.CANotYetValid:
+		return fmt.Sprintf("The API server's certificate is signed by an authority of ca.crt that is not valid yet: %s. No other there has signed it.", facet.Found)
 	case checks.CertServingNotYetValid:
 		return fmt.Sprintf("The API server presents a certificate that is not valid yet: %s.", facet.Found)
 	case checks.CertSANMissingServiceHost, checks.CertNoIPSANOrCNOnly:

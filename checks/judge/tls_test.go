@@ -69,6 +69,23 @@ func TestServingCertificate(t *testing.T) {
 		{"by an intermediate that was sent, expired", presented(authority, intermediate.serving(expired), intermediate.cert), want{checks.Fail, checks.CertServingExpired}},
 		{"by a stranger, who sends what has expired and nobody needs", presented(authority, other.serving(), ended.cert), want{checks.Fail, checks.CAMITMOrWrongEndpoint}},
 		{"refused although every facet holds", presented(authority, authority.serving()), want{checks.Fail, checks.CertChainInvalid}},
+		{"by one of two CAs of the bundle, which has expired", func(f *checks.Facts) {
+			old := newPKI(t, expired)
+			presented(old, old.serving())(f)
+			f.CA.Blocks = append(f.CA.Blocks, block(told(f, other.cert)))
+		}, want{checks.Fail, checks.CAExpired}},
+		{"by one of two CAs of the bundle, which is not valid yet", func(f *checks.Facts) {
+			next := newPKI(t, func(c *x509.Certificate) { c.NotBefore = noon.AddDate(0, 0, 1) })
+			presented(next, next.serving())(f)
+			f.CA.Blocks = append(f.CA.Blocks, block(told(f, other.cert)))
+		}, want{checks.Fail, checks.CANotYetValid}},
+		{"by a CA that has expired and is in the bundle anew", func(f *checks.Facts) {
+			old := newPKI(t, expired)
+			renewed := *old
+			renewed.cert = old.sign(&x509.Certificate{SerialNumber: old.cert.SerialNumber, Subject: old.cert.Subject, NotBefore: noon, NotAfter: noon.AddDate(9, 0, 0), IsCA: true, BasicConstraintsValid: true}, old.cert, old.key, old.key)
+			presented(old, old.serving())(f)
+			f.CA.Blocks = append(f.CA.Blocks, block(told(f, renewed.cert)))
+		}, want{checks.Fail, checks.CertChainInvalid}},
 		{"by a CA that expired", func(f *checks.Facts) {
 			old := newPKI(t, expired)
 			presented(old, old.serving())(f)
