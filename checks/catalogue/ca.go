@@ -205,7 +205,7 @@ func ca() []Entry {
 		{
 			Reason: checks.CANotACA,
 			Title:  "A certificate of the bundle is not a CA",
-			Means: "A certificate in ca.crt says of itself that it may not sign others (basicConstraints CA:FALSE, or none). What it " +
+			Means: "A certificate in ca.crt says of itself that it may not sign others (basicConstraints CA:FALSE, or none, or a keyUsage without keyCertSign). What it " +
 				"signed does not verify, and Go says \"parent certificate cannot sign this kind of certificate\". As a rule the " +
 				"server's own certificate was published in place of its CA; Go accepts that while it is the very same one, and " +
 				"no longer after its renewal.",

@@ -1,6 +1,8 @@
 package judge
 
 import (
+	"crypto/x509"
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -181,7 +183,7 @@ func distrusted(facts *checks.Facts, handshake *checks.TLSFacts, details *checks
 			return problems
 		}
 	}
-	return append([]problem{refusedOtherwise(handshake)}, problems...)
+	return append([]problem{refusedOtherwise(facts, handshake)}, problems...)
 }
 
 // sameLeaf is how many connections must have met one certificate before all API
@@ -220,13 +222,15 @@ func (p problem) ofEach(facts *checks.Facts, handshake *checks.TLSFacts) problem
 
 // refusedOtherwise judges a chain that crypto/x509 refuses although every facet
 // holds.
-func refusedOtherwise(handshake *checks.TLSFacts) problem {
+func refusedOtherwise(facts *checks.Facts, handshake *checks.TLSFacts) problem {
 	message := "no reason was given"
 	if handshake.Failure != nil {
 		message = handshake.Failure.Message
 	}
 	reason := checks.CertChainInvalid
 	switch {
+	case signedByNoAuthority(facts, handshake):
+		reason = checks.CANotACA
 	case strings.Contains(message, "not authorized to sign for this name"), strings.Contains(message, "by any constraint"):
 		reason = checks.CertNameConstraints
 	case strings.Contains(message, "unhandled critical extension"):
@@ -235,6 +239,21 @@ func refusedOtherwise(handshake *checks.TLSFacts) problem {
 		reason = checks.CertWeakAlgorithm
 	}
 	return failing(reason, fmt.Sprintf("The server's certificate is refused: %s.", message), "a chain that verifies by ca.crt", message)
+}
+
+// signedByNoAuthority tells that who signed a chain is in ca.crt and may not sign, by its
+// basic constraints or its key usage.
+func signedByNoAuthority(facts *checks.Facts, handshake *checks.TLSFacts) bool {
+	chain := parsedChain(facts, handshake.Chain)
+	if len(chain) == 0 {
+		return false
+	}
+	signers := signersAmong(rootsIn(facts), chain)
+	mayNotSign := func(root *x509.Certificate) bool {
+		var constraint x509.ConstraintViolationError
+		return errors.As(topOf(chain).CheckSignatureFrom(root), &constraint)
+	}
+	return len(signers) > 0 && !slices.ContainsFunc(signers, func(root *x509.Certificate) bool { return !mayNotSign(root) })
 }
 
 // provenButWeak judges a chain that verifies.

@@ -69,6 +69,15 @@ func TestServingCertificate(t *testing.T) {
 		{"by an intermediate that was sent, expired", presented(authority, intermediate.serving(expired), intermediate.cert), want{checks.Fail, checks.CertServingExpired}},
 		{"by a stranger, who sends what has expired and nobody needs", presented(authority, other.serving(), ended.cert), want{checks.Fail, checks.CAMITMOrWrongEndpoint}},
 		{"refused although every facet holds", presented(authority, authority.serving()), want{checks.Fail, checks.CertChainInvalid}},
+		{"by a CA that may not sign certificates", func(f *checks.Facts) {
+			unfit := newPKI(t, func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageDigitalSignature })
+			presented(unfit, unfit.serving())(f)
+		}, want{checks.Fail, checks.CANotACA}},
+		{"by no CA, beside one that is", func(f *checks.Facts) {
+			unfit := newPKI(t, func(c *x509.Certificate) { c.IsCA, c.KeyUsage = false, 0 })
+			presented(unfit, unfit.serving())(f)
+			f.CA.Blocks = append(f.CA.Blocks, block(told(f, other.cert)))
+		}, want{checks.Fail, checks.CANotACA}},
 		{"by one of two CAs of the bundle, which has expired", func(f *checks.Facts) {
 			old := newPKI(t, expired)
 			presented(old, old.serving())(f)
