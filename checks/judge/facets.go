@@ -44,7 +44,7 @@ func facets(facts *checks.Facts, handshake *checks.TLSFacts) []checks.Facet {
 	if judged[0].OK {
 		judged[0] = authorityFacet(judged[0], signers, roots, facts.Time)
 	}
-	return append(judged, issuerFacet(chain, signers, roots), keyUsageFacet(leaf), strengthFacet(leaf))
+	return append(judged, issuerFacet(chain, signers, roots), keyUsageFacet(leaf), strengthFacet(chain))
 }
 
 func parsedChain(facts *checks.Facts, chain []checks.Certificate) []*x509.Certificate {
@@ -175,10 +175,15 @@ func keyUsageFacet(leaf *x509.Certificate) checks.Facet {
 	return facet
 }
 
-// strengthFacet follows what crypto/x509 refuses: signatures over MD5 and SHA-1.
-func strengthFacet(leaf *x509.Certificate) checks.Facet {
-	facet := checks.Facet{Name: facetStrength, OK: true, Expected: "SHA-256 or better", Found: leaf.SignatureAlgorithm.String()}
-	switch leaf.SignatureAlgorithm {
+// strengthFacet follows what crypto/x509 refuses: signatures over MD5 and SHA-1. The chain
+// ends for it where the first of them stands. Nobody looks at how a root signed itself.
+func strengthFacet(chain []*x509.Certificate) checks.Facet {
+	top := topOf(chain)
+	facet := checks.Facet{Name: facetStrength, OK: true, Expected: "SHA-256 or better", Found: top.SignatureAlgorithm.String()}
+	if top != chain[0] && sameName(top, top) {
+		return facet
+	}
+	switch top.SignatureAlgorithm {
 	case x509.MD2WithRSA, x509.MD5WithRSA, x509.SHA1WithRSA, x509.DSAWithSHA1, x509.ECDSAWithSHA1:
 		facet.OK, facet.Reason = false, checks.CertWeakAlgorithm
 	}
@@ -193,7 +198,7 @@ func issuerFacet(chain, signers, roots []*x509.Certificate) checks.Facet {
 	switch {
 	case len(signers) > 0:
 		facet.OK = true
-	case strengthFacet(chain[0]).Reason != "":
+	case strengthFacet(chain).Reason != "":
 		// A signature by an algorithm that is refused cannot be checked, so
 		// the issuer is as good as its name.
 		facet.OK = slices.ContainsFunc(roots, func(root *x509.Certificate) bool { return sameName(root, top) })
@@ -268,7 +273,7 @@ func sentence(facet checks.Facet) string {
 	case checks.CertWrongEKU:
 		return fmt.Sprintf("The API server's certificate is not made for servers: its extended key usage is %s.", facet.Found)
 	case checks.CertWeakAlgorithm:
-		return fmt.Sprintf("The API server's certificate is signed by %s, which clients refuse.", facet.Found)
+		return fmt.Sprintf("The API server's certificate, or one that leads to it, is signed by %s, which clients refuse.", facet.Found)
 	default:
 		return fmt.Sprintf("The API server's certificate is not proven by ca.crt: it is %s.", facet.Found)
 	}

@@ -48,6 +48,9 @@ func TestServingCertificate(t *testing.T) {
 	}).cert
 	intermediate := newPKI(t, func(c *x509.Certificate) { c.Subject.CommonName = "kubernetes-intermediate" })
 	intermediate.cert = authority.sign(intermediate.cert, authority.cert, intermediate.key, authority.key)
+	weak := newPKI(t, func(c *x509.Certificate) { c.Subject.CommonName, c.SignatureAlgorithm = "kubernetes-weak", x509.ECDSAWithSHA1 })
+	weakRoot := *weak
+	weak.cert = authority.sign(weak.cert, authority.cert, weak.key, authority.key)
 	expired := func(c *x509.Certificate) { c.NotAfter = noon.AddDate(0, 0, -1) }
 	ended := newPKI(t, expired)
 	ended.cert = authority.sign(ended.cert, authority.cert, ended.key, authority.key)
@@ -65,6 +68,9 @@ func TestServingCertificate(t *testing.T) {
 		{"by itself, in the name of the CA's organisation", presented(authority, selfSigned), want{checks.Fail, checks.CAMITMOrWrongEndpoint}},
 		{"by a stranger", presented(authority, other.serving(), other.cert), want{checks.Fail, checks.CAMITMOrWrongEndpoint}},
 		{"by an intermediate that was not sent", presented(authority, intermediate.serving()), want{checks.Fail, checks.CAMissingIntermediate}},
+		{"by an intermediate that is signed over SHA-1", presented(authority, weak.serving(), weak.cert), want{checks.Fail, checks.CertWeakAlgorithm}},
+		{"by a stranger who signed himself over SHA-1", presented(authority, weakRoot.serving(), weakRoot.cert), want{checks.Fail, checks.CAMITMOrWrongEndpoint}},
+		{"signed over SHA-1", presented(authority, authority.serving(func(c *x509.Certificate) { c.SignatureAlgorithm = x509.ECDSAWithSHA1 })), want{checks.Fail, checks.CertWeakAlgorithm}},
 		{"by an intermediate that has expired", presented(authority, ended.serving(), ended.cert), want{checks.Fail, checks.CertServingExpired}},
 		{"by an intermediate that was sent, expired", presented(authority, intermediate.serving(expired), intermediate.cert), want{checks.Fail, checks.CertServingExpired}},
 		{"by a stranger, who sends what has expired and nobody needs", presented(authority, other.serving(), ended.cert), want{checks.Fail, checks.CAMITMOrWrongEndpoint}},
