@@ -130,7 +130,17 @@ func brokenHandshake(attempt *checks.Attempt, handshake *checks.TLSFacts) proble
 	if strings.Contains(message, "failed to parse certificate") {
 		return failing(checks.CertUnparseable, fmt.Sprintf("%s presents a certificate that does not parse: %s.", target, message), "a certificate after RFC 5280", message)
 	}
-	return failing(checks.TLSHandshakeFailed, fmt.Sprintf("The TLS handshake with %s failed: %s.", target, message), expected, message)
+	if strings.Contains(message, "keys are insecure") {
+		return failing(checks.CertWeakAlgorithm, fmt.Sprintf("%s presents a certificate whose key is refused: %s.", target, message), "a key of 1024 bits or more", message)
+	}
+	failed := failing(checks.TLSHandshakeFailed, fmt.Sprintf("The TLS handshake with %s failed: %s.", target, message), expected, message)
+	for _, disagreement := range []string{"protocol version", "handshake failure", "unsupported"} {
+		if strings.Contains(message, disagreement) {
+			return failed
+		}
+	}
+	// Whoever changes a byte on the way, or fails within, ends it too.
+	return failed.likely()
 }
 
 // bundleAtFault tells whether the chain is refused for what the ca check

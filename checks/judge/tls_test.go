@@ -48,7 +48,9 @@ func TestServingCertificate(t *testing.T) {
 	}).cert
 	intermediate := newPKI(t, func(c *x509.Certificate) { c.Subject.CommonName = "kubernetes-intermediate" })
 	intermediate.cert = authority.sign(intermediate.cert, authority.cert, intermediate.key, authority.key)
-	weak := newPKI(t, func(c *x509.Certificate) { c.Subject.CommonName, c.SignatureAlgorithm = "kubernetes-weak", x509.ECDSAWithSHA1 })
+	weak := newPKI(t, func(c *x509.Certificate) {
+		c.Subject.CommonName, c.SignatureAlgorithm = "kubernetes-weak", x509.ECDSAWithSHA1
+	})
 	weakRoot := *weak
 	weak.cert = authority.sign(weak.cert, authority.cert, weak.key, authority.key)
 	expired := func(c *x509.Certificate) { c.NotAfter = noon.AddDate(0, 0, -1) }
@@ -198,6 +200,7 @@ func TestHandshakeThatBreaks(t *testing.T) {
 		{"closed", handshakeFailure(checks.Closed, "EOF"), want{checks.Fail, checks.TLSEOFOrReset}},
 		{"reset", handshakeFailure(checks.Reset, "connection reset by peer"), want{checks.Fail, checks.TLSEOFOrReset}},
 		{"silence", handshakeFailure(checks.TimedOut, "i/o timeout"), want{checks.Fail, checks.TLSHandshakeTimeout}},
+		{"a key that is too short", handshakeFailure(checks.OtherFailure, "tls: invalid signature by the server certificate: crypto/rsa: 768-bit keys are insecure"), want{checks.Fail, checks.CertWeakAlgorithm}},
 		{"an alert", handshakeFailure(checks.OtherFailure, "remote error: tls: handshake failure"), want{checks.Fail, checks.TLSHandshakeFailed}},
 		{"a certificate that does not parse", handshakeFailure(checks.OtherFailure, "tls: failed to parse certificate from server: x509: negative serial number"), want{checks.Fail, checks.CertUnparseable}},
 		{"no connection", func(f *checks.Facts) {
@@ -205,4 +208,20 @@ func TestHandshakeThatBreaks(t *testing.T) {
 		}, want{checks.Skip, checks.WaitsFor}},
 		{"no address to try", func(f *checks.Facts) { f.API.ServiceHost, f.Environment.ServiceHost = nil, "" }, want{checks.Skip, checks.WaitsFor}},
 	})
+}
+
+func TestAHandshakeThatFailsIsCertainWhereTheTwoSidesDoNotAgree(t *testing.T) {
+	for message, want := range map[string]checks.Certainty{
+		"remote error: tls: handshake failure":                  checks.Certain,
+		"remote error: tls: protocol version not supported":     checks.Certain,
+		"tls: server selected unsupported protocol version 302": checks.Certain,
+		"remote error: tls: internal error":                     checks.Likely,
+		"local error: tls: bad record MAC":                      checks.Likely,
+	} {
+		facts := healthy(t)
+		handshakeFailure(checks.OtherFailure, message)(facts)
+		if got := Judge(facts, nil).Diagnosis[0]; got.Reason != checks.TLSHandshakeFailed || got.Certainty != want {
+			t.Errorf("%q: got %s, %s, want %s, %s", message, got.Reason, got.Certainty, checks.TLSHandshakeFailed, want)
+		}
+	}
 }
