@@ -2,8 +2,12 @@ package checks
 
 import "time"
 
-// MaxPastRounds is how many earlier rounds a History has at the most.
-const MaxPastRounds = 20
+const (
+	// MaxPastRounds is how many earlier rounds a History has at the most.
+	MaxPastRounds = 20
+	// MaxProvenLeaves is how many certificates one has.
+	MaxProvenLeaves = 8
+)
 
 // History is what the earlier rounds of the same observer met.
 type History struct {
@@ -16,6 +20,9 @@ type History struct {
 	// ServerAddress is what an API server last gave for its own address and port, by
 	// which no Service leads to it; empty where none ever did.
 	ServerAddress string `json:"serverAddress,omitempty"`
+	// ProvenLeaves are the SHA-256 of the certificates that an API server has shown and ca.crt
+	// has proven, each once, the one that was proven last behind the others.
+	ProvenLeaves []string `json:"provenLeaves,omitempty"`
 	// SilentHandshakes is how many rounds connected, had acknowledged what they sent
 	// of the TLS handshake and were told nothing, since one that met anything but
 	// silence. It stays 0 where the kernel cannot be asked (TCPFacts).

@@ -109,6 +109,7 @@ const (
 	CARotatedSameName          Reason = "ca-rotated-same-name"
 	CAMITMOrWrongEndpoint      Reason = "ca-mitm-or-wrong-endpoint"
 	CAMissingIntermediate      Reason = "ca-missing-intermediate"
+	CABundleForeign            Reason = "ca-bundle-foreign"
 	CertServingExpired         Reason = "cert-serving-expired"
 	CertServingNotYetValid     Reason = "cert-serving-not-yet-valid"
 	CertExpiringSoon           Reason = "cert-expiring-soon"

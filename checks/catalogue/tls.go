@@ -194,6 +194,9 @@ func tlsHandshake() []Entry {
 			Confirm: []string{
 				"The subject and issuer tell who it is:",
 				servedCertificate,
+				"The bundle in the pod, and the one that the cluster publishes, where the two should be alike:",
+				podBundle,
+				publishedBundle,
 				"Where the variables lead, and what sets them:",
 				apiService,
 				environmentOfPod + " | grep -E 'KUBERNETES_|PROXY'",
@@ -212,6 +215,33 @@ func tlsHandshake() []Entry {
 				deletePod,
 			},
 			Page: pageAccess,
+		},
+		{
+			Reason: checks.CABundleForeign,
+			Title:  "The bundle is of another authority than the API server's",
+			Means: "What the server presents is the API server's, as its names, its issuer or an earlier round tell, and nobody in ca.crt has signed it: the bundle " +
+				"is another cluster's, another program's (the one of etcd, of the front proxy, or the image's roots), or was replaced before the API server had a " +
+				"certificate of the new authority. Applications read \"certificate signed by unknown authority\" as soon as they read the file anew.",
+			Confirm: []string{
+				"Who signed what the server presents:",
+				servedChain,
+				"The bundle in the pod, and the one that the cluster publishes:",
+				podBundle,
+				publishedBundle,
+				"The pod's volumes, and where they are mounted:",
+				podMounts,
+			},
+			Mend: slices.Concat(
+				wholeVolume(),
+				publishCA(),
+				[]string{
+					"While the authority is replaced, keep the old one in the published bundle beside the new, until each API server has its new certificate.",
+					"Programs whose library reads ca.crt only once, as client-go before v0.36 does, have to be started again:",
+					restartSentence,
+					restart,
+				},
+			),
+			Page: pageCARotation,
 		},
 		{
 			Reason: checks.CAMissingIntermediate,

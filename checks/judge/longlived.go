@@ -89,7 +89,7 @@ func ofNewConnections(reason checks.Reason) string {
 	case checks.TLSEOFOrReset, checks.TLSHandshakeTimeout, checks.TLSHandshakeFailed, checks.TLSTimeoutLargeClientHello, checks.TLSTimeoutMTUBlackHole:
 		return "the API server works, and it is new sessions that do not come about. Applications go on until they connect anew."
 	case checks.CertServingExpired, checks.CertServingNotYetValid, checks.CertSANMissingServiceHost, checks.CertNoIPSANOrCNOnly, checks.CertWrongEKU,
-		checks.CertChainInvalid, checks.CertDiffersByReplica, checks.CARotatedSameName, checks.CAMITMOrWrongEndpoint, checks.CAMissingIntermediate,
+		checks.CertChainInvalid, checks.CertDiffersByReplica, checks.CARotatedSameName, checks.CAMITMOrWrongEndpoint, checks.CAMissingIntermediate, checks.CABundleForeign,
 		checks.CAExpired, checks.CAFileMissing, checks.CAFileEmptyOrNotPEM:
 		return "a server proves itself only as a session begins. Applications go on until they connect anew."
 	default:

@@ -44,6 +44,7 @@ type past struct {
 	rounds                  uint64
 	connectedAt, answeredAt time.Time
 	serverAddress           string
+	provenLeaves            []string
 	silentHandshakes        int
 	clock                   *checks.ClockReading
 	lately                  []checks.PastRound
@@ -59,6 +60,7 @@ func (p *past) history(clock clock) *checks.History {
 		ConnectedAt:      p.connectedAt,
 		AnsweredAt:       p.answeredAt,
 		ServerAddress:    p.serverAddress,
+		ProvenLeaves:     slices.Clone(p.provenLeaves),
 		SilentHandshakes: p.silentHandshakes,
 		Clock:            p.clock,
 		Lately:           slices.Clone(p.lately),
@@ -73,6 +75,7 @@ func (p *past) add(facts *checks.Facts) {
 		met = facts.API.ServiceHost.InShort()
 		met.Time = facts.Time
 		p.note(met.Time, facts.API.ServiceHost.Last())
+		p.noteProven(facts.API.ServiceHost.Exchanges)
 	}
 	if facts.DNS != nil {
 		resolved := len(facts.DNS.Lookup.Addresses) > 0
@@ -103,6 +106,18 @@ func (p *past) latest() checks.PastRound {
 		return checks.PastRound{}
 	}
 	return p.lately[len(p.lately)-1]
+}
+
+// noteProven keeps which certificates were proven.
+func (p *past) noteProven(exchanges []checks.Exchange) {
+	for _, exchange := range exchanges {
+		if exchange.TLS == nil || !exchange.TLS.Verified || len(exchange.TLS.Chain) == 0 {
+			continue
+		}
+		leaf := exchange.TLS.Chain[0].SHA256
+		others := slices.DeleteFunc(p.provenLeaves, func(other string) bool { return other == leaf })
+		p.provenLeaves = append(others[max(0, len(others)-checks.MaxProvenLeaves+1):], leaf)
+	}
 }
 
 // note keeps when the API server was last reached and heard.

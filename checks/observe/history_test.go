@@ -111,3 +111,24 @@ func TestEarlierRoundsAreRememberedInShortUpToALimit(t *testing.T) {
 		t.Error("a later round changed a history that was given away")
 	}
 }
+
+func TestCertificatesThatWereProvenAreRememberedUpToALimit(t *testing.T) {
+	var p past
+	round := func(leaf string, verified bool) {
+		p.add(&checks.Facts{API: &checks.APIFacts{ServiceHost: &checks.Attempt{Exchanges: []checks.Exchange{
+			{Stage: checks.StageTLS, TLS: &checks.TLSFacts{Verified: verified, Chain: []checks.Certificate{{SHA256: leaf}}}},
+		}}}})
+	}
+	for _, leaf := range []string{"a", "b", "c", "d", "e", "f", "g", "h", "i", "b", "b"} {
+		round(leaf, true)
+	}
+	given := p.history(clock{}).ProvenLeaves
+	round("j", false)
+	round("j", true)
+	if diff := gocmp.Diff([]string{"c", "d", "e", "f", "g", "h", "i", "b"}, given); diff != "" {
+		t.Errorf("the certificates differ (-want +got):\n%s", diff)
+	}
+	if got, want := p.history(clock{}).ProvenLeaves, []string{"d", "e", "f", "g", "h", "i", "b", "j"}; !gocmp.Equal(want, got) {
+		t.Errorf("got %q after one more that was proven, want %q", got, want)
+	}
+}
