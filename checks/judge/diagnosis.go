@@ -56,7 +56,7 @@ func ruledBy(rules []rule, findings []checks.Finding, facts *checks.Facts, named
 			told = append(findings, named(panickedIn("the rules across links", checks.Recovered(value))))
 		}
 	}()
-	return withReadiness(withEstablished(applyRules(rules, slices.Clone(findings), facts, named), facts), facts)
+	return withReadiness(withEstablished(withRenewal(applyRules(rules, slices.Clone(findings), facts, named), facts), facts), facts)
 }
 
 // panickedIn is what is told where the code for something panicked.
