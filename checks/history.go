@@ -17,6 +17,8 @@ type History struct {
 	// when a response last came; zero where that never was.
 	ConnectedAt time.Time `json:"connectedAt,omitzero"`
 	AnsweredAt  time.Time `json:"answeredAt,omitzero"`
+	// TokenAcceptedAt is when a round began in which the API server last took the token.
+	TokenAcceptedAt time.Time `json:"tokenAcceptedAt,omitzero"`
 	// ServerAddress is what an API server last gave for its own address and port, by
 	// which no Service leads to it; empty where none ever did.
 	ServerAddress string `json:"serverAddress,omitempty"`

@@ -81,8 +81,11 @@ func unauthorized(facts *checks.Facts, attempt *checks.Attempt, response *checks
 			}
 		}
 	}
-	return verdict{problems: []problem{failing(checks.HTTP401Unattributed,
-		fmt.Sprintf("The API server rejects a token in which nothing is wrong to see from here (status 401, Audit-Id %s).", response.AuditID), expected, "status 401").likely()}}
+	message := fmt.Sprintf("The API server rejects a token in which nothing is wrong to see from here (status 401, Audit-Id %s).", response.AuditID)
+	if at := acceptedBefore(facts); !at.IsZero() {
+		message += fmt.Sprintf(" It accepted this very token at %s, so what it goes by has changed since.", moment(at))
+	}
+	return verdict{problems: []problem{failing(checks.HTTP401Unattributed, message, expected, "status 401").likely()}}
 }
 
 func forbidden(attempt *checks.Attempt, response *checks.Response) verdict {

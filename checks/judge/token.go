@@ -146,11 +146,25 @@ func accepted(facts *checks.Facts) bool {
 	return response != nil && response.Status == 200 && facts.API.ServiceHost.Authenticated && isAPIVersions(response)
 }
 
+// acceptedBefore is when the API server last took the very token that there is now: an
+// earlier round sent it since kubelet wrote it, which it tells to the second. It is zero
+// where none did, or where that is not known.
+func acceptedBefore(facts *checks.Facts) time.Time {
+	if facts.History == nil || facts.Token == nil || facts.Token.WrittenAt.IsZero() {
+		return time.Time{}
+	}
+	at := facts.History.TokenAcceptedAt
+	if at.Before(facts.Token.WrittenAt.Add(time.Second)) {
+		return time.Time{}
+	}
+	return at
+}
+
 // audience judges a token for somebody else. The API server's audience is by
 // default its issuer, and only its answer proves that it wants no other.
 func audience(facts *checks.Facts) []problem {
 	claims := facts.Token.Claims
-	if len(claims.Audience) == 0 || slices.Contains(claims.Audience, claims.Issuer) || !rejected(facts) {
+	if len(claims.Audience) == 0 || slices.Contains(claims.Audience, claims.Issuer) || !rejected(facts) || !acceptedBefore(facts).IsZero() {
 		return nil
 	}
 	return []problem{failing(checks.TokenAudienceMismatch,

@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -123,6 +124,34 @@ func TestTokenRotation(t *testing.T) {
 			if finding.Reason == checks.TokenRotationStalled {
 				t.Errorf("a token of %s, which kubelet does not replace, is told as one that it has not: %q", name, finding.Evidence)
 			}
+		}
+	}
+}
+
+func TestATokenThatWasAcceptedIsRejectedForWhatHasChangedSince(t *testing.T) {
+	const told = "It accepted this very token at"
+	forAnother := func(f *checks.Facts) { f.Token.Claims.Audience = []string{"vault"} }
+	acceptedAt := func(at time.Time) func(*checks.Facts) {
+		return func(f *checks.Facts) { f.History = &checks.History{Rounds: 9, TokenAcceptedAt: at} }
+	}
+	for _, test := range []struct {
+		name   string
+		change func(*checks.Facts)
+		want   checks.Reason
+		told   bool
+	}{
+		{"accepted a minute ago", acceptedAt(noon.Add(-time.Minute)), checks.HTTP401Unattributed, true},
+		{"accepted a minute ago, for an audience of its own", both(forAnother, acceptedAt(noon.Add(-time.Minute))), checks.HTTP401Unattributed, true},
+		{"never accepted, for an audience of its own", both(forAnother, acceptedAt(time.Time{})), checks.TokenAudienceMismatch, false},
+		{"one before it was accepted", acceptedAt(noon.Add(-time.Hour)), checks.HTTP401Unattributed, false},
+		{"one before it may have been accepted, as it was written", acceptedAt(noon.Add(-10 * time.Minute)), checks.HTTP401Unattributed, false},
+		{"accepted a minute ago, as a file that nobody dates", both(acceptedAt(noon.Add(-time.Minute)), func(f *checks.Facts) { f.Token.WrittenAt = time.Time{} }), checks.HTTP401Unattributed, false},
+	} {
+		facts := healthy(t)
+		both(unauthorizedAnswer, test.change)(facts)
+		cause := Judge(facts, nil).Diagnosis[0]
+		if got := strings.Contains(strings.Join(cause.Evidence, " "), told); cause.Reason != test.want || got != test.told {
+			t.Errorf("%s: got %s, and that it was accepted is told: %t; want %s, %t", test.name, cause.Reason, got, test.want, test.told)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package observe
 
 import (
 	"cmp"
+	"net/http"
 	"slices"
 	"time"
 
@@ -43,6 +44,7 @@ func (c *clock) read(told, at time.Time) {
 type past struct {
 	rounds                  uint64
 	connectedAt, answeredAt time.Time
+	tokenAcceptedAt         time.Time
 	serverAddress           string
 	provenLeaves            []string
 	silentHandshakes        int
@@ -59,6 +61,7 @@ func (p *past) history(clock clock) *checks.History {
 		Rounds:           p.rounds,
 		ConnectedAt:      p.connectedAt,
 		AnsweredAt:       p.answeredAt,
+		TokenAcceptedAt:  p.tokenAcceptedAt,
 		ServerAddress:    p.serverAddress,
 		ProvenLeaves:     slices.Clone(p.provenLeaves),
 		SilentHandshakes: p.silentHandshakes,
@@ -76,6 +79,9 @@ func (p *past) add(facts *checks.Facts) {
 		met.Time = facts.Time
 		p.note(met.Time, facts.API.ServiceHost.Last())
 		p.noteProven(facts.API.ServiceHost.Exchanges)
+		if facts.API.ServiceHost.Authenticated && met.Status == http.StatusOK {
+			p.tokenAcceptedAt = met.Time
+		}
 	}
 	if facts.DNS != nil {
 		resolved := len(facts.DNS.Lookup.Addresses) > 0

@@ -112,6 +112,23 @@ func TestEarlierRoundsAreRememberedInShortUpToALimit(t *testing.T) {
 	}
 }
 
+func TestWhenTheTokenWasTakenIsRemembered(t *testing.T) {
+	noon := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	var p past
+	for number, round := range []struct {
+		authenticated bool
+		status        int
+	}{{true, 200}, {true, 401}, {false, 200}, {true, 403}} {
+		p.add(&checks.Facts{Time: noon.Add(time.Duration(number) * time.Minute), API: &checks.APIFacts{ServiceHost: &checks.Attempt{
+			Authenticated: round.authenticated,
+			Exchanges:     []checks.Exchange{{Stage: checks.StageDone, Response: &checks.Response{Status: round.status}}},
+		}}})
+	}
+	if got := p.history(clock{}).TokenAcceptedAt; !got.Equal(noon) {
+		t.Errorf("got %s, want %s, the one round in which the token was sent and taken", got, noon)
+	}
+}
+
 func TestCertificatesThatWereProvenAreRememberedUpToALimit(t *testing.T) {
 	var p past
 	round := func(leaf string, verified bool) {
