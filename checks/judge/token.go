@@ -211,6 +211,9 @@ func rotation(facts *checks.Facts, token *checks.TokenDetails, now time.Time) []
 	if token.RotationDueAt.IsZero() || !now.After(token.RotationStalledAt) || now.Before(token.RotationDueAt) || now.After(claims.ExpiresAt.Add(leeway)) {
 		return nil
 	}
+	if hadNoTime(facts, now, token.RotationStalledAt) {
+		return nil
+	}
 	expected := fmt.Sprintf("a new token by %s", moment(token.RotationDueAt))
 	found := "a token issued " + span(now.Sub(claims.IssuedAt)) + " ago"
 	written := ""
@@ -224,6 +227,15 @@ func rotation(facts *checks.Facts, token *checks.TokenDetails, now time.Time) []
 	return []problem{warning(checks.TokenRotationStalled,
 		fmt.Sprintf("kubelet should have replaced the token %s ago and has not; it was issued at %s and expires at %s.%s",
 			span(now.Sub(token.RotationDueAt)), moment(claims.IssuedAt), moment(claims.ExpiresAt), written), expected, found).byClock(facts)}
+}
+
+// hadNoTime tells that kubelet has had no time to do what was due at a moment, since the
+// clock went there in one step: it was put forward, or the machine was suspended.
+func hadNoTime(facts *checks.Facts, now, due time.Time) bool {
+	return facts.History != nil && slices.ContainsFunc(facts.History.ClockJumps, func(jump checks.ClockJump) bool {
+		step := time.Duration(jump.Seconds * float64(time.Second))
+		return step > 0 && facts.Time.Sub(jump.Time) < rotationSlack && !now.Add(-step).After(due)
+	})
 }
 
 // owner compares whose token it is with whose pod this is.

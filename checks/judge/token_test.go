@@ -128,6 +128,20 @@ func TestTokenRotation(t *testing.T) {
 	}
 }
 
+func TestKubeletIsGivenTimeAfterAStepOfTheClock(t *testing.T) {
+	jumped := func(step, ago time.Duration) func(*checks.Facts) {
+		return both(aged(2*time.Hour), func(f *checks.Facts) {
+			f.History = &checks.History{Rounds: 9, ClockJumps: []checks.ClockJump{{Time: noon.Add(-ago), Seconds: step.Seconds()}}}
+		})
+	}
+	judgeCases(t, checks.Token, []verdictCase{
+		{"of two hours, a minute ago", jumped(2*time.Hour, time.Minute), want{checks.OK, ""}},
+		{"of two hours, six minutes ago", jumped(2*time.Hour, 6*time.Minute), want{checks.Warn, checks.TokenPastWarnAfter}},
+		{"of ten minutes, which the token has not grown old by", jumped(10*time.Minute, time.Minute), want{checks.Warn, checks.TokenPastWarnAfter}},
+		{"of two hours back", jumped(-2*time.Hour, time.Minute), want{checks.Warn, checks.TokenPastWarnAfter}},
+	})
+}
+
 func TestATokenThatWasAcceptedIsRejectedForWhatHasChangedSince(t *testing.T) {
 	const told = "It accepted this very token at"
 	forAnother := func(f *checks.Facts) { f.Token.Claims.Audience = []string{"vault"} }
