@@ -14,6 +14,8 @@ const (
 	// webhooks are those of the API server's own configuration.
 	webhookSentence = "Mend the slow or failing webhook for authentication or authorization, or take it out of what this shows, on a control-plane node, as root:"
 	webhooks        = "grep -nE 'authentication-(token-webhook|config)|authorization-(webhook|config)' " + serverFlags
+	auditSentence   = "Where no audit event can be stored, mend what these lead to, a full disk or a webhook, or take -strict off the mode, on a control-plane node, as root:"
+	auditFlags      = "grep -nE 'audit-(log|webhook)-(path|mode|config-file)' " + serverFlags
 	noAuditID       = "No Audit-Id header means that no kube-apiserver has seen the request; Server and Via tell who answered:"
 )
 
@@ -279,7 +281,7 @@ func apiStatus() []Entry {
 			Reason: checks.HTTP500Internal,
 			Title:  "The API server fails within itself",
 			Means: "The answer is 500 from a kube-apiserver. GET /api needs hardly anything but the server itself, so it is a fault of the " +
-				"server, of its authentication or authorization webhooks, or of etcd behind it. The Audit-Id of the response finds " +
+				"server, of its authentication or authorization webhooks, of where it keeps its audit log (\"failed to store audit event\"), or of etcd behind it. The Audit-Id of the response finds " +
 				"the request in its logs.",
 			Confirm: []string{
 				"Which part of the API server is not well:",
@@ -296,6 +298,8 @@ func apiStatus() []Entry {
 				etcdLog,
 				webhookSentence,
 				webhooks,
+				auditSentence,
+				auditFlags,
 			},
 			Page: pageHealth,
 		},

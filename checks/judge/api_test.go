@@ -153,3 +153,17 @@ func TestAPIThatAnswersWithABlemish(t *testing.T) {
 		{"and by its name not", elsewhere(&checks.Response{Status: 404}), want{checks.Warn, checks.APIByNameFailing}},
 	})
 }
+
+func TestAnAuditLogThatTakesNothingIsMended(t *testing.T) {
+	facts := healthy(t)
+	answeredWith(500, func(r *checks.Response) {
+		r.Kind, r.BodyStart = "", `Internal Server Error: "/api": failed to store audit event`
+	})(facts)
+	cause := Judge(facts, nil).Diagnosis[0]
+	if cause.Reason != checks.HTTP500Internal || !strings.Contains(strings.Join(cause.Evidence, " "), "failed to store audit event") {
+		t.Errorf("got %s with %q, want %s in the API server's words", cause.Reason, cause.Evidence, checks.HTTP500Internal)
+	}
+	if !strings.Contains(strings.Join(cause.Remedy, "\n"), "audit-(log|webhook)") {
+		t.Errorf("no step of the remedy leads to where audit events are kept: %q", cause.Remedy)
+	}
+}
