@@ -64,6 +64,9 @@ const (
 	Untrusted FailureKind = "untrusted"
 	// TooLarge: more came back than is read.
 	TooLarge FailureKind = "too-large"
+	// OutOfFiles: the process, or its node, may open no more files (EMFILE, ENFILE),
+	// of which each connection is one.
+	OutOfFiles FailureKind = "out-of-files"
 	// OtherFailure: see the message.
 	OtherFailure FailureKind = "other"
 )
@@ -87,6 +90,8 @@ const (
 	FileIrregular FileProblem = "irregular"
 	// FileTooLarge: it is larger than is read.
 	FileTooLarge FileProblem = "too-large"
+	// FileBeyondLimit: the process, or its node, may open no more files (EMFILE, ENFILE).
+	FileBeyondLimit FileProblem = "beyond-limit"
 	// FileUnreadable: any other error.
 	FileUnreadable FileProblem = "unreadable"
 )

@@ -193,6 +193,8 @@ const (
 	// AgentStarved is given where the agent had too little of a processor to
 	// tell.
 	AgentStarved Reason = "agent-starved"
+	// AgentOutOfFiles is given where the agent may open no more files.
+	AgentOutOfFiles Reason = "agent-out-of-files"
 	// ClockJumped is given before what the pod's clock, put forward or back,
 	// makes look wrong.
 	ClockJumped Reason = "clock-jumped"

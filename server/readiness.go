@@ -41,7 +41,7 @@ func (r *readiness) observe(report *checks.Report) {
 	switch {
 	case r.gated(report, func(ground checks.Result) bool { return ground.Status == checks.Fail }):
 		r.bad, r.good = r.bad+1, 0
-	case r.gated(report, func(ground checks.Result) bool { return ground.Reason == checks.AgentStarved }):
+	case r.gated(report, has(checks.AgentStarved)), r.gated(report, has(checks.AgentOutOfFiles)):
 		return
 	default:
 		r.bad, r.good = 0, r.good+1
@@ -61,6 +61,10 @@ func (r *readiness) gated(report *checks.Report, so func(ground checks.Result) b
 	return slices.ContainsFunc(r.policy.Checks, func(name checks.Name) bool { return so(ground(report, name)) })
 }
 
+func has(reason checks.Reason) func(checks.Result) bool {
+	return func(ground checks.Result) bool { return ground.Reason == reason }
+}
+
 // ground is the result of the check, or of the one that it waits for, through
 // however many others.
 func ground(report *checks.Report, name checks.Name) checks.Result {
@@ -78,6 +82,8 @@ func ground(report *checks.Report, name checks.Name) checks.Result {
 // lines explain the present answer.
 func (r *readiness) lines(report *checks.Report) []string {
 	switch {
+	case !r.decided && r.gated(report, has(checks.AgentOutOfFiles)):
+		return []string{"[-]rounds failed: " + string(checks.AgentOutOfFiles) + ": no round could open what it judges by"}
 	case !r.decided && report.Status != checks.Unknown:
 		return []string{"[-]rounds failed: " + string(checks.AgentStarved) + ": no round has had a processor for long enough to judge by"}
 	case !r.decided:

@@ -22,8 +22,8 @@ func TestReadinessChangesOnlyAfterSeveralRounds(t *testing.T) {
 	gate := []checks.Name{checks.API}
 	for name, test := range map[string]struct {
 		policy ReadyPolicy
-		// rounds are g for good, b for bad and s for one of a starved agent; ready has + or - after each, and
-		// before the first.
+		// rounds are g for good, b for bad, s for one of a starved agent and f for one without files; ready has +
+		// or - after each, and before the first.
 		rounds, ready string
 	}{
 		"the first round decides at once, well":   {ReadyPolicy{Checks: gate}, "g", "-+"},
@@ -34,6 +34,7 @@ func TestReadinessChangesOnlyAfterSeveralRounds(t *testing.T) {
 		"the second good round in a row does":     {ReadyPolicy{Checks: gate}, "gbbbbgg", "-+++---+"},
 		"a starved round is neither good nor bad": {ReadyPolicy{Checks: gate}, "gbsbsbsgsg", "-+++++----+"},
 		"a starved round decides nothing":         {ReadyPolicy{Checks: gate}, "ssg", "---+"},
+		"a round without files tells nothing":     {ReadyPolicy{Checks: gate}, "fgbbbffg", "--+++----"},
 		"thresholds can be set":                   {ReadyPolicy{Checks: gate, Failures: 1, Successes: 3}, "gbggg", "-+---+"},
 		"with no gate the first round is enough":  {ReadyPolicy{}, "bbbb", "-++++"},
 		"a gate that is left out is no hindrance": {ReadyPolicy{Checks: []checks.Name{checks.Token}}, "bbbb", "-++++"},
@@ -54,6 +55,8 @@ func TestReadinessChangesOnlyAfterSeveralRounds(t *testing.T) {
 					report.Checks[2].Status = checks.Fail
 				case 's':
 					report.Checks[2].Status, report.Checks[2].Reason = checks.Warn, checks.AgentStarved
+				case 'f':
+					report.Checks[2].Status, report.Checks[2].Reason = checks.Warn, checks.AgentOutOfFiles
 				}
 				s.Publish(report)
 				got += answer()

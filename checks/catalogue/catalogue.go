@@ -243,7 +243,7 @@ func anyCheck() []Entry {
 			Reason: checks.AgentStarved,
 			Title:  "Lifeline gets too little of a processor to tell",
 			Means: "Its process was due to run and was not given a processor for so long that what took time in this round says nothing of the " +
-				"network. Its container has used up its CPU limit, or other processes keep the node busy. Applications beside it, and " +
+				"network. Its container has used up its CPU limit, or other processes keep the node busy; one that is kept below memory.high waits for memory, which looks the same. Applications beside it, and " +
 				"their probes, are slow for the same reason.",
 			Confirm: []string{
 				"The limit, and whether the container meets it:",
@@ -255,6 +255,26 @@ func anyCheck() []Entry {
 				"Raise the CPU limit of Lifeline's container, or leave it out; 50m is plenty for it (this rolls the pods out anew):",
 				"kubectl -n {namespace} set resources {workload} -c lifeline --limits=cpu=50m --requests=cpu=10m",
 				"Where the container has no limit, find what keeps the node busy, and give requests.cpu to what must not wait for it.",
+			},
+			Page: pageResources,
+		},
+		{
+			Reason: checks.AgentOutOfFiles,
+			Title:  "Lifeline may open no more files",
+			Means: "Its process, or the whole node, has as many open files as it may have (RLIMIT_NOFILE, fs.file-max), and each connection is one. " +
+				"What it could not read or dial says nothing of the pod's way to the API, and applications have a limit of their own. Lifeline needs " +
+				"some thirty; the container runtime gives far more, so somebody has lowered the limit, or the node has run out.",
+			Confirm: []string{
+				"The limit of each Lifeline on the node {node}, and how many files it has open, as root:",
+				`for p in $(pgrep -x lifeline); do grep "Max open files" /proc/$p/limits; ls /proc/$p/fd | wc -l; done`,
+				"How many files the node has open, and, as the third number, may have:",
+				"sysctl fs.file-nr",
+			},
+			Mend: []string{
+				"Find what lowers the limit: the unit of the container runtime (LimitNOFILE), an entry point, prlimit.",
+				"Where the limit of the process was lowered as it ran, a new container has the runtime's again:",
+				restartSentence,
+				restart,
 			},
 			Page: pageResources,
 		},

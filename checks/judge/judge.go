@@ -45,7 +45,7 @@ func Judge(facts *checks.Facts, previous *checks.Report) *checks.Report {
 	}
 	report.Diagnosis = diagnose(facts, verdicts, report)
 	report.Access = []checks.Access{}
-	if !unanswerable(verdicts[checks.API], facts) {
+	if !unanswerable(verdicts, facts) {
 		tellAccess(report, facts, judgeAccess)
 	}
 	return report
@@ -182,7 +182,7 @@ func verdictOn(name checks.Name, facts *checks.Facts) (v verdict) {
 	if value, ok := facts.Panics[observedWith(name)]; ok {
 		return panicked(name, value)
 	}
-	return excused(rulesOf(name)(facts), facts)
+	return withoutFiles(name, excused(rulesOf(name)(facts), facts), facts)
 }
 
 // rulesOf are the rules of one check.
@@ -240,7 +240,7 @@ func (a alone) groundedWithin(steps int, v verdict) verdict {
 	}
 	cause := failing(checks.WaitsFor, v.well, "the ground of the check", "nothing wrong in "+string(v.waitsFor)).likely()
 	for _, problem := range ground.ranked() {
-		if problem.Status != checks.Fail && problem.Reason != checks.AgentStarved {
+		if problem.Status != checks.Fail && !isOfAgent(problem.Reason) {
 			continue
 		}
 		if !skipped(a.facts, v.waitsFor) {

@@ -151,7 +151,7 @@ func someConnect(facts *checks.Facts) []string {
 		case mayBeLost(fresh):
 			lost++
 			failed++
-		case fresh.Failure != nil:
+		case fresh.Failure != nil && fresh.Failure.Kind != checks.OutOfFiles:
 			failed++
 		}
 	}

@@ -119,11 +119,22 @@ func starvation(facts *checks.Facts, instead problem) problem {
 	return told.hiding(instead.Reason)
 }
 
+// isOfAgent tells a reason that is the agent's own and not the pod's.
+func isOfAgent(reason checks.Reason) bool {
+	return reason == checks.AgentStarved || reason == checks.AgentOutOfFiles
+}
+
 // unanswerable tells that the agent's own want of a processor kept the API server
-// from being heard, so that nobody knows whether others would hear it.
-func unanswerable(api verdict, facts *checks.Facts) bool {
+// from being heard, or that of files something from being read, so that nobody knows
+// whether others would.
+func unanswerable(verdicts map[checks.Name]verdict, facts *checks.Facts) bool {
+	for _, v := range verdicts {
+		if slices.ContainsFunc(v.problems, func(problem problem) bool { return problem.Reason == checks.AgentOutOfFiles }) {
+			return true
+		}
+	}
 	return facts.API != nil && facts.API.ServiceHost.Last().Stage != checks.StageDone &&
-		slices.ContainsFunc(api.problems, func(problem problem) bool { return problem.Reason == checks.AgentStarved })
+		slices.ContainsFunc(verdicts[checks.API].problems, func(problem problem) bool { return problem.Reason == checks.AgentStarved })
 }
 
 // share is how much of a whole a part is, 0 of nothing and 1 at the most.

@@ -76,6 +76,8 @@ func errnoKind(err error) checks.FailureKind {
 		return ""
 	case syscall.EPERM, syscall.EACCES:
 		return checks.NotPermitted
+	case syscall.EMFILE, syscall.ENFILE:
+		return checks.OutOfFiles
 	case syscall.ETIMEDOUT:
 		return checks.TimedOut
 	default:

@@ -98,6 +98,8 @@ func withProblem(file checks.File, err error) checks.File {
 		file.Problem = checks.FileMissing
 	case errors.Is(err, fs.ErrPermission):
 		file.Problem = checks.FileForbidden
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+		file.Problem = checks.FileBeyondLimit
 	default:
 		file.Problem = checks.FileUnreadable
 	}
