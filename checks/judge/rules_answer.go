@@ -13,6 +13,7 @@ func answerRules() []rule {
 		{reason: checks.HTTP403DiscoveryRBACRemoved, certainty: checks.Likely, refines: []checks.Reason{checks.HTTP403DiscoveryRBACRemoved}, evidence: someForbid},
 		{reason: checks.HTTP403DiscoveryRBACRemoved, certainty: checks.Likely, refines: []checks.Reason{checks.HTTP403DiscoveryRBACRemoved}, evidence: forbidsAll},
 		{reason: checks.HTTP403DiscoveryRBACRemoved, certainty: checks.Certain, refines: []checks.Reason{checks.HTTP403DiscoveryRBACRemoved}, evidence: knowsThePod},
+		{reason: checks.HTTP500Internal, certainty: checks.Certain, refines: []checks.Reason{checks.HTTP500Internal}, evidence: someFailWithin},
 		{reason: checks.HTTP502503LB, certainty: checks.Likely, refines: []checks.Reason{checks.HTTPPassedOnRetry}, evidence: firstAnsweredBefore},
 		{reason: checks.HTTP403Anonymous, certainty: checks.Certain, refines: []checks.Reason{checks.HTTP403Anonymous}, evidence: takesNoToken},
 	}
@@ -48,6 +49,24 @@ func someForbid(facts *checks.Facts) []string {
 		return nil
 	}
 	return []string{fmt.Sprintf("Of the last %d rounds %d were answered with status 403, all by API servers of which no round was answered otherwise.", len(rounds), count(rounds, denied))}
+}
+
+// someFailWithin: of several API servers, one whose webhook or etcd does not answer fails by
+// itself.
+func someFailWithin(facts *checks.Facts) []string {
+	well, failing := 0, 0
+	for _, fresh := range deepPath(facts).Fresh {
+		switch fresh.Status {
+		case 200:
+			well++
+		case 500:
+			failing++
+		}
+	}
+	if well == 0 || failing == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("Of %d connections with the same token %d were answered with status 200 and %d with 500: of several API servers one is at fault, or one is now and then.", well+failing, well, failing)}
 }
 
 // forbidsAll: to ask who one is belongs to another role than to read /api

@@ -207,6 +207,12 @@ func othersFail(facts *checks.Facts) []problem {
 	if evidence := someReject(facts); len(evidence) > 0 {
 		return found(checks.TokenIntermittentByAPIServer, evidence)
 	}
+	if evidence := someFailWithin(facts); len(evidence) > 0 {
+		return found(checks.HTTP500Internal, evidence)
+	}
+	if evidence := someForbid(facts); len(evidence) > 0 {
+		return found(checks.HTTP403DiscoveryRBACRemoved, evidence)
+	}
 	if evidence := someConnect(facts); len(evidence) > 0 && len(othersShowAnother(facts)) == 0 {
 		return found(checks.TCPIntermittentOneEndpoint, evidence)
 	}

@@ -2,6 +2,7 @@ package judge
 
 import (
 	"crypto/x509"
+	"strings"
 	"testing"
 
 	"github.com/kube-lifeline/lifeline/checks"
@@ -73,6 +74,30 @@ func TestWhatIsWrongWithTheAPIServerIsNotLaidToAStranger(t *testing.T) {
 			if told == "All else in it is for whoever has it." {
 				t.Errorf("%s is told with %q", finding.Reason, told)
 			}
+		}
+	}
+}
+
+func TestAnAPIServerThatFailsIsToldFromAllThatDo(t *testing.T) {
+	fresh := func(statuses ...int) func(*checks.Facts) {
+		return deepened(func(d *checks.DeepFacts) {
+			for _, status := range statuses {
+				d.Path.Fresh = append(d.Path.Fresh, checks.FreshConnection{Leaf: "a", Status: status})
+			}
+		})
+	}
+	for name, test := range map[string]struct {
+		change func(*checks.Facts)
+		told   bool
+	}{
+		"some do": {fresh(200, 500, 200, 500), true},
+		"all do":  {fresh(500, 500, 500), false},
+	} {
+		facts := healthy(t)
+		both(answeredWith(500), test.change)(facts)
+		cause := Judge(facts, nil).Diagnosis[0]
+		if got := strings.Contains(strings.Join(cause.Evidence, " "), "Of 4 connections"); cause.Reason != checks.HTTP500Internal || got != test.told {
+			t.Errorf("%s: got %s, and that others are answered is told: %t (%q), want %s, %t", name, cause.Reason, got, cause.Evidence, checks.HTTP500Internal, test.told)
 		}
 	}
 }

@@ -155,6 +155,8 @@ func TestRulesNameTheCauseByWhatDeepProbesSaw(t *testing.T) {
 		{"some API servers are not reached, and the round met another", fresh(good, unconnected, good, unconnected), checks.TCPIntermittentOneEndpoint},
 		{"every certificate is not accepted", both(presented(issuer, issuer.serving(func(c *x509.Certificate) { c.NotAfter = noon.AddDate(0, 0, -1) })), fresh(untrusted, untrusted)), checks.CertServingExpired},
 		{"some API servers reject the token", both(answeredWith(401, message("Unauthorized"), unfairly), fresh(good, rejected, good)), checks.TokenIntermittentByAPIServer},
+		{"some API servers fail within themselves, and the round met another", fresh(good, checks.FreshConnection{Leaf: "b", Status: 500}, good), checks.HTTP500Internal},
+		{"some API servers forbid what others allow, and the round met another", fresh(good, checks.FreshConnection{Leaf: "b", Status: 403}, good), checks.HTTP403DiscoveryRBACRemoved},
 		{"all API servers reject the token", both(answeredWith(401, message("Unauthorized"), unfairly), fresh(rejected, rejected)), checks.HTTP401Unattributed},
 		{"some API servers reject a Secret's token", both(answeredWith(401, message("Unauthorized"), unfairly), ofSecret, fresh(good, rejected, good)), checks.TokenIntermittentByAPIServer},
 		{"all API servers reject a Secret's token", both(answeredWith(401, message("Unauthorized"), unfairly), ofSecret, fresh(rejected, rejected)), checks.TokenLegacyInvalidated},
