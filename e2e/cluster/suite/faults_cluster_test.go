@@ -69,6 +69,7 @@ func clusterFaults() []fault {
 
 		{name: "the API server denies everything", rare: true, inject: restarted("--authorization-mode=AlwaysDeny"), first: "http-403-discovery-rbac-removed"},
 		{name: "the API server asks an authorizer that says nothing", rare: true, inject: silentAuthorizer, first: "http-response-timeout", unready: true, unhealthy: true},
+		{name: "the API server has no room for its audit log", rare: true, inject: fullAuditLog, first: "http-500-internal", unready: true, unhealthy: true},
 		{name: "the API server has HTTP 2 switched off", rare: true, inject: restarted("--disable-http2-serving")},
 		{name: "etcd is frozen", rare: true, inject: unnoticed(frozenEtcd)},
 		{name: "the API server is for another audience", rare: true, inject: restarted("--api-audiences=https://other.example"), first: "http-401-unattributed", unready: true, unhealthy: true},
@@ -210,6 +211,21 @@ current-context: context
 		t.Fatal(err)
 	}
 	return restarted("--authorization-mode=Webhook,Node,RBAC", "--authorization-webhook-config-file="+file, "--authorization-webhook-version=v1")(ctx, t, s, p)
+}
+
+// fullAuditLog has the API server refuse each request for /api that it cannot tell of, and
+// tell of these alone on a disk that is full.
+func fullAuditLog(ctx context.Context, t *testing.T, s suite, p cluster.Pod) func(context.Context) error {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "audit.yaml")
+	const content = `apiVersion: audit.k8s.io/v1
+kind: Policy
+rules: [{level: Metadata, nonResourceURLs: ["/api"]}, {level: None}]
+`
+	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return restarted("--audit-policy-file="+file, "--audit-log-path=/dev/full", "--audit-log-mode=blocking-strict")(ctx, t, s, p)
 }
 
 func frozen(_ context.Context, t *testing.T, s suite, _ cluster.Pod) func(context.Context) error {

@@ -4,6 +4,8 @@ package suite_test
 
 import (
 	"context"
+	"encoding/json"
+	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -32,6 +34,26 @@ func mountBySubPath(p *corev1.Pod) {
 			p.Spec.Containers[i].VolumeMounts = append(p.Spec.Containers[i].VolumeMounts,
 				corev1.VolumeMount{Name: "account", MountPath: serviceAccountFolder + "/" + file, SubPath: file, ReadOnly: true})
 		}
+	}
+}
+
+// mountDirectoryBySubPath has the files in a directory of a volume, and mounts that alone.
+func mountDirectoryBySubPath(p *corev1.Pod) {
+	below := func(source corev1.VolumeProjection) corev1.VolumeProjection {
+		switch {
+		case source.ServiceAccountToken != nil:
+			source.ServiceAccountToken.Path = "account/" + source.ServiceAccountToken.Path
+		case source.ConfigMap != nil:
+			source.ConfigMap.Items[0].Path = "account/" + source.ConfigMap.Items[0].Path
+		default:
+			source.DownwardAPI.Items[0].Path = "account/" + source.DownwardAPI.Items[0].Path
+		}
+		return source
+	}
+	mount(projected(below(token("")), below(authority()), below(namespaceFile())))(p)
+	for i := range p.Spec.Containers {
+		mounts := p.Spec.Containers[i].VolumeMounts
+		mounts[len(mounts)-1].SubPath = "account"
 	}
 }
 
@@ -128,9 +150,64 @@ func damagedBundle(ctx context.Context, t *testing.T, s suite, namespace string)
 // cluster's.
 func otherAuthority(ctx context.Context, t *testing.T, s suite, namespace string) []any {
 	t.Helper()
-	content, err := cluster.NewAuthority(t.TempDir(), "kubernetes")
+	return bundle(newAuthority(t, "kubernetes"))(ctx, t, s, namespace)
+}
+
+func frontProxyAuthority(ctx context.Context, t *testing.T, s suite, namespace string) []any {
+	t.Helper()
+	return bundle(newAuthority(t, "front-proxy-ca"))(ctx, t, s, namespace)
+}
+
+func newAuthority(t *testing.T, name string) string {
+	t.Helper()
+	content, err := cluster.NewAuthority(t.TempDir(), name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return bundle(string(content))(ctx, t, s, namespace)
+	return string(content)
+}
+
+// goodOneDamaged is a bundle in which the cluster's authority lacks a line.
+func goodOneDamaged(ctx context.Context, t *testing.T, s suite, namespace string) []any {
+	t.Helper()
+	lines := strings.Split(string(rootAuthority(ctx, t, s, namespace)), "\n")
+	return bundle(strings.Join(append(lines[:2:2], lines[3:]...), "\n")+newAuthority(t, "front-proxy-ca"))(ctx, t, s, namespace)
+}
+
+func expiredBesideAnothers(ctx context.Context, t *testing.T, s suite, namespace string) []any {
+	t.Helper()
+	content, err := s.ReissueAuthority(ago(24*365), ago(3))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bundle(string(content)+newAuthority(t, "front-proxy-ca"))(ctx, t, s, namespace)
+}
+
+// sharedBundle is the cluster's own, in a ConfigMap that can be changed.
+func sharedBundle(ctx context.Context, t *testing.T, s suite, namespace string) []any {
+	t.Helper()
+	return bundle(string(rootAuthority(ctx, t, s, namespace)))(ctx, t, s, namespace)
+}
+
+// replacedBundle puts another cluster's in its place, and into the pod's volume at once,
+// where kubelet would bring it within a minute or two.
+func replacedBundle(ctx context.Context, t *testing.T, s suite, p cluster.Pod) func(context.Context) error {
+	t.Helper()
+	replace := func(ctx context.Context, content string) error {
+		object, err := json.Marshal(bundle(content)(ctx, t, s, p.Namespace)[0])
+		if err != nil {
+			return err
+		}
+		if err := s.Apply(ctx, string(object)); err != nil {
+			return err
+		}
+		const write = `printf %s "$1" >/var/lib/kubelet/pods/"$2"/volumes/kubernetes.io~projected/account/..data/ca.crt`
+		_, err = s.nodeOf(t, p).Run(ctx, "sh", "-c", write, "sh", content, p.UID)
+		return err
+	}
+	own := string(rootAuthority(ctx, t, s, p.Namespace))
+	if err := replace(ctx, newAuthority(t, "kubernetes")); err != nil {
+		t.Fatal(err)
+	}
+	return func(ctx context.Context) error { return replace(ctx, own) }
 }
