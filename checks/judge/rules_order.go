@@ -14,6 +14,7 @@ func orderRules() []rule {
 		{reason: checks.DNSAnswerDisagreesWithEnv, certainty: checks.Certain, explains: []checks.Reason{checks.APIByNameFailing}, moves: true, evidence: anotherAddress},
 		{reason: checks.DNSHostsFileOverride, certainty: checks.Certain, explains: []checks.Reason{checks.APIByNameFailing, checks.DNSAnswerDisagreesWithEnv}, moves: true, evidence: hostsFileAnswers},
 		{reason: checks.CABundlePartiallyParsed, certainty: checks.Certain, explains: []checks.Reason{checks.KProxyUpstreamError}, moves: true, evidence: kubectlProxyTakesNothingOfTheBundle},
+		{reason: checks.CertWrongEKU, certainty: checks.Likely, explains: []checks.Reason{checks.CertNoIPSANOrCNOnly, checks.CertSANMissingDNSName}, moves: true, evidence: isAClientsCertificate},
 		{reason: checks.CAMITMOrWrongEndpoint, certainty: checks.Likely, explains: []checks.Reason{
 			checks.CertNoIPSANOrCNOnly, checks.CertSANMissingServiceHost, checks.CertSANMissingDNSName, checks.CertServingExpired, checks.CertServingNotYetValid, checks.CertWrongEKU,
 		}, moves: true, evidence: strangersNames},
@@ -50,6 +51,23 @@ func hostsFileAnswers(facts *checks.Facts) []string {
 		return nil
 	}
 	return []string{"The DNS has no say in that address."}
+}
+
+// isAClientsCertificate: who was given the pair of a client, as an API server has one for
+// kubelets beside its own, shows one that names no host.
+func isAClientsCertificate(facts *checks.Facts) []string {
+	if facts.API == nil {
+		return nil
+	}
+	handshake := lastHandshake(facts.API.ServiceHost)
+	if handshake == nil || handshake.Verified || len(handshake.Chain) == 0 {
+		return nil
+	}
+	leaf := handshake.Chain[0]
+	if len(leaf.DNSNames)+len(leaf.IPAddresses) > 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("It names no host either: it is the certificate of the client %s, put in the place of the server's.", cut(leaf.Subject))}
 }
 
 func strangersNames(facts *checks.Facts) []string {

@@ -225,3 +225,22 @@ func TestAHandshakeThatFailsIsCertainWhereTheTwoSidesDoNotAgree(t *testing.T) {
 		}
 	}
 }
+
+func TestAClientsCertificateIsNotToldByTheNamesThatItLacks(t *testing.T) {
+	authority := newPKI(t)
+	forClients := func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth} }
+	nameless := func(c *x509.Certificate) { c.DNSNames, c.IPAddresses = nil, nil }
+	for name, test := range map[string]struct {
+		changes []func(*x509.Certificate)
+		want    checks.Reason
+	}{
+		"of a client, without names": {[]func(*x509.Certificate){forClients, nameless}, checks.CertWrongEKU},
+		"of a server, without names": {[]func(*x509.Certificate){nameless}, checks.CertNoIPSANOrCNOnly},
+	} {
+		facts := healthy(t)
+		presented(authority, authority.serving(test.changes...))(facts)
+		if got := Judge(facts, nil).Diagnosis[0]; got.Reason != test.want {
+			t.Errorf("%s: got %s, want %s: %q", name, got.Reason, test.want, got.Evidence)
+		}
+	}
+}
