@@ -30,7 +30,7 @@ type rule struct {
 
 // rules are all rules, in the order in which they are tried.
 func rules() []rule {
-	return slices.Concat(environmentRules(), latencyRules(), lossRules(), replicaRules(), pathRules(), startupRules(), answerRules(), nameserverRules(), bundleRules(), clockRules(), orderRules())
+	return slices.Concat(environmentRules(), latencyRules(), lossRules(), replicaRules(), pathRules(), startupRules(), answerRules(), nameserverRules(), nameRules(), bundleRules(), clockRules(), orderRules())
 }
 
 // applyRules puts causes in the place of what they refine and before what they

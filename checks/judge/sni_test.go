@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"crypto/x509"
 	"strings"
 	"testing"
 	"time"
@@ -45,5 +46,30 @@ func TestAnotherCertificateByNameIsToldToWhoGoesByIt(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestAnAddressThatGoesByTheNameIsToldToWhoGoesByIt(t *testing.T) {
+	stranger := newPKI(t, func(c *x509.Certificate) { c.Subject.CommonName = "Ingress" })
+	proven := deepened(func(d *checks.DeepFacts) {
+		d.Path.ByName = &checks.TLSFacts{ServerName: checks.ServiceName, Verified: true, Chain: []checks.Certificate{{SHA256: "proven"}}}
+	})
+	closed := handshakeFailure(checks.Closed, "EOF")
+	for name, test := range map[string]struct {
+		change func(*checks.Facts)
+		told   bool
+	}{
+		"one that ends the handshake":                     {both(closed, proven), true},
+		"one that has no such name":                       {both(handshakeFailure(checks.OtherFailure, "remote error: tls: unrecognized name"), proven), true},
+		"one that shows somebody else's certificate":      {both(presented(newPKI(t), stranger.serving(func(c *x509.Certificate) { c.DNSNames = nil })), proven), true},
+		"one that ends it for the name too":               {both(closed, deepened(func(*checks.DeepFacts) {})), false},
+		"one that others were answered at by the address": {both(closed, proven, freshly(checks.FreshConnection{Leaf: "proven", Status: 200})), false},
+	} {
+		facts := healthy(t)
+		test.change(facts)
+		cause := Judge(facts, nil).Diagnosis[0]
+		if got := strings.Contains(strings.Join(cause.Evidence, " "), "the same address proves itself"); got != test.told {
+			t.Errorf("%s: that the name leads further is told: %t, want %t (%s: %q)", name, got, test.told, cause.Reason, cause.Evidence)
+		}
 	}
 }
