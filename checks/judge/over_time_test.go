@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/kube-lifeline/lifeline/checks"
 )
 
@@ -142,6 +144,26 @@ func TestATokenFromTheFutureSaysThatTheClockIsBehind(t *testing.T) {
 	got := Judge(facts, nil).Diagnosis
 	if got[0].Reason != checks.TokenLocalClockSkew || got[1].Reason != checks.CertServingNotYetValid {
 		t.Errorf("got %s and %s, want the clock before the certificate", got[0].Reason, got[1].Reason)
+	}
+}
+
+func TestATokenThatHasExpiredByTheServersClockAloneIsLaidToTheClocks(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(*checks.Facts)
+		want   []checks.Reason
+	}{
+		"by the API server's clock alone": {func(f *checks.Facts) { last(f).Response.Date = noon.Add(2 * time.Hour) }, []checks.Reason{checks.TokenLocalClockSkew, checks.TokenExpired}},
+		"by both clocks":                  {aged(2 * time.Hour), []checks.Reason{checks.TokenExpired}},
+	} {
+		facts := healthy(t)
+		both(unauthorizedAnswer, lasting(time.Hour), test.change)(facts)
+		var got []checks.Reason
+		for _, finding := range Judge(facts, nil).Diagnosis {
+			got = append(got, finding.Reason)
+		}
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("%s: the causes differ (-want +got):\n%s", name, diff)
+		}
 	}
 }
 

@@ -21,6 +21,7 @@ func clockRules() []rule {
 			explains: []checks.Reason{checks.CertServingNotYetValid, checks.CANotYetValid},
 			evidence: issuedAhead,
 		},
+		{reason: checks.TokenLocalClockSkew, certainty: checks.Likely, explains: []checks.Reason{checks.TokenExpired}, evidence: expiredThereAlone},
 	}
 }
 
@@ -40,6 +41,16 @@ func issuedAhead(facts *checks.Facts) []string {
 		return nil
 	}
 	return []string{fmt.Sprintf("The token was issued at %s by the API server's clock, so this pod's is behind it by %s or more.", moment(facts.Token.Claims.IssuedAt), span(ahead))}
+}
+
+// expiredThereAlone: of two clocks that differ, one is wrong, and by the pod's the token goes
+// on.
+func expiredThereAlone(facts *checks.Facts) []string {
+	ahead, known := skew(facts)
+	if !known || ahead <= leeway || facts.Token == nil || facts.Token.Claims == nil || facts.Time.After(facts.Token.Claims.ExpiresAt) {
+		return nil
+	}
+	return []string{fmt.Sprintf("The API server's clock is %s ahead of this node's, by which the token is valid until %s: one of the two is wrong.", span(ahead), moment(facts.Token.Claims.ExpiresAt))}
 }
 
 // wellWithoutTheJump: by the clock as it would be without its jump, what looks
