@@ -21,11 +21,16 @@ import (
 // test are far shorter.
 const patience = 10 * time.Second
 
-// strict are limits that a test need not wait for.
-func strict() limits {
+// short is a limit that a test waits for.
+const short = 200 * time.Millisecond
+
+// patient are limits that no test meets, however slow its machine; each sets those
+// that it is about.
+func patient() limits {
+	const never = time.Hour
 	return limits{
-		header: 200 * time.Millisecond, request: 200 * time.Millisecond, response: 200 * time.Millisecond, idle: 200 * time.Millisecond,
-		shutdown: 200 * time.Millisecond, headerBytes: 4 << 10, connections: 16, perSource: 16,
+		header: never, request: never, response: never, idle: never,
+		shutdown: short, headerBytes: 4 << 10, connections: 16, perSource: 16,
 	}
 }
 
@@ -114,8 +119,8 @@ func isTimeout(err error) bool {
 }
 
 func TestAClientThatDripsItsHeaderIsCutOff(t *testing.T) {
-	limits := strict()
-	limits.request, limits.idle = patience, patience
+	limits := patient()
+	limits.header = short
 	slow := dial(t, serve(t, limits), "")
 	end := time.Now().Add(patience)
 	for time.Now().Before(end) {
@@ -128,14 +133,14 @@ func TestAClientThatDripsItsHeaderIsCutOff(t *testing.T) {
 }
 
 func TestAClientThatSaysNothingIsCutOff(t *testing.T) {
-	limits := strict()
-	limits.request, limits.idle = patience, patience
+	limits := patient()
+	limits.header = short
 	expectEnd(t, dial(t, serve(t, limits), ""))
 }
 
 func TestAConnectionIsNotKeptForLong(t *testing.T) {
-	limits := strict()
-	limits.header, limits.request = patience, patience
+	limits := patient()
+	limits.idle = short
 	connection := dial(t, serve(t, limits), "")
 	send(t, connection, request)
 	if got := readStatus(t, connection); got != 200 {
@@ -145,8 +150,9 @@ func TestAConnectionIsNotKeptForLong(t *testing.T) {
 }
 
 func TestABodyIsNotWaitedFor(t *testing.T) {
-	limits := strict()
-	limits.header, limits.idle = patience, patience
+	limits := patient()
+	// The connection ends when what is left of the body has had its time.
+	limits.request = short
 	address := serve(t, limits)
 	for _, framing := range []string{"Content-Length: 9", "Content-Length: 1000000000000", "Transfer-Encoding: chunked"} {
 		connection := dial(t, address, "")
@@ -159,7 +165,9 @@ func TestABodyIsNotWaitedFor(t *testing.T) {
 }
 
 func TestAClientThatReadsNothingIsCutOff(t *testing.T) {
-	connection := dial(t, serve(t, strict()), "")
+	limits := patient()
+	limits.response = short
+	connection := dial(t, serve(t, limits), "")
 	if err := connection.SetReadBuffer(4 << 10); err != nil {
 		t.Fatal(err)
 	}
@@ -176,7 +184,7 @@ func TestAClientThatReadsNothingIsCutOff(t *testing.T) {
 }
 
 func TestWhatIsNoRequestIsRefused(t *testing.T) {
-	address := serve(t, strict())
+	address := serve(t, patient())
 	for name, test := range map[string]struct {
 		text string
 		want int
@@ -206,7 +214,7 @@ func TestWhatIsNoRequestIsRefused(t *testing.T) {
 }
 
 func TestAClientThatHasClosedItsHalfIsAnswered(t *testing.T) {
-	connection := dial(t, serve(t, strict()), "")
+	connection := dial(t, serve(t, patient()), "")
 	send(t, connection, request)
 	if err := connection.CloseWrite(); err != nil {
 		t.Fatal(err)
@@ -229,9 +237,7 @@ func TestClientsThatHoldOnToConnectionsKeepNobodyOut(t *testing.T) {
 	} {
 		for manner, text := range map[string]string{"silent": "", "in their header": "GET /healthz HT"} {
 			t.Run(test.name+", "+manner, func(t *testing.T) {
-				limits := strict()
-				// They stay for as long as the test, unless they are ended.
-				limits.header, limits.request, limits.idle = patience, patience, patience
+				limits := patient()
 				test.change(&limits)
 				address := serve(t, limits)
 				var held []net.Conn
@@ -278,6 +284,23 @@ func (l *pipeListener) dial() net.Conn {
 	return near
 }
 
+// serve has the server serve over pipes until stop is called, which returns what
+// Serve did.
+func (l *pipeListener) serve(t *testing.T, s *Server) (stop func() error) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- s.Serve(ctx, l) }()
+	return func() error {
+		cancel()
+		return <-done
+	}
+}
+
+func newPipeListener() *pipeListener {
+	return &pipeListener{accepted: make(chan net.Conn), closed: make(chan struct{})}
+}
+
 // A client has its answer before the server knows its connection as idle, so
 // that on a real socket the order of several is anybody's guess.
 func TestTheConnectionThatIsIdleLongestMakesRoom(t *testing.T) {
@@ -290,10 +313,8 @@ func TestTheConnectionThatIsIdleLongestMakesRoom(t *testing.T) {
 				s := New(Options{})
 				change(&s.limits)
 				s.Publish(healthy())
-				listener := &pipeListener{accepted: make(chan net.Conn), closed: make(chan struct{})}
-				ctx, cancel := context.WithCancel(t.Context())
-				done := make(chan error, 1)
-				go func() { done <- s.Serve(ctx, listener) }()
+				listener := newPipeListener()
+				stop := listener.serve(t, s)
 
 				var clients []net.Conn
 				for range 4 {
@@ -315,8 +336,7 @@ func TestTheConnectionThatIsIdleLongestMakesRoom(t *testing.T) {
 						t.Errorf("another: got %d, want 200", got)
 					}
 				}
-				cancel()
-				if err := <-done; err != nil {
+				if err := stop(); err != nil {
 					t.Errorf("Serve returned %v", err)
 				}
 			})
@@ -328,37 +348,36 @@ func TestServeEndsInTimeWhateverClientsDo(t *testing.T) {
 	for name, text := range map[string]string{
 		"a client in its header": "GET /healthz HT",
 		"a client in its body":   "GET /healthz HTTP/1.1\r\nHost: lifeline\r\nContent-Length: 9\r\n\r\nx",
-		"a client that is idle":  request,
+		"a client that is idle":  "",
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := New(Options{})
-			s.limits.shutdown = 100 * time.Millisecond
-			listener := listen(t)
-			ctx, cancel := context.WithCancel(t.Context())
-			defer cancel()
-			done := make(chan error, 1)
-			go func() { done <- s.Serve(ctx, listener) }()
+			synctest.Test(t, func(t *testing.T) {
+				s := New(Options{})
+				listener := newPipeListener()
+				stop := listener.serve(t, s)
 
-			// Connections are accepted in their order, so the silent one is
-			// known to the server when the other is answered.
-			silent := dial(t, listener.Addr().String(), "")
-			connection := dial(t, listener.Addr().String(), "")
-			send(t, connection, request)
-			readStatus(t, connection)
-			send(t, connection, text)
-			began := time.Now()
-			cancel()
-			if err := <-done; err != nil {
-				t.Errorf("got %v, want nil", err)
-			}
-			if took := time.Since(began); took < s.limits.shutdown || took > s.limits.header {
-				t.Errorf("it took %s, want at least the %s that clients are given, and less than a client can stretch", took, s.limits.shutdown)
-			}
-			expectEnd(t, silent)
-			expectEnd(t, connection)
-			if _, err := net.DialTimeout("tcp", listener.Addr().String(), time.Second); err == nil {
-				t.Error("the listener is still open")
-			}
+				silent, connection := listener.dial(), listener.dial()
+				send(t, connection, request)
+				readStatus(t, connection)
+				if text != "" {
+					send(t, connection, text)
+				}
+				synctest.Wait()
+				began := time.Now()
+				if err := stop(); err != nil {
+					t.Errorf("got %v, want nil", err)
+				}
+				if took := time.Since(began); took < s.limits.shutdown || took > s.limits.shutdown+time.Second {
+					t.Errorf("it took %s, want the %s that clients are given and little more", took, s.limits.shutdown)
+				}
+				expectEnd(t, silent)
+				expectEnd(t, connection)
+				select {
+				case <-listener.closed:
+				default:
+					t.Error("the listener is still open")
+				}
+			})
 		})
 	}
 }
