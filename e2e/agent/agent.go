@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -77,7 +76,7 @@ func Start(t testing.TB, pretend *world.World, binary string, environment ...str
 // Run runs any program in the environment of the pretend pod.
 func Run(t testing.TB, pretend *world.World, command *exec.Cmd, environment ...string) Process {
 	t.Helper()
-	return RunAt(t, freeAddress(t), pretend, command, environment...)
+	return RunAt(t, FreeAddress(t), pretend, command, environment...)
 }
 
 // RunAt is Run with the address to listen on, for a program that takes the place
@@ -105,14 +104,15 @@ func RunAt(t testing.TB, listen string, pretend *world.World, command *exec.Cmd,
 	return Process{t: t, PID: command.Process.Pid, URL: "http://" + listen, Stop: stop}
 }
 
-func freeAddress(t testing.TB) string {
+// FreeAddress is one to listen on, and the test's own until it ends.
+func FreeAddress(t testing.TB) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	address, claim, err := world.FreeAddress()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer listener.Close()
-	return listener.Addr().String()
+	t.Cleanup(func() { _ = claim.Close() })
+	return address
 }
 
 // Get returns a body, and nothing while the process does not serve yet.

@@ -12,13 +12,14 @@ import (
 	"time"
 
 	"github.com/kube-lifeline/lifeline/checks"
+	agenttest "github.com/kube-lifeline/lifeline/e2e/agent"
 )
 
 // TestTheSandboxShowsAHealthyAgentAndEachSwitch builds and runs the agent.
 func TestTheSandboxShowsAHealthyAgentAndEachSwitch(t *testing.T) {
 	temporary := t.TempDir()
 	t.Setenv("TMPDIR", temporary)
-	listen, control := freeAddress(t), freeAddress(t)
+	listen, control := agenttest.FreeAddress(t), agenttest.FreeAddress(t)
 	out, log := new(output), new(output)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -92,20 +93,6 @@ func TestATakenAddressIsToldByItsFlag(t *testing.T) {
 			t.Errorf("%v: the exit code is %d and the log %q, want 1 and the flag's name", flags, code, log)
 		}
 	}
-}
-
-// freeAddress is an address of loopback that was free a moment ago.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := listener.Addr().String()
-	if err := listener.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return address
 }
 
 func request(t *testing.T, method, url string) {

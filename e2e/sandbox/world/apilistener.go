@@ -49,6 +49,7 @@ type apiServer struct {
 	base    func(net.Listener) context.Context
 	done    <-chan struct{}
 	port    uint16
+	claim   io.Closer // on the port
 	handler *apiHandler
 	sockets sockets[netip.Addr]
 	present atomic.Pointer[presence]
@@ -72,10 +73,11 @@ func startAPIServer(ctx context.Context, handler *apiHandler, certificate *tls.C
 		sockets: make(sockets[netip.Addr]),
 	}
 	s.show(certificate, conditions)
-	err := onSomePort(func(port uint16) error {
+	var err error
+	s.claim, err = onSomePort(func(port uint16) error {
 		s.port = port
 		if err := s.sockets.match(conditions.addresses, s.open); err != nil {
-			return errors.Join(err, s.close())
+			return errors.Join(err, s.sockets.match(nil, nil))
 		}
 		return nil
 	})
@@ -131,7 +133,7 @@ func tlsConfig(certificate *tls.Certificate, http1 bool) *tls.Config {
 }
 
 func (s *apiServer) close() error {
-	return s.sockets.match(nil, nil)
+	return errors.Join(s.sockets.match(nil, nil), s.claim.Close())
 }
 
 func (s *apiServer) open(address netip.Addr) (io.Closer, error) {

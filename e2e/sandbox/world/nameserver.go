@@ -35,6 +35,7 @@ type answer func(done <-chan struct{}, next dns.Handler) dns.Handler
 type nameserver struct {
 	done    <-chan struct{} // ends the handlers
 	port    uint16
+	claim   io.Closer // on the port
 	sockets sockets[nameserverSocket]
 	handler atomic.Pointer[dns.Handler]
 }
@@ -48,10 +49,11 @@ type nameserverSocket struct {
 // startNameserver listens on a port that is free for UDP and TCP.
 func startNameserver(done <-chan struct{}, conditions nameserverConditions) (*nameserver, error) {
 	n := &nameserver{done: done, sockets: make(sockets[nameserverSocket])}
-	err := onSomePort(func(port uint16) error {
+	var err error
+	n.claim, err = onSomePort(func(port uint16) error {
 		n.port = port
 		if err := n.match(conditions, n.open); err != nil {
-			return errors.Join(err, n.close())
+			return errors.Join(err, n.sockets.match(nil, nil))
 		}
 		return nil
 	})
@@ -92,7 +94,7 @@ func (n *nameserver) match(conditions nameserverConditions, open func(nameserver
 
 // close closes all sockets and waits for their handlers.
 func (n *nameserver) close() error {
-	return n.sockets.match(nil, nil)
+	return errors.Join(n.sockets.match(nil, nil), n.claim.Close())
 }
 
 func (n *nameserver) open(key nameserverSocket) (io.Closer, error) {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net"
+	"net/netip"
 	"time"
 )
 
@@ -12,6 +14,8 @@ const (
 	// The ports that the world listens on lie below those that systems give
 	// to clients, so that none takes a port while a fault has it closed.
 	firstPort, ports = 20000, 10000
+	// claimsBelow is how far below a port its claim lies.
+	claimsBelow = 10000
 	// bindPatience is how long a port is tried for that was closed before.
 	bindPatience = 2 * time.Second
 )
@@ -47,15 +51,35 @@ func (s sockets[K]) match(wanted []K, open func(K) (io.Closer, error)) error {
 	return errors.Join(failures...)
 }
 
-// onSomePort tries ports at random until one can be used.
-func onSomePort(try func(port uint16) error) error {
-	var err error
+// onSomePort tries ports at random until one can be used. The claim is to be closed
+// when the port is given up: until then no other world takes it, not even while a
+// fault has it closed.
+func onSomePort(try func(port uint16) error) (claim io.Closer, err error) {
 	for range 32 {
-		if err = try(uint16(firstPort + rand.IntN(ports))); err == nil {
-			return nil
+		port := uint16(firstPort + rand.IntN(ports))
+		if claim, err = net.ListenPacket("udp4", netip.AddrPortFrom(loopback(1), port-claimsBelow).String()); err != nil {
+			continue
 		}
+		if err = try(port); err == nil {
+			return claim, nil
+		}
+		_ = claim.Close()
 	}
-	return fmt.Errorf("finding a free port on loopback: %w", err)
+	return nil, fmt.Errorf("finding a free port on loopback: %w", err)
+}
+
+// FreeAddress is an address of loopback that a program is to listen on. Until the
+// claim is closed, no world takes it and nobody else is given it.
+func FreeAddress() (address string, claim io.Closer, err error) {
+	claim, err = onSomePort(func(port uint16) error {
+		address = netip.AddrPortFrom(loopback(1), port).String()
+		listener, err := net.Listen("tcp4", address)
+		if err != nil {
+			return err
+		}
+		return listener.Close()
+	})
+	return address, claim, err
 }
 
 // patiently tries again for a while what is in the way of a socket for a
