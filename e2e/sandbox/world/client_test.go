@@ -42,7 +42,7 @@ func newClient(t testing.TB, w *world.World) *client {
 	return &client{
 		pod:     pod,
 		base:    strings.Replace(pod.Environment["KUBERNETES_PORT"], "tcp://", "https://", 1),
-		timeout: time.Second,
+		timeout: patient,
 	}
 }
 
