@@ -39,6 +39,8 @@ func TestFactsJudgedElsewhereGiveTheReportOfThePlace(t *testing.T) {
 				faults = []string{fault.Name}
 			}
 			p, _, _, _ := inWorld(t, faults...)
+			// Whatever is seen within little time is judged alike.
+			p.pod.Environment["LIFELINE_INTERVAL"] = "1s"
 			facts, _ := p.facts(t.Context(), "")
 			report := judge.Judge(facts, nil)
 
