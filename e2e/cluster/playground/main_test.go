@@ -153,8 +153,15 @@ func TestOneThatFailsTellsItsWholeLogAndStaysNowhere(t *testing.T) {
 
 func TestOneThatIsInterruptedTellsItsWholeLogAndStaysNowhere(t *testing.T) {
 	p, out := pretendedPlace(t, "never gets ready")
-	ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, errors.New("interrupted"))
-	defer cancel()
+	ctx, interrupt := context.WithCancelCause(t.Context())
+	defer interrupt(nil)
+	go func() {
+		for begun := ""; begun == "" && ctx.Err() == nil; time.Sleep(time.Millisecond) {
+			content, _ := os.ReadFile(p.file(log)) // which is not there at first
+			begun = string(content)
+		}
+		interrupt(errors.New("interrupted"))
+	}()
 	if err := up(ctx, p); err == nil || !strings.Contains(err.Error(), "interrupted") {
 		t.Errorf("error %v, want that it was interrupted", err)
 	}
