@@ -107,7 +107,7 @@ func (s suite) aPageOpenedBeforeTheFirstRound(t *testing.T) {
 	pretend := agent.World(t, world.Options{})
 	// The first round lasts as long as its probe waits for an answer.
 	inject(t, pretend, "http-response-timeout")
-	process := agent.Start(t, pretend, s.binary, "LIFELINE_INTERVAL=8s", "LIFELINE_TIMEOUT=4s")
+	process := agent.Start(t, pretend, s.binary, "LIFELINE_INTERVAL=30s", "LIFELINE_TIMEOUT=15s")
 	serves := func() bool { return len(process.Get("/livez")) > 0 }
 	for began := time.Now(); !serves(); time.Sleep(10 * time.Millisecond) {
 		if time.Since(began) > patience {
