@@ -3,7 +3,6 @@ package judge
 import (
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/kube-lifeline/lifeline/checks"
 )
@@ -20,7 +19,7 @@ func deadConnection(kept *checks.LongLivedFacts) []problem {
 		return nil
 	}
 	message := fmt.Sprintf("An HTTP/2 connection to %s that was made %s before and had answered %s had no answer for another within %s at %s, after %s of silence, while a new one was answered.",
-		request.Address, spanOf(request.AgeSeconds), requests(request.Answered), seconds(request.Seconds), moment(request.At), spanOf(request.IdleSeconds))
+		request.Address, seconds(request.AgeSeconds), requests(request.Answered), seconds(request.Seconds), moment(request.At), seconds(request.IdleSeconds))
 	if tcp := request.TCP; tcp != nil && tcp.Unacked > 0 && tcp.Retransmits > 0 {
 		message += fmt.Sprintf(" What this pod sent over it was not acknowledged, after %d repetitions: its packets are lost.", tcp.Retransmits)
 	} else if tcp != nil && tcp.Unacked == 0 {
@@ -35,8 +34,6 @@ func requests(count int) string {
 	}
 	return fmt.Sprintf("%d requests", count)
 }
-
-func spanOf(seconds float64) string { return span(time.Duration(seconds * float64(time.Second))) }
 
 // establishedWorks is the latest answer over the connection that is kept where
 // new ones have none at the same time; nil where that is not so.
@@ -74,7 +71,7 @@ func withEstablished(findings []checks.Finding, facts *checks.Facts) []checks.Fi
 		return findings
 	}
 	findings[0].Evidence = append(slices.Clone(findings[0].Evidence),
-		fmt.Sprintf("A connection to %s that was made %s before still answered at %s, with status %d: %s", request.Address, spanOf(request.AgeSeconds), moment(request.At), request.Status, told))
+		fmt.Sprintf("A connection to %s that was made %s before still answered at %s, with status %d: %s", request.Address, seconds(request.AgeSeconds), moment(request.At), request.Status, told))
 	return findings
 }
 
