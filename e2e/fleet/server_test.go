@@ -192,7 +192,8 @@ type wire struct {
 	server *apiServer
 }
 
-// Read waits for as long as nothing comes back.
+// Write loses what it is given while no packet comes back, so that whoever waits for
+// an answer goes on waiting.
 func (w *wire) Write(content []byte) (int, error) {
 	if w.server.now() == silent {
 		return len(content), nil
