@@ -18,9 +18,11 @@ import (
 
 const (
 	interval = 5 * time.Second
+	// slack is what a busy machine may take beside: less than one more interval.
+	slack = 4 * time.Second
 	// probing is how long a round itself may take: two probes, of which each
 	// has half an interval.
-	probing = interval + time.Second
+	probing = interval + slack
 	// retryAfter is twice what some faults ask for, as long as the agent obeys it at
 	// the most.
 	retryAfter = 10 * time.Second

@@ -23,9 +23,11 @@ var (
 
 const (
 	interval = 5 * time.Second
+	// slack is what a busy machine may take beside: less than one more interval.
+	slack = 4 * time.Second
 	// probing bounds a round: two time limits, of which each is half the
 	// interval at the most.
-	probing = interval + time.Second
+	probing = interval + slack
 	// held is for how long the agent stays away at the most by the Retry-After of
 	// five seconds that some faults end with.
 	held = 10 * time.Second
