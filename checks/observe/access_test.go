@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/kube-lifeline/lifeline/checks"
-	"github.com/kube-lifeline/lifeline/checks/judge"
 )
 
 // TestEachFaultStopsTheWaysThatItIsOn injects faults that clients meet
@@ -44,7 +43,7 @@ func TestEachFaultStopsTheWaysThatItIsOn(t *testing.T) {
 			}
 			look(pretend, observer)
 			observer.KubectlProxyURL = pretend.KubectlProxyURL()
-			report := judge.Judge(observer.Observe(t.Context()), nil)
+			report := judged(observer.Observe(t.Context()))
 			var works []string
 			for _, way := range report.Access {
 				if way.Works {
@@ -83,7 +82,7 @@ func TestDeepProbesTellWhichProxyIsAWay(t *testing.T) {
 			observer.KubectlProxyURL = pretend.KubectlProxyURL()
 			facts := observer.Observe(t.Context())
 			facts.Deep = observer.DeepDNS(t.Context(), facts)
-			report := judge.Judge(facts, nil)
+			report := judged(facts)
 			var works []string
 			for _, way := range report.Access {
 				if way.Works {
@@ -139,10 +138,10 @@ func TestASilentKubectlProxyDoesNotHoldTheRoundUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	look(pretend, observer)
-	observer.Timeout = 300 * time.Millisecond
+	observer.Timeout = silence
 	began := time.Now()
 	facts := observer.Observe(t.Context())
-	if took := time.Since(began); took > 2*observer.Timeout {
+	if took := time.Since(began); took > 2*observer.Timeout+slack {
 		t.Errorf("the round took %s, more than two time limits of %s", took, observer.Timeout)
 	}
 	if last := facts.KubectlProxy.Attempt.Last(); last.Failure == nil || last.Failure.Kind != checks.TimedOut || last.Stage != checks.StageResponse {

@@ -225,7 +225,7 @@ func TestAServerIsNeverAskedMoreThanTenTimes(t *testing.T) {
 			defer cancel()
 			var path *checks.DeepPathFacts
 			var api *checks.DeepAPIFacts
-			within(t, 15*r.timeout, func() {
+			within(t, 10*r.timeout+slack, func() {
 				together(func() { path = r.deepPath(ctx, facts, true) }, func() { api = r.deepAPI(ctx, facts) })
 			})
 			if got, want := len(server.asked()), 10; got > want || got < want && !mayRunOut {

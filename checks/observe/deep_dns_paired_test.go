@@ -3,6 +3,8 @@ package observe
 import (
 	"context"
 	"net"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,17 +22,27 @@ func TestEndingTheContextEndsTheQueriesAndCountsNoPairAsLost(t *testing.T) {
 		}
 	})
 	t.Run("within the first query", func(t *testing.T) {
-		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		facts := probeOfCluster.observe(ctx, serveDNS(t, "127.0.0.1", mute, mute))
+		var transports atomic.Int32
+		endAtBoth := func() dns.HandlerFunc {
+			arrive := sync.OnceFunc(func() {
+				if transports.Add(1) == 2 {
+					cancel()
+				}
+			})
+			return func(dns.ResponseWriter, *dns.Msg) { arrive() }
+		}
+		facts := probeOfCluster.observe(ctx, serveDNS(t, "127.0.0.1", endAtBoth(), endAtBoth()))
 		if diff := cmp.Diff("udp: udp A timeout\ntcp: tcp A timeout\n", told(facts)); diff != "" {
 			t.Errorf("what was told of the nameserver differs (-want +got):\n%s", diff)
 		}
 	})
 	t.Run("within the pairs", func(t *testing.T) {
-		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		paired, elsewhere := probeOfCluster.pairs(ctx, serveDNS(t, "127.0.0.1", mute, nil), pairCount)
+		end := func(dns.ResponseWriter, *dns.Msg) { cancel() }
+		paired, elsewhere := probeOfCluster.pairs(ctx, serveDNS(t, "127.0.0.1", end, nil), pairCount)
 		if paired != nil || elsewhere.IsValid() {
 			t.Errorf("got %+v from %s, want nothing counted", paired, elsewhere)
 		}
@@ -53,11 +65,13 @@ func TestRepliesThatCameInTimeAreReadLate(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Nothing tells that a reply lies in a socket without reading it.
-	time.Sleep(200 * time.Millisecond)
-	if err := conn.SetDeadline(time.Unix(1, 0)); err != nil {
-		t.Fatal(err)
+	for began := time.Now(); !exchange.done() && time.Since(began) < patience; {
+		if err := conn.SetDeadline(time.Unix(1, 0)); err != nil {
+			t.Fatal(err)
+		}
+		exchange.collect()
 	}
-	if exchange.collect(); !exchange.done() {
+	if !exchange.done() {
 		t.Errorf("got the replies %+v %+v, want one to each question", *questions[0], *questions[1])
 	}
 }

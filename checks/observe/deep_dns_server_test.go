@@ -116,25 +116,29 @@ func everyOther(chosen func(*dns.Msg) bool) func(*dns.Msg) bool {
 }
 
 // deafToEveryOtherPort answers as the cluster, but never to some of the ports that
-// ask without EDNS(0). A port that is seen again after all that is sent from one
-// is another's.
+// ask without EDNS(0). A port that asks for more than one does, a question once and
+// where it is not answered once more, is another's.
 func deafToEveryOtherPort() dns.HandlerFunc {
 	type port struct {
 		deaf  bool
-		until time.Time
+		asked map[uint16]int
 	}
 	var mu sync.Mutex
 	seen, count := make(map[string]port), 0
-	return func(w dns.ResponseWriter, asked *dns.Msg) {
+	isDeafTo := func(from string, kind uint16) bool {
 		mu.Lock()
-		from := w.RemoteAddr().String()
-		if !hasEDNS(asked) && time.Now().After(seen[from].until) {
+		defer mu.Unlock()
+		known := seen[from]
+		if all := known.asked[kind] == 2 || known.asked[kind] == 1 && !known.deaf; known.asked == nil || all {
 			count++
-			seen[from] = port{count%2 == 0, time.Now().Add(probeOfCluster.limit * 5 / 8)}
+			known = port{count%2 == 0, make(map[uint16]int)}
+			seen[from] = known
 		}
-		deaf := seen[from].deaf
-		mu.Unlock()
-		if hasEDNS(asked) || !deaf {
+		known.asked[kind]++
+		return known.deaf
+	}
+	return func(w dns.ResponseWriter, asked *dns.Msg) {
+		if hasEDNS(asked) || !isDeafTo(w.RemoteAddr().String(), asked.Question[0].Qtype) {
 			cluster(w, asked)
 		}
 	}
@@ -144,15 +148,14 @@ func not(chosen func(*dns.Msg) bool) func(*dns.Msg) bool {
 	return func(asked *dns.Msg) bool { return !chosen(asked) }
 }
 
-// firstWithoutEDNS chooses one question, after as long as a query waits but a
-// little.
+// firstWithoutEDNS chooses one question, after most of the time that a query waits.
 func firstWithoutEDNS() func(*dns.Msg) bool {
 	var chosen atomic.Bool
 	return func(asked *dns.Msg) bool {
 		if hasEDNS(asked) || !chosen.CompareAndSwap(false, true) {
 			return false
 		}
-		time.Sleep(probeOfCluster.limit - 500*time.Millisecond)
+		time.Sleep(probeOfCluster.limit * 2 / 3)
 		return true
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,7 +19,7 @@ import (
 	"github.com/kube-lifeline/lifeline/checks"
 )
 
-var probeOfCluster = nameserverProbe{zone: defaultZone, reverse: "1.0.96.10.in-addr.arpa.", limit: 2 * time.Second}
+var probeOfCluster = nameserverProbe{zone: defaultZone, reverse: "1.0.96.10.in-addr.arpa.", limit: 4 * time.Second}
 
 // told is what became of each query that was made, one a line.
 func told(facts checks.NameserverFacts) string {
@@ -186,7 +188,7 @@ func TestEachWayOfFailingLeavesItsOwnTrace(t *testing.T) {
 			if got, want := got[i].Address, servers[i].Addr(); got != want {
 				t.Errorf("got the address %s, want %s", got, want)
 			}
-			if all := deepSteps * probeOfCluster.limit; took[i] > all {
+			if all := deepSteps * probeOfCluster.limit; took[i] > all+slack {
 				t.Errorf("it took %s, more than the %s of all deep probes", took[i], all)
 			}
 			saved(t, got[i])
@@ -345,27 +347,39 @@ func TestWithoutANameserverNobodyIsAsked(t *testing.T) {
 	}
 }
 
+// TestTheNameserversAreAskedAtOnceAndEachOnce has two that answer when both are asked.
 func TestTheNameserversAreAskedAtOnceAndEachOnce(t *testing.T) {
-	late := func(asked *dns.Msg) *dns.Msg {
-		time.Sleep(100 * time.Millisecond)
-		return clusterReply(asked)
+	var asked atomic.Int32
+	both := make(chan struct{})
+	answersBoth := func() func(*dns.Msg) *dns.Msg {
+		arrive := sync.OnceFunc(func() {
+			if asked.Add(1) == 2 {
+				close(both)
+			}
+		})
+		return func(question *dns.Msg) *dns.Msg {
+			arrive()
+			select {
+			case <-both:
+				return clusterReply(question)
+			case <-t.Context().Done():
+				return nil
+			}
+		}
 	}
-	port, servers := startNameservers(t, map[string]func(*dns.Msg) *dns.Msg{"127.0.0.1": late, "127.0.0.2": late, "127.0.0.3": late})
-	began := time.Now()
+	port, servers := startNameservers(t, map[string]func(*dns.Msg) *dns.Msg{"127.0.0.1": answersBoth(), "127.0.0.2": answersBoth(), "127.0.0.3": clusterReply})
 	deep := deeply(t.Context(), "nameserver 127.0.0.1\nnameserver 127.0.0.2\nnameserver 127.0.0.1\nnameserver 127.0.0.3\nsearch svc.example\n", port)
-	if took := time.Since(began); took > time.Second {
-		t.Errorf("it took %s, want little more than the four tenths of a second of one nameserver", took)
-	}
 	got := []string{}
 	for _, nameserver := range deep.Nameservers {
-		got = append(got, nameserver.Address.String()+" "+nameserver.UDP.Name)
+		got = append(got, strings.Join([]string{nameserver.Address.String(), nameserver.UDP.Name, nameserver.UDP.Rcode}, " "))
 	}
-	want := []string{"127.0.0.1 kubernetes.default.svc.example.", "127.0.0.2 kubernetes.default.svc.example."}
+	want := []string{"127.0.0.1 kubernetes.default.svc.example. NOERROR", "127.0.0.2 kubernetes.default.svc.example. NOERROR"}
 	if diff := gocmp.Diff(want, got); diff != "" {
 		t.Errorf("the nameservers differ (-want +got):\n%s", diff)
 	}
-	// One over each transport, and twenty in pairs.
-	if got, want := len(servers["127.0.0.1"].questions()), 2+pairCount; got != want {
+	// One over each transport, and twenty in pairs. What is not answered at once is
+	// asked again.
+	if got, want := len(servers["127.0.0.1"].questions()), 2+pairCount; got < want || got >= 2*want {
 		t.Errorf("127.0.0.1 was asked for A %d times, want %d", got, want)
 	}
 	if got := servers["127.0.0.3"].questions(); len(got) > 0 {

@@ -63,7 +63,7 @@ func TestOnlyASmallHelloPassesWhatSwallowsLargeOnes(t *testing.T) {
 
 	path := &checks.DeepPathFacts{}
 	target, _ := r.deepTarget(facts)
-	within(t, 2*time.Second, func() { r.handshakes(t.Context(), target, path) })
+	within(t, r.step()+slack, func() { r.handshakes(t.Context(), target, path) })
 	if small := path.SmallHello; !small.Connected || !small.Done || small.Failure != nil {
 		t.Errorf("the small hello: got %+v, want that it is done", small)
 	}
@@ -77,7 +77,7 @@ func TestOnlyASmallHelloPassesWhatSwallowsLargeOnes(t *testing.T) {
 		if said != "" {
 			t.Errorf("the server was told %q after the handshake", said)
 		}
-	case <-time.After(time.Second):
+	case <-time.After(patience):
 		t.Error("the server has seen no handshake to its end")
 	}
 	mu.Lock()

@@ -199,7 +199,7 @@ func TestWhatAProxyDoesInThePlaceOfATunnelIsTold(t *testing.T) {
 			}
 			r, facts := proxiedPod(t, authority, "http://shop:"+proxyPassword+"@"+address.String())
 			var told *checks.DeepProxyFacts
-			within(t, deepSteps*r.step()+time.Second, func() { told = r.deepProxy(t.Context(), facts) })
+			within(t, deepSteps*r.step()+slack, func() { told = r.deepProxy(t.Context(), facts) })
 			tunnel := told.Tunnel
 			var kind checks.FailureKind
 			if tunnel.Failure != nil {
@@ -341,8 +341,8 @@ func TestNoProxyIsTriedThatIsNotOnTheWay(t *testing.T) {
 func TestATunnelEndsWhenItsContextDoes(t *testing.T) {
 	proxy := startProxy(t, func(conn net.Conn, _ *http.Request) { _, _ = io.Copy(io.Discard, conn) })
 	r, facts := proxiedPod(t, newIssuer(t), "http://"+proxy.address.String())
-	r.timeout = time.Minute
+	r.timeout = 5 * time.Minute
 	ctx, cancel := contextFor(t, 100*time.Millisecond)
 	defer cancel()
-	within(t, 2*time.Second, func() { r.deepProxy(ctx, facts) })
+	within(t, patience, func() { r.deepProxy(ctx, facts) })
 }

@@ -25,6 +25,13 @@ import (
 	"github.com/kube-lifeline/lifeline/checks"
 )
 
+const (
+	// patience is more than anything takes here that is to come.
+	patience = 30 * time.Second
+	// slack is what a busy machine may take beside a time limit.
+	slack = 5 * time.Second
+)
+
 // realToken is the token of the pods of these tests.
 const realToken = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJzeXN0ZW0ifQ.c2lnbmF0dXJlLXRoYXQtaXMtc2VjcmV0"
 
@@ -83,7 +90,6 @@ func deepPod(t testing.TB, authority *issuer, server netip.AddrPort, met checks.
 		}
 	}
 	observer := &Observer{
-		Timeout: 700 * time.Millisecond,
 		Pod: checks.Pod{
 			Environment: map[string]string{
 				"KUBERNETES_SERVICE_HOST": server.Addr().String(), "KUBERNETES_SERVICE_PORT": strconv.Itoa(int(server.Port())),

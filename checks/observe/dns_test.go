@@ -197,7 +197,7 @@ func TestALookupAsksAsAnApplicationDoes(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			port, servers := startNameservers(t, test.rules)
-			lookup := lookUp(t, test.resolvConf, port, time.Second)
+			lookup := lookUp(t, test.resolvConf, port, DefaultTimeout)
 			for address, want := range test.want {
 				if diff := cmp.Diff(want, servers[address].questions()); diff != "" {
 					t.Errorf("the questions to %s differ (-want +got):\n%s", address, diff)
@@ -216,7 +216,7 @@ func TestWhatIsLeftOfAReplyThatWasCutIsNoAnswer(t *testing.T) {
 		reply.Truncated = true
 		_ = w.WriteMsg(reply)
 	}, nil)
-	lookup := lookUp(t, "nameserver 127.0.0.1\nsearch cluster.local\noptions ndots:5 attempts:1\n", server.Port(), time.Second)
+	lookup := lookUp(t, "nameserver 127.0.0.1\nsearch cluster.local\noptions ndots:5 attempts:1\n", server.Port(), DefaultTimeout)
 	if len(lookup.Addresses) > 0 {
 		t.Errorf("got the addresses %v, want none, since nobody answers over TCP", lookup.Addresses)
 	}
@@ -227,17 +227,21 @@ func TestWhatIsLeftOfAReplyThatWasCutIsNoAnswer(t *testing.T) {
 
 func TestEveryNameserverHasItsTurnWithinTheTimeLimit(t *testing.T) {
 	port, servers := startNameservers(t, map[string]func(*dns.Msg) *dns.Msg{"127.0.0.1": silent, "127.0.0.2": silent, "127.0.0.3": silent})
+	const limit = 2 * time.Second
 	began := time.Now()
-	lookup := lookUp(t, "nameserver 127.0.0.1\nnameserver 127.0.0.2\nnameserver 127.0.0.3\nsearch a b c d e f\noptions ndots:5\n", port, time.Second)
-	if took := time.Since(began); took > 1500*time.Millisecond {
-		t.Errorf("the lookup took %s, more than its limit of 1s", took)
+	lookup := lookUp(t, "nameserver 127.0.0.1\nnameserver 127.0.0.2\nnameserver 127.0.0.3\nsearch a b c d e f\noptions ndots:5\n", port, limit)
+	if took := time.Since(began); took > limit+slack {
+		t.Errorf("the lookup took %s, more than its limit of %s", took, limit)
 	}
 	if !lookup.Cut {
 		t.Error("the lookup does not tell that it was cut short")
 	}
 	for address, server := range servers {
-		if len(server.questions()) == 0 {
-			t.Errorf("%s was not asked", address)
+		// What has been sent lies in the server's socket until it is read.
+		for began := time.Now(); len(server.questions()) == 0; time.Sleep(10 * time.Millisecond) {
+			if time.Since(began) > patience {
+				t.Fatalf("%s was not asked", address)
+			}
 		}
 	}
 }

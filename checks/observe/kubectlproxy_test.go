@@ -57,7 +57,7 @@ func ask(t *testing.T, path string, answer http.HandlerFunc) *checks.KubectlProx
 	t.Cleanup(server.Close)
 	r := &round{
 		dial:    new(net.Dialer).DialContext,
-		timeout: 2 * time.Second, agent: "lifeline", proxy: server.URL + path, token: "a-token-that-is-secret",
+		timeout: patience, agent: "lifeline", proxy: server.URL + path, token: "a-token-that-is-secret",
 		pod: checks.Pod{}.WithDefaults(), facts: &checks.Facts{},
 	}
 	return r.kubectlProxy(context.Background())

@@ -91,26 +91,30 @@ func newPooledOver(t *testing.T, overHTTP2 http.HandlerFunc, speaksHTTP2 bool) *
 			Environment:       map[string]string{"KUBERNETES_SERVICE_HOST": host, "KUBERNETES_SERVICE_PORT": port},
 			ServiceAccountDir: directory,
 		},
-		Timeout: 300 * time.Millisecond,
-		Skip:    []checks.Name{checks.DNS},
+		Skip: []checks.Name{checks.DNS},
 	}
 	server.TakeTurnsEvery(time.Nanosecond)
 	t.Cleanup(server.Close)
 	return server
 }
 
+// silence is the time limit where a test waits for what does not come.
+const silence = 2 * time.Second
+
 // newSilenceable is a server that leaves requests over HTTP/2 without an answer
 // while it is silent.
 func newSilenceable(t *testing.T) (server *pooled, silent *atomic.Bool) {
 	t.Helper()
 	silent = new(atomic.Bool)
-	return newPooled(t, func(w http.ResponseWriter, r *http.Request) {
+	server = newPooled(t, func(w http.ResponseWriter, r *http.Request) {
 		if silent.Load() {
 			<-r.Context().Done()
 			return
 		}
 		answerAPI(w, r)
-	}), silent
+	})
+	server.Timeout = silence
+	return server, silent
 }
 
 // kept is what a round tells of the connection that is kept.

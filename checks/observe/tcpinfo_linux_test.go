@@ -19,7 +19,8 @@ import (
 func TestOfASilentServerTheKernelTellsThatItHasAll(t *testing.T) {
 	silent := listen(t, func(_ int, conn *net.TCPConn) { _, _ = io.Copy(io.Discard, conn) })
 	r, facts := deepPod(t, newIssuer(t), silent, handshakeMet(checks.TimedOut))
-	path := r.deepPath(t.Context(), facts, true)
+	path, target := &checks.DeepPathFacts{}, first(r.deepTarget(facts))
+	r.handshakes(t.Context(), target, path)
 	for name, test := range map[string]struct {
 		got         *checks.Handshake
 		least, most uint64
@@ -84,7 +85,8 @@ func TestTheClampPassesWhatSwallowsLargeSegments(t *testing.T) {
 		return told != nil && told.SegmentSize > 0 && told.SegmentSize <= 576-40
 	}, make(chan string, 3*freshConnections))
 	r, facts := deepPod(t, authority, server, handshakeMet(checks.TimedOut))
-	path := r.deepPath(t.Context(), facts, true)
+	path, target := &checks.DeepPathFacts{}, first(r.deepTarget(facts))
+	r.handshakes(t.Context(), target, path)
 	if path.FullHello.Done || !path.Clamped.Done {
 		t.Errorf("got the full hello %+v and the clamped %+v, want the clamped done alone", path.FullHello, path.Clamped)
 	}
@@ -134,7 +136,7 @@ func fullListener(t *testing.T) netip.AddrPort {
 		t.Fatal(err)
 	}
 	for range 4 {
-		conn, err := net.DialTimeout("tcp", listener.Addr().String(), 200*time.Millisecond)
+		conn, err := net.DialTimeout("tcp", listener.Addr().String(), time.Second)
 		if err != nil {
 			return netip.MustParseAddrPort(listener.Addr().String())
 		}
@@ -147,11 +149,12 @@ func fullListener(t *testing.T) netip.AddrPort {
 func TestSilenceOnConnectingIsToldInTime(t *testing.T) {
 	full := fullListener(t)
 	r, facts := deepPod(t, newIssuer(t), full, handshakeMet(checks.TimedOut))
+	r.timeout = time.Second
 	controls := []checks.Control{{Address: full}, {Address: full}}
 	var path *checks.DeepPathFacts
 	var running sync.WaitGroup
-	running.Go(func() { within(t, r.step()+300*time.Millisecond, func() { r.tryControls(t.Context(), controls) }) })
-	within(t, enoughUnconnected*r.step()+300*time.Millisecond, func() { path = r.deepPath(t.Context(), facts, true) })
+	running.Go(func() { within(t, r.step()+slack, func() { r.tryControls(t.Context(), controls) }) })
+	within(t, enoughUnconnected*r.step()+slack, func() { path = r.deepPath(t.Context(), facts, true) })
 	running.Wait()
 	if got, want := len(path.Fresh), enoughUnconnected; got != want {
 		t.Errorf("got %d fresh connections, want %d", got, want)

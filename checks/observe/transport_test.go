@@ -57,7 +57,7 @@ func serve(t *testing.T, secure bool, handle func(net.Conn)) (host, port, direct
 			if err != nil {
 				return
 			}
-			_ = conn.SetDeadline(time.Now().Add(2 * time.Second))
+			_ = conn.SetDeadline(time.Now().Add(patience))
 			handle(conn)
 			_ = conn.Close()
 		}
@@ -78,9 +78,8 @@ func observed(t *testing.T, secure bool, handle func(net.Conn)) (attempt *checks
 	defer log.SetOutput(os.Stderr)
 	host, port, directory := serve(t, secure, handle)
 	observer := &observe.Observer{
-		Pod:     checks.Pod{Environment: map[string]string{}, ServiceAccountDir: directory},
-		Timeout: time.Second,
-		Skip:    []checks.Name{checks.DNS},
+		Pod:  checks.Pod{Environment: map[string]string{}, ServiceAccountDir: directory},
+		Skip: []checks.Name{checks.DNS},
 	}
 	if secure {
 		observer.Pod.Environment = map[string]string{"KUBERNETES_SERVICE_HOST": host, "KUBERNETES_SERVICE_PORT": port}

@@ -19,7 +19,7 @@ func firstOf(count int64) func(*dns.Msg) bool {
 
 func TestAQuestionIsSentAgainWhereNothingComesBack(t *testing.T) {
 	t.Parallel()
-	const limit = 600 * time.Millisecond
+	const limit = 4 * time.Second
 	late := func(w dns.ResponseWriter, asked *dns.Msg) {
 		time.Sleep(limit / 2)
 		cluster(w, asked)
@@ -40,17 +40,18 @@ func TestAQuestionIsSentAgainWhereNothingComesBack(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
+			server := serveDNS(t, "127.0.0.1", test.handler, nil)
 			ctx, cancel := context.WithTimeout(t.Context(), limit)
 			defer cancel()
 			began := time.Now()
-			query, _ := exchange(ctx, udp, serveDNS(t, "127.0.0.1", test.handler, nil), found, dns.TypeA)
+			query, _ := exchange(ctx, udp, server, found, dns.TypeA)
 			if query.Unanswered != test.want {
 				t.Errorf("got %d sends without a reply, want %d", query.Unanswered, test.want)
 			}
 			if !failedBy(&query, test.kind) && (test.kind != "" || query.Failure != nil) {
 				t.Errorf("got the failure %+v, want %q", query.Failure, test.kind)
 			}
-			if took := time.Since(began); took > limit+200*time.Millisecond {
+			if took := time.Since(began); took > limit+slack {
 				t.Errorf("it took %s, more than its limit of %s", took, limit)
 			}
 		})
