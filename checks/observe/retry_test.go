@@ -1,10 +1,11 @@
 package observe_test
 
 import (
+	"context"
 	"net"
 	"net/http"
-	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/kube-lifeline/lifeline/checks"
@@ -24,43 +25,32 @@ func TestATryThatTookMostOfTheTimeIsNotRepeated(t *testing.T) {
 		{"closed when more than half of the time is gone", timeout * 2 / 3, 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			listener, err := net.Listen("tcp", "127.0.0.1:0")
-			if err != nil {
-				t.Fatal(err)
-			}
-			var serving sync.WaitGroup
-			serving.Go(func() {
-				for {
-					connection, err := listener.Accept()
-					if err != nil {
-						return
-					}
-					time.Sleep(test.hold)
-					_ = connection.Close()
+			synctest.Test(t, func(t *testing.T) {
+				observer := &observe.Observer{
+					Pod: checks.Pod{
+						Environment:       map[string]string{"KUBERNETES_SERVICE_HOST": "10.96.0.1", "KUBERNETES_SERVICE_PORT": "443"},
+						ServiceAccountDir: t.TempDir(),
+					},
+					Timeout: timeout,
+					Skip:    []checks.Name{checks.DNS},
+					Dial: func(context.Context, string, string) (net.Conn, error) {
+						near, far := net.Pipe()
+						go func() {
+							_, _ = far.Read(make([]byte, 4096))
+							time.Sleep(test.hold)
+							_ = far.Close()
+						}()
+						return near, nil
+					},
+				}
+				exchanges := observer.Observe(t.Context()).API.ServiceHost.Exchanges
+				if len(exchanges) != test.want {
+					t.Errorf("the API server was tried %d times, want %d: %+v", len(exchanges), test.want, exchanges)
+				}
+				if last := exchanges[len(exchanges)-1]; last.Failure == nil || last.Failure.Kind == checks.TimedOut {
+					t.Errorf("the last try met %+v, want a connection that ended", last.Failure)
 				}
 			})
-			defer serving.Wait()
-			defer listener.Close()
-
-			host, port, err := net.SplitHostPort(listener.Addr().String())
-			if err != nil {
-				t.Fatal(err)
-			}
-			observer := &observe.Observer{
-				Pod: checks.Pod{
-					Environment:       map[string]string{"KUBERNETES_SERVICE_HOST": host, "KUBERNETES_SERVICE_PORT": port},
-					ServiceAccountDir: t.TempDir(),
-				},
-				Timeout: timeout,
-				Skip:    []checks.Name{checks.DNS},
-			}
-			exchanges := observer.Observe(t.Context()).API.ServiceHost.Exchanges
-			if len(exchanges) != test.want {
-				t.Errorf("the API server was tried %d times, want %d: %+v", len(exchanges), test.want, exchanges)
-			}
-			if last := exchanges[len(exchanges)-1]; last.Failure == nil || last.Failure.Kind == checks.TimedOut {
-				t.Errorf("the last try met %+v, want a connection that ended", last.Failure)
-			}
 		})
 	}
 }
