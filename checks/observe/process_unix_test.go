@@ -4,7 +4,9 @@ package observe
 
 import (
 	"bufio"
+	"errors"
 	"flag"
+	"io"
 	"os"
 	"os/exec"
 	"syscall"
@@ -18,11 +20,15 @@ func TestWaitsForAProcessorAreMeasured(t *testing.T) {
 	if *stopped {
 		waiting := waitForProcessor()
 		_, _ = os.Stdout.WriteString("watching\n")
-		time.Sleep(600 * time.Millisecond)
+		_, _ = io.Copy(io.Discard, os.Stdin)
 		_, _ = os.Stdout.WriteString(waiting.stop().longest.String() + "\n")
 		return
 	}
 	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$", "-stopped")
+	in, err := child.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
 	out, err := child.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -32,11 +38,17 @@ func TestWaitsForAProcessorAreMeasured(t *testing.T) {
 	}
 	lines := bufio.NewScanner(out)
 	lines.Scan()
-	for _, signal := range []syscall.Signal{syscall.SIGSTOP, syscall.SIGCONT} {
-		if err := child.Process.Signal(signal); err != nil {
+	if err := child.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	for status := syscall.WaitStatus(0); !status.Stopped(); {
+		if _, err := syscall.Wait4(child.Process.Pid, &status, syscall.WUNTRACED, nil); err != nil && !errors.Is(err, syscall.EINTR) {
 			t.Fatal(err)
 		}
-		time.Sleep(300 * time.Millisecond)
+	}
+	time.Sleep(300 * time.Millisecond)
+	if err := errors.Join(child.Process.Signal(syscall.SIGCONT), in.Close()); err != nil {
+		t.Fatal(err)
 	}
 	lines.Scan()
 	longest, err := time.ParseDuration(lines.Text())
