@@ -201,7 +201,7 @@ func TestTheNameIsAskedForWhereItLeadsToTheTarget(t *testing.T) {
 		want   bool
 	}{
 		"the same address": {func(f *checks.Facts) { f.DNS.Lookup.Addresses = []netip.Addr{server.address.Addr()} }, true},
-		"another address":  {func(f *checks.Facts) { f.DNS.Lookup.Addresses = []netip.Addr{netip.MustParseAddr("10.96.0.9")} }, false},
+		"another address":  {func(f *checks.Facts) { f.DNS.Lookup.Addresses = []netip.Addr{netip.MustParseAddr("127.0.0.9")} }, false},
 		"no address":       {func(*checks.Facts) {}, false},
 		"no lookup":        {func(f *checks.Facts) { f.DNS = nil }, false},
 		"a request to wait": {func(f *checks.Facts) {
