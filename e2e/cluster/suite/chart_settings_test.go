@@ -129,10 +129,10 @@ func configSettings() []setting {
 			func(l live) any { return l.report.verdicts()["kubectl-proxy"] }, "fail: kproxy-down",
 		},
 		{
-			// The agent warns of an address that is another one than kubelet's.
+			// The agent warns of a host that is another one than kubelet's.
 			"extraEnv",
 			[]any{
-				map[string]string{"name": "KUBERNETES_PORT_443_TCP_ADDR", "value": "10.96.0.2"},
+				map[string]string{"name": "KUBERNETES_SERVICE_HOST", "value": "kubernetes.default.svc"},
 				map[string]any{"name": "NODE_ADDRESS", "valueFrom": map[string]any{"fieldRef": map[string]any{"fieldPath": "status.hostIP"}}},
 			},
 			func(l live) any {

@@ -307,7 +307,7 @@ func (r release) refuseTaken(ctx context.Context, t *testing.T, pod corev1.Pod) 
 	t.Helper()
 	var extra []map[string]string
 	for _, one := range pod.Spec.Containers[0].Env {
-		if !slices.Contains([]string{"KUBERNETES_PORT_443_TCP_ADDR", "NODE_ADDRESS"}, one.Name) {
+		if !slices.Contains([]string{"KUBERNETES_SERVICE_HOST", "NODE_ADDRESS"}, one.Name) {
 			extra = append(extra, map[string]string{"name": one.Name})
 		}
 	}
