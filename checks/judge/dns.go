@@ -302,11 +302,12 @@ func amongServices(conf checks.ResolvConf, env *checks.EnvironmentFacts) bool {
 }
 
 // searchedZone is the cluster domain that the search list has, by the entry
-// svc.<zone> that kubelet writes.
+// svc.<zone> that kubelet writes behind <namespace>.svc.<zone>. A namespace may be
+// called svc, too.
 func searchedZone(conf checks.ResolvConf) string {
 	for _, domain := range conf.Search {
 		if zone, ok := strings.CutPrefix(domain, "svc."); ok {
-			return strings.TrimSuffix(zone, ".")
+			return strings.TrimSuffix(strings.TrimPrefix(zone, "svc."), ".")
 		}
 	}
 	return ""

@@ -288,3 +288,22 @@ func TestDNSThatResolves(t *testing.T) {
 		}, want{checks.Warn, checks.DNSSearchListOverLimit}},
 	})
 }
+
+func TestTheSearchListTellsTheClustersZone(t *testing.T) {
+	for name, test := range map[string]struct {
+		search []string
+		want   string
+	}{
+		"of a pod":                            {[]string{"shop.svc.cluster.local", "svc.cluster.local", "cluster.local"}, "cluster.local"},
+		"of a pod in a namespace called svc":  {[]string{"svc.svc.cluster.local", "svc.cluster.local", "cluster.local"}, "cluster.local"},
+		"written in full, of another cluster": {[]string{"svc.corp.example."}, "corp.example"},
+		"of a node":                           {[]string{"corp.example"}, ""},
+		"empty":                               {nil, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := searchedZone(checks.ResolvConf{Search: test.search}); got != test.want {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+		})
+	}
+}
