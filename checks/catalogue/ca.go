@@ -23,6 +23,17 @@ const (
 	timeOnNode        = "timedatectl"
 )
 
+// bundlesAndVolumes tell whether ca.crt is what the cluster publishes, and who mounts it.
+func bundlesAndVolumes() []string {
+	return []string{
+		"The bundle in the pod, and the one that the cluster publishes:",
+		podBundle,
+		publishedBundle,
+		"The pod's volumes, and where they are mounted:",
+		podMounts,
+	}
+}
+
 // publishCA mends the ConfigMap that kube-controller-manager publishes to every
 // namespace from a file that it reads when it starts.
 func publishCA() []string {
@@ -209,13 +220,7 @@ func ca() []Entry {
 				"signed does not verify, and Go says \"parent certificate cannot sign this kind of certificate\". As a rule the " +
 				"server's own certificate was published in place of its CA; Go accepts that while it is the very same one, and " +
 				"no longer after its renewal.",
-			Confirm: []string{
-				"The bundle in the pod, and the one that the cluster publishes:",
-				podBundle,
-				publishedBundle,
-				"The pod's volumes, and where they are mounted:",
-				podMounts,
-			},
+			Confirm: bundlesAndVolumes(),
 			Mend: slices.Concat(
 				wholeVolume(),
 				[]string{"Put the CA that signed the server's certificate into the bundle in its place."},
@@ -229,13 +234,7 @@ func ca() []Entry {
 			Means: "ca.crt holds public or company roots, or far more CAs than a rotation needs. Clients then take a certificate of " +
 				"any of these for the API server's, and send it their token. It works, which is why nobody notices; as a rule it " +
 				"was done to get through an inspecting proxy.",
-			Confirm: []string{
-				"The bundle in the pod, and the one that the cluster publishes:",
-				podBundle,
-				publishedBundle,
-				"The pod's volumes, and where they are mounted:",
-				podMounts,
-			},
+			Confirm: bundlesAndVolumes(),
 			Mend: slices.Concat(
 				wholeVolume(),
 				[]string{"Leave only the cluster's CA in the bundle, and give roots for other servers to the programs that need them in a file of their own."},

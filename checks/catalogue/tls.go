@@ -222,15 +222,7 @@ func tlsHandshake() []Entry {
 			Means: "What the server presents is the API server's, as its names, its issuer or an earlier round tell, and nobody in ca.crt has signed it: the bundle " +
 				"is another cluster's, another program's (the one of etcd, of the front proxy, or the image's roots), or was replaced before the API server had a " +
 				"certificate of the new authority. Applications read \"certificate signed by unknown authority\" as soon as they read the file anew.",
-			Confirm: []string{
-				"Who signed what the server presents:",
-				servedChain,
-				"The bundle in the pod, and the one that the cluster publishes:",
-				podBundle,
-				publishedBundle,
-				"The pod's volumes, and where they are mounted:",
-				podMounts,
-			},
+			Confirm: slices.Concat([]string{"Who signed what the server presents:", servedChain}, bundlesAndVolumes()),
 			Mend: slices.Concat(
 				wholeVolume(),
 				publishCA(),

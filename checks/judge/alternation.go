@@ -77,9 +77,9 @@ func meets(a, b checks.PastRound) bool {
 	return a.Stage == b.Stage && a.Failure == b.Failure && a.Status == b.Status
 }
 
-func count(rounds []checks.PastRound, bad func(checks.PastRound) bool) (counted int) {
-	for _, round := range rounds {
-		if bad(round) {
+func count[T any](all []T, counts func(T) bool) (counted int) {
+	for _, one := range all {
+		if counts(one) {
 			counted++
 		}
 	}

@@ -30,16 +30,7 @@ func knowsThePod(facts *checks.Facts) []string {
 // someForbid: roles are the same for all API servers, so one that forbids what
 // another allows decides by something else.
 func someForbid(facts *checks.Facts) []string {
-	allowed, forbidden := 0, 0
-	for _, fresh := range deepPath(facts).Fresh {
-		switch fresh.Status {
-		case 200:
-			allowed++
-		case 403:
-			forbidden++
-		}
-	}
-	if allowed > 0 && forbidden > 0 {
+	if allowed, forbidden := freshWith(facts, 200), freshWith(facts, 403); allowed > 0 && forbidden > 0 {
 		return []string{fmt.Sprintf("Of %d connections with the same token %d were answered with status 200 and %d with 403: the API servers do not decide alike, so look at the authorizers that each is started with.",
 			allowed+forbidden, allowed, forbidden)}
 	}
@@ -54,19 +45,16 @@ func someForbid(facts *checks.Facts) []string {
 // someFailWithin: of several API servers, one whose webhook or etcd does not answer fails by
 // itself.
 func someFailWithin(facts *checks.Facts) []string {
-	well, failing := 0, 0
-	for _, fresh := range deepPath(facts).Fresh {
-		switch fresh.Status {
-		case 200:
-			well++
-		case 500:
-			failing++
-		}
-	}
+	well, failing := freshWith(facts, 200), freshWith(facts, 500)
 	if well == 0 || failing == 0 {
 		return nil
 	}
 	return []string{fmt.Sprintf("Of %d connections with the same token %d were answered with status 200 and %d with 500: of several API servers one is at fault, or one is now and then.", well+failing, well, failing)}
+}
+
+// freshWith is how many fresh connections were answered with a status.
+func freshWith(facts *checks.Facts, status int) int {
+	return count(deepPath(facts).Fresh, func(fresh checks.FreshConnection) bool { return fresh.Status == status })
 }
 
 // forbidsAll: to ask who one is belongs to another role than to read /api

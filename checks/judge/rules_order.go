@@ -56,14 +56,11 @@ func hostsFileAnswers(facts *checks.Facts) []string {
 // isAClientsCertificate: who was given the pair of a client, as an API server has one for
 // kubelets beside its own, shows one that names no host.
 func isAClientsCertificate(facts *checks.Facts) []string {
-	if facts.API == nil {
+	chain := unprovenChain(facts)
+	if len(chain) == 0 {
 		return nil
 	}
-	handshake := lastHandshake(facts.API.ServiceHost)
-	if handshake == nil || handshake.Verified || len(handshake.Chain) == 0 {
-		return nil
-	}
-	leaf := handshake.Chain[0]
+	leaf := chain[0]
 	if len(leaf.DNSNames)+len(leaf.IPAddresses) > 0 {
 		return nil
 	}

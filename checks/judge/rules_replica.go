@@ -259,15 +259,24 @@ func certificatesAlternate(facts *checks.Facts) []string {
 
 // metStranger tells that the round itself met a certificate of nobody in ca.crt.
 func metStranger(facts *checks.Facts) bool {
-	if facts.API == nil {
+	chain := unprovenChain(facts)
+	if len(chain) == 0 {
 		return false
+	}
+	return isStranger(facts, checks.TopOf(chain).Issuer) && !isForAPIServer(slices.Concat(chain[0].DNSNames, chain[0].IPAddresses), facts)
+}
+
+// unprovenChain is what the round was shown and ca.crt does not prove, the server's own
+// first; empty where that is not so.
+func unprovenChain(facts *checks.Facts) []checks.Certificate {
+	if facts.API == nil {
+		return nil
 	}
 	handshake := lastHandshake(facts.API.ServiceHost)
-	if handshake == nil || handshake.Verified || len(handshake.Chain) == 0 {
-		return false
+	if handshake == nil || handshake.Verified {
+		return nil
 	}
-	leaf := handshake.Chain[0]
-	return isStranger(facts, checks.TopOf(handshake.Chain).Issuer) && !isForAPIServer(slices.Concat(leaf.DNSNames, leaf.IPAddresses), facts)
+	return handshake.Chain
 }
 
 func rejectionsAlternate(facts *checks.Facts) []string {
