@@ -173,3 +173,33 @@ func TestWhatTheNodeDoesNotHandOnIsToldFromServicesThatLeadNowhere(t *testing.T)
 		})
 	}
 }
+
+func TestAFilterWithinThePodIsToldFromAPolicy(t *testing.T) {
+	unanswered := deepened(func(d *checks.DeepFacts) {
+		d.Path.Controls = []checks.Control{control(checks.ControlDNSOverTCP, "10.96.0.10:53", checks.TimedOut), control(checks.ControlNode, "10.244.0.1:443", checks.TimedOut)}
+	})
+	forbidden := func(message string) checks.Query {
+		query := broken(checks.NotPermitted)
+		query.Failure.Message = message
+		return query
+	}
+	for _, test := range []struct {
+		name  string
+		query checks.Query
+		want  bool
+	}{
+		{"to send is not permitted", forbidden("write: operation not permitted"), true},
+		{"a host on the way forbids it, as ICMPv6 can", forbidden("write: permission denied"), false},
+		{"nothing comes back", broken(checks.TimedOut), false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			facts := healthy(t)
+			both(connectFails(checks.TimedOut), unresolved(test.query), unanswered)(facts)
+			cause := Judge(facts, nil).Diagnosis[0]
+			within := slices.ContainsFunc(cause.Evidence, func(told string) bool { return strings.Contains(told, "this pod's own network") })
+			if cause.Reason != checks.TCPTimeoutNetworkPolicy || within != test.want {
+				t.Errorf("got %s, %q; want %s, and the pod's own network in its evidence: %t", cause.Reason, cause.Evidence, checks.TCPTimeoutNetworkPolicy, test.want)
+			}
+		})
+	}
+}

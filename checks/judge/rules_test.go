@@ -3,8 +3,6 @@ package judge
 import (
 	"crypto/x509"
 	"net/netip"
-	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -368,36 +366,6 @@ func TestARefinedFindingGoesAndItsEvidenceStays(t *testing.T) {
 	}
 }
 
-func TestAFilterWithinThePodIsToldFromAPolicy(t *testing.T) {
-	unanswered := deepened(func(d *checks.DeepFacts) {
-		d.Path.Controls = []checks.Control{control(checks.ControlDNSOverTCP, "10.96.0.10:53", checks.TimedOut), control(checks.ControlNode, "10.244.0.1:443", checks.TimedOut)}
-	})
-	forbidden := func(message string) checks.Query {
-		query := broken(checks.NotPermitted)
-		query.Failure.Message = message
-		return query
-	}
-	for _, test := range []struct {
-		name  string
-		query checks.Query
-		want  bool
-	}{
-		{"to send is not permitted", forbidden("write: operation not permitted"), true},
-		{"a host on the way forbids it, as ICMPv6 can", forbidden("write: permission denied"), false},
-		{"nothing comes back", broken(checks.TimedOut), false},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			facts := healthy(t)
-			both(connectFails(checks.TimedOut), unresolved(test.query), unanswered)(facts)
-			cause := Judge(facts, nil).Diagnosis[0]
-			within := slices.ContainsFunc(cause.Evidence, func(told string) bool { return strings.Contains(told, "this pod's own network") })
-			if cause.Reason != checks.TCPTimeoutNetworkPolicy || within != test.want {
-				t.Errorf("got %s, %q; want %s, and the pod's own network in its evidence: %t", cause.Reason, cause.Evidence, checks.TCPTimeoutNetworkPolicy, test.want)
-			}
-		})
-	}
-}
-
 func TestMoreEvidenceMakesACauseCertain(t *testing.T) {
 	foreign := unresolved(query("NXDOMAIN", authority("a.root-servers.net.")))
 	refused := func() *checks.Query { q := broken(checks.Refused); return &q }
@@ -454,49 +422,6 @@ func TestMoreEvidenceMakesACauseCertain(t *testing.T) {
 			}
 			if len(with.Evidence) <= len(without.Evidence) {
 				t.Errorf("the evidence %q is no more than without deep probes", with.Evidence)
-			}
-		})
-	}
-}
-
-func TestSilenceAfterRefusalsIsToldAsOne(t *testing.T) {
-	failing := func(kind checks.FailureKind) *checks.Query {
-		q := broken(kind)
-		return &q
-	}
-	silentRound := unresolved(broken(checks.TimedOut))
-	probes := func(udp, tcp *checks.Query) func(*checks.Facts) {
-		return both(silentRound, nameservers(checks.NameserverFacts{Address: dnsAddress, UDP: udp, TCP: tcp}))
-	}
-	resolved, unresolved := true, false
-	before := func(kind checks.FailureKind, since bool) func(*checks.Facts) {
-		return func(f *checks.Facts) {
-			f.History = &checks.History{Rounds: 2, Lately: []checks.PastRound{
-				{Time: noon.Add(-2 * time.Minute), Resolved: &unresolved, LookupFailure: kind}, {Time: noon.Add(-time.Minute), Resolved: &since},
-			}}
-		}
-	}
-	for _, test := range []struct {
-		name   string
-		change func(*checks.Facts)
-		want   checks.Reason
-	}{
-		{"probes that were refused", probes(failing(checks.Refused), failing(checks.Refused)), checks.DNSServiceNoEndpoints},
-		{"probes of which one was refused", probes(silence(), failing(checks.Refused)), checks.DNSServiceNoEndpoints},
-		{"probes that a filter turned away", probes(failing(checks.HostUnreachable), silence()), checks.DNSUnreachable},
-		{"a round that was refused, and probes that met silence alone", both(probes(silence(), silence()), before(checks.Refused, false)), checks.DNSServiceNoEndpoints},
-		{"a round that a filter turned away", both(silentRound, before(checks.HostUnreachable, false)), checks.DNSUnreachable},
-		{"a round that was refused before one that resolved", both(silentRound, before(checks.Refused, true)), checks.DNSTimeout},
-		{"probes that met silence alone", probes(silence(), silence()), checks.DNSEgressPolicyBlocks53},
-		{"probes that were refused before a round that was well", both(probes(failing(checks.Refused), failing(checks.Refused)), func(f *checks.Facts) {
-			f.History = &checks.History{Rounds: 1, Lately: []checks.PastRound{{Time: noon.Add(time.Second), Stage: checks.StageDone, Status: 200, Resolved: &resolved}}}
-		}), checks.DNSTimeout},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			facts := healthy(t)
-			test.change(facts)
-			if got := Judge(facts, nil).Diagnosis[0]; got.Reason != test.want || got.Certainty != checks.Likely {
-				t.Errorf("got %s %s first (%v), want %s", got.Certainty, got.Reason, got.Evidence, test.want)
 			}
 		})
 	}
